@@ -1,0 +1,60 @@
+// What the store says of a presented token, and what that grants.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "token_auth/digest.hpp"
+#include "token_auth/record.hpp"
+#include "token_auth/store.hpp"
+
+namespace token_auth {
+
+enum class OrganizationMode : std::uint8_t {
+    required,  // a token without an organization of its own needs one from the request
+    optional,  // the request's organization counts where it names one
+    off,       // the request names none
+};
+
+// Views are of the snapshot they were read in.
+struct Claims {
+    bool known = false;     // the token, its user and its organization exist
+    bool disabled = false;  // its user is disabled
+    TokenRecord token{};
+    std::string_view organization{};  // the organization claim; empty: none
+    bool member = false;              // holds that claim rightfully
+    bool suspended = false;           // the organization is
+    std::string_view role{};          // effective role; empty: none
+    std::string_view role_scopes{};   // of that role
+};
+
+// Looks up all that decides about a token, by its digest. `organization` is the one that the
+// request names (empty: none; ignored where it is no identifier or the mode is off).
+// found: `out` is filled. not_found: no such token, out.known is false. broken: the store is.
+Lookup resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
+               std::string_view organization, Claims& out) noexcept;
+
+enum class Identified : std::uint8_t {
+    found,
+    not_found,
+    broken,       // the store is, see its problem()
+    key_missing,  // not found under the keys at hand, and the store uses one that is not
+    no_digest,    // libcrypto failed
+};
+
+// The same, by the token itself: under each digest that the store uses and the digester has.
+// `missing` is set to the key that is not at hand where the result is key_missing.
+Identified identify(Snapshot& snapshot, Digester& digester, std::string_view token,
+                    OrganizationMode mode, std::string_view organization, Claims& out,
+                    KeyId& missing) noexcept;
+
+// Whether the effective scopes of the claims cover a scope.
+bool grants(const Claims& claims, std::string_view scope) noexcept;
+
+// Writes the effective scopes, sorted, separated by spaces, without repetitions; returns the
+// number of bytes. `buffer` has room for effective_scopes_size(claims) bytes.
+std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept;
+std::size_t effective_scopes_size(const Claims& claims) noexcept;
+
+}  // namespace token_auth

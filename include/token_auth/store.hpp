@@ -1,0 +1,121 @@
+// The read-only store: an LMDB environment directory that tokensync writes.
+//
+// Source: lmdb.h of LMDB 0.9 (mdb_env_open, mdb_txn_renew, mdb_env_set_mapsize).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <sys/types.h>
+
+#include "token_auth/record.hpp"
+
+struct MDB_env;
+struct MDB_txn;
+
+namespace token_auth {
+
+inline constexpr unsigned store_max_readers = 2048;  // slots: old and new workers share them
+inline constexpr std::size_t problem_size = 512;     // bytes of a problem's text, its NUL included
+
+enum class Lookup : std::uint8_t { found, not_found, broken };
+
+// Which file is at a store's path just now: a replaced store is another one.
+struct StoreIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const StoreIdentity& other) const noexcept {
+        return device == other.device && inode == other.inode;
+    }
+};
+
+// The identity of the data file in `path`; false (errno set) where there is none to be seen.
+bool store_identity(const char* path, StoreIdentity& out) noexcept;
+
+// One open environment. Invariants: opened after fork, by the process that reads; at most one for
+// a StoreIdentity in a process; between lookups its transaction is reset, so that it holds a
+// reader slot but no snapshot. Not for use by two threads at once.
+class Store {
+  public:
+    Store() noexcept = default;
+    ~Store() { close(); }
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    // Opens the store in directory `path` and checks that it is one, whole, and of this format.
+    // On failure it stays closed and problem() says what is wrong and what to do about it.
+    bool open(const char* path) noexcept;
+    void close() noexcept;
+    bool is_open() const noexcept { return env_ != nullptr; }
+
+    const StoreIdentity& identity() const noexcept { return identity_; }
+
+    // Whether the data file is still as long as its pages need: reading a truncated one would
+    // end the process (SIGBUS).
+    bool is_whole() noexcept;
+
+    // One line, without a newline; empty where all is well.
+    const char* problem() const noexcept { return problem_; }
+
+    // Of the snapshot that was last begun.
+    const MetaRecord& meta() const noexcept { return meta_; }
+
+  private:
+    friend class Snapshot;
+
+    bool begin() noexcept;
+    void end() noexcept;
+    Lookup get(std::string_view key, std::string_view& value) noexcept;
+    bool read_meta() noexcept;
+    void fail(const char* doing, int error) noexcept;
+    void explain(const char* text) noexcept;
+
+    MDB_env* env_ = nullptr;
+    MDB_txn* txn_ = nullptr;
+    bool begun_ = false;  // the transaction holds a snapshot
+    std::size_t meta_of_txn_ = 0;
+    StoreIdentity identity_{};
+    MetaRecord meta_{};
+    char meta_source_[64] = {};
+    char meta_position_[position_max] = {};
+    char path_[4096] = {};
+    char problem_[problem_size] = {};
+};
+
+// One consistent view of a store, from construction to destruction. Views that its lookups give
+// point into the memory map and end with it. A store that gives a broken lookup must be closed.
+class Snapshot {
+  public:
+    explicit Snapshot(Store& store) noexcept : store_(store), ok_(store.begin()) {}
+    ~Snapshot() {
+        if (ok_) {
+            store_.end();
+        }
+    }
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+    // False where no snapshot could be had; the store's problem() says why.
+    bool ok() const noexcept { return ok_; }
+
+    const MetaRecord& meta() const noexcept { return store_.meta(); }
+
+    // `value`, where given, is set to the encoded record.
+    Lookup token(const Digest& digest, TokenRecord& out,
+                 std::string_view* value = nullptr) noexcept;
+    Lookup organization(std::string_view id, OrganizationRecord& out) noexcept;
+    Lookup user(std::string_view id, UserRecord& out) noexcept;
+    Lookup membership(std::string_view user, std::string_view organization,
+                      MembershipRecord& out) noexcept;
+    Lookup role(std::string_view id, RoleRecord& out) noexcept;
+
+  private:
+    template <typename Record>
+    Lookup find(std::string_view key, Record& out, std::string_view* value = nullptr) noexcept;
+
+    Store& store_;
+    bool ok_;
+};
+
+}  // namespace token_auth

@@ -1,0 +1,160 @@
+#include "token_auth/claims.hpp"
+
+#include <cstring>
+
+#include "token_auth/text.hpp"
+
+namespace token_auth {
+namespace {
+
+// What a token's two sets of scopes allow together, where only those that are set count.
+struct Grants {
+    bool by_role;
+    bool by_token;
+};
+
+Grants grants_of(const Claims& claims) noexcept {
+    // A role always limits, even one without any scope: to take the last scope off a role must
+    // never widen what its tokens may do.
+    return {!claims.role.empty(), !claims.token.scopes.empty()};
+}
+
+}  // namespace
+
+Lookup resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
+               std::string_view organization, Claims& out) noexcept {
+    out = Claims{};
+    Lookup found = snapshot.token(digest, out.token);
+    if (found != Lookup::found) {
+        return found;
+    }
+
+    if (out.token.kind == kind_user) {
+        UserRecord user;
+        found = snapshot.user(out.token.subject, user);
+        if (found != Lookup::found) {
+            return found;
+        }
+        out.disabled = user.disabled;
+        if (mode != OrganizationMode::off && is_identifier(organization)) {
+            out.organization = organization;
+            MembershipRecord membership;
+            found = snapshot.membership(out.token.subject, organization, membership);
+            if (found == Lookup::broken) {
+                return found;
+            }
+            if (found == Lookup::found) {
+                out.member = true;
+                out.role = membership.role;
+            }
+        }
+    } else {
+        out.organization = out.token.organization;
+        out.disabled = out.token.subject_disabled;
+        out.member = true;
+        out.role = out.token.role;
+    }
+
+    if (out.member) {
+        OrganizationRecord record;
+        found = snapshot.organization(out.organization, record);
+        if (found == Lookup::broken) {
+            return found;
+        }
+        if (found == Lookup::not_found) {
+            if (out.token.kind != kind_user) {
+                return found;  // the organization was deleted, and its tokens with it
+            }
+            out.member = false;
+        }
+        out.suspended = record.suspended;
+    }
+
+    if (out.member && !out.role.empty()) {
+        RoleRecord role;
+        found = snapshot.role(out.role, role);
+        if (found == Lookup::broken) {
+            return found;
+        }
+        out.role_scopes = role.scopes;  // of a role that is gone: none, which grants nothing
+    }
+    out.known = true;
+    return Lookup::found;
+}
+
+Identified identify(Snapshot& snapshot, Digester& digester, std::string_view token,
+                    OrganizationMode mode, std::string_view organization, Claims& out,
+                    KeyId& missing) noexcept {
+    out = Claims{};
+    bool key_missing = false;
+    const MetaRecord& meta = snapshot.meta();
+    for (std::size_t i = 0; i < meta.key_use_count; ++i) {
+        const KeyId id = meta.key_uses[i].id;
+        std::size_t key = 0;
+        while (id != no_key && key < digester.key_count() && digester.key_id(key) != id) {
+            ++key;
+        }
+        if (id != no_key && key == digester.key_count()) {
+            key_missing = true;
+            missing = id;
+            continue;
+        }
+        Digest digest;
+        if (!(id == no_key ? digester.plain(token, digest) : digester.keyed(key, token, digest))) {
+            return Identified::no_digest;
+        }
+        const Lookup found = resolve(snapshot, digest, mode, organization, out);
+        if (found == Lookup::broken) {
+            return Identified::broken;
+        }
+        // A record that was stored for another key's digest is not this token's.
+        if (out.token.key_id == id && found == Lookup::found) {
+            return Identified::found;
+        }
+        out = Claims{};
+    }
+    return key_missing ? Identified::key_missing : Identified::not_found;
+}
+
+bool grants(const Claims& claims, std::string_view scope) noexcept {
+    const Grants set = grants_of(claims);
+    if (!set.by_role && !set.by_token) {
+        return false;
+    }
+    return (!set.by_role || any_covers(claims.role_scopes, scope)) &&
+           (!set.by_token || any_covers(claims.token.scopes, scope));
+}
+
+std::size_t effective_scopes_size(const Claims& claims) noexcept {
+    // Every effective scope is a word of one of the two lists.
+    return claims.role_scopes.size() + 1 + claims.token.scopes.size();
+}
+
+std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept {
+    // Of two grants of which one covers the other, both allow the narrower one: so the effective
+    // scopes are those words of each list that the other list covers.
+    const std::string_view lists[] = {claims.role_scopes, claims.token.scopes};
+    std::size_t used = 0;
+    std::string_view last;
+    for (;;) {
+        std::string_view next;
+        for (std::string_view list : lists) {
+            for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+                if (word > last && (next.empty() || word < next) && grants(claims, word)) {
+                    next = word;
+                }
+            }
+        }
+        if (next.empty()) {
+            return used;
+        }
+        if (used != 0) {
+            buffer[used++] = ' ';
+        }
+        std::memcpy(buffer + used, next.data(), next.size());
+        used += next.size();
+        last = next;
+    }
+}
+
+}  // namespace token_auth

@@ -1,0 +1,111 @@
+#include "token_auth/credential.hpp"
+
+namespace token_auth {
+namespace {
+
+// tchar of RFC 9110 section 5.6.2, enough of it to find where a scheme ends.
+constexpr bool is_scheme_char(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '+' || c == '!' || c == '#' || c == '$' || c == '%' ||
+           c == '&' || c == '\'' || c == '*' || c == '^' || c == '`' || c == '|' || c == '~';
+}
+
+constexpr bool is_token68_char(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
+}
+
+constexpr char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+// `word` is in lower case.
+bool same_word(std::string_view text, std::string_view word) noexcept {
+    if (text.size() != word.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (lower(text[i]) != word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::string_view trim_spaces(std::string_view text) noexcept {
+    while (!text.empty() && text.front() == ' ') {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && text.back() == ' ') {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+Credential checked(std::string_view token) noexcept {
+    if (!is_token68(token)) {
+        return {Presented::malformed_token, {}};
+    }
+    return {Presented::token, token};
+}
+
+}  // namespace
+
+bool is_token68(std::string_view text) noexcept {
+    if (text.size() > token_max) {
+        return false;
+    }
+    std::size_t end = text.size();
+    while (end > 0 && text[end - 1] == '=') {
+        --end;
+    }
+    if (end == 0) {
+        return false;
+    }
+    for (std::size_t i = 0; i < end; ++i) {
+        if (!is_token68_char(text[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
+    field = trim_spaces(field);
+    std::size_t length = 0;
+    while (length < field.size() && is_scheme_char(field[length])) {
+        ++length;
+    }
+    const std::string_view name = field.substr(0, length);
+    const bool bearer = (schemes & scheme_bearer) != 0 && same_word(name, "bearer");
+    const bool token = (schemes & scheme_token) != 0 && same_word(name, "token");
+    if (!bearer && !token) {
+        return {};
+    }
+
+    std::string_view rest = field.substr(length);
+    if (rest.empty() || rest.front() != ' ') {
+        return {Presented::malformed_request, {}};
+    }
+    rest = trim_spaces(rest);
+
+    // What Rails clients send; a quote never stands in a token68, so this takes nothing from it.
+    constexpr std::string_view quoted = "token=\"";
+    if (token && same_word(rest.substr(0, quoted.size()), quoted)) {
+        rest.remove_prefix(quoted.size());
+        if (rest.size() < 2 || rest.find('"') != rest.size() - 1) {
+            return {Presented::malformed_request, {}};
+        }
+        rest.remove_suffix(1);
+    }
+    return checked(rest);
+}
+
+Credential parse_bare(std::string_view value) noexcept {
+    if (value.empty()) {
+        return {};
+    }
+    return checked(value);
+}
+
+}  // namespace token_auth

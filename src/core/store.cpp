@@ -1,0 +1,318 @@
+#include "token_auth/store.hpp"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace token_auth {
+namespace {
+
+constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) always gives
+
+// False where the directory's name leaves no room for the file's.
+bool file_in(const char* path, const char* name, char (&out)[4096]) noexcept {
+    const int length = std::snprintf(out, sizeof(out), "%s/%s", path, name);
+    return length > 0 && static_cast<std::size_t>(length) < sizeof(out);
+}
+
+MDB_val val(std::string_view text) noexcept {
+    return {text.size(), const_cast<char*>(text.data())};
+}
+
+const char* remedy(int error) noexcept {
+    switch (error) {
+        case ENOENT:
+            return "run \"tokensync run\" to build the store";
+        case EACCES:
+            return "let nginx's group read it and write its lock.mdb (tokensync --group sets this)";
+        case MDB_INVALID:
+            return "it is no LMDB file, or one of another LMDB version: remove the directory and "
+                   "run "
+                   "\"tokensync run\"";
+        case MDB_VERSION_MISMATCH:
+            return "it was written by another LMDB version: remove the directory and run "
+                   "\"tokensync run\"";
+        case MDB_READERS_FULL:
+            return "too many processes read it: stop some, or remove its lock.mdb while none runs";
+        case MDB_CORRUPTED:
+        case MDB_PAGE_NOTFOUND:
+        case MDB_BAD_TXN:
+            return "it is damaged: remove the directory and run \"tokensync run\"";
+        case ENOMEM:
+            return "free some memory or raise the address space limit of nginx";
+        default:
+            return "see the error; if it stays, remove the directory and run \"tokensync run\"";
+    }
+}
+
+}  // namespace
+
+bool store_identity(const char* path, StoreIdentity& out) noexcept {
+    char file[4096];
+    struct stat info {};
+    if (!file_in(path, "data.mdb", file)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    if (stat(file, &info) != 0) {
+        return false;
+    }
+    out.device = info.st_dev;
+    out.inode = info.st_ino;
+    return true;
+}
+
+void Store::explain(const char* text) noexcept {
+    std::snprintf(problem_, sizeof(problem_), "%s", text);
+}
+
+void Store::fail(const char* doing, int error) noexcept {
+    std::snprintf(problem_, sizeof(problem_), "cannot %s: %s; %s", doing, mdb_strerror(error),
+                  remedy(error));
+}
+
+bool Store::open(const char* path) noexcept {
+    close();
+    problem_[0] = '\0';
+
+    // A symlink to the current directory may be exchanged at any time; data and lock file must
+    // come from the same one.
+    char* real = realpath(path, nullptr);
+    if (real == nullptr) {
+        fail("find the directory", errno);
+        return false;
+    }
+    const std::size_t length = std::strlen(real);
+    if (length >= sizeof(path_)) {
+        std::free(real);
+        fail("open the directory", ENAMETOOLONG);
+        return false;
+    }
+    std::memcpy(path_, real, length + 1);
+    std::free(real);
+
+    if (!store_identity(path_, identity_)) {
+        fail("find data.mdb", errno);
+        return false;
+    }
+    // LMDB would create a missing lock file: that is for tokensync, which knows modes and group.
+    char lock[4096];
+    if (!file_in(path_, "lock.mdb", lock) || access(lock, R_OK | W_OK) != 0) {
+        fail("read and write lock.mdb", errno);
+        return false;
+    }
+
+    MDB_env* env = nullptr;
+    int error = mdb_env_create(&env);
+    if (error == MDB_SUCCESS) {
+        env_ = env;
+        error = mdb_env_set_maxreaders(env_, store_max_readers);
+    }
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_open(env_, path_, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0640);
+    }
+    if (error != MDB_SUCCESS) {
+        fail("open it", error);
+        close();
+        return false;
+    }
+    if (!is_whole()) {
+        close();
+        return false;
+    }
+    MDB_txn* txn = nullptr;
+    error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (error != MDB_SUCCESS) {
+        fail("begin to read it", error);
+        close();
+        return false;
+    }
+    txn_ = txn;
+    begun_ = true;
+    MDB_dbi dbi = 0;
+    error = mdb_dbi_open(txn_, nullptr, 0, &dbi);  // sets the comparison of the main database
+    if (error != MDB_SUCCESS || dbi != main_dbi) {
+        fail("open its database", error);
+        close();
+        return false;
+    }
+    const bool whole = read_meta();
+    end();
+    if (!whole) {
+        close();
+    }
+    return whole;
+}
+
+void Store::close() noexcept {
+    if (txn_ != nullptr) {
+        mdb_txn_abort(txn_);
+        txn_ = nullptr;
+    }
+    if (env_ != nullptr) {
+        mdb_env_close(env_);
+        env_ = nullptr;
+    }
+    begun_ = false;
+    meta_of_txn_ = 0;
+}
+
+bool Store::is_whole() noexcept {
+    MDB_envinfo info;
+    MDB_stat statistics;
+    struct stat file {};
+    mdb_filehandle_t handle{};
+    int error = mdb_env_info(env_, &info);
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_stat(env_, &statistics);
+    }
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_get_fd(env_, &handle);
+    }
+    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
+        error = errno;
+    }
+    if (error != MDB_SUCCESS) {
+        fail("measure data.mdb", error);
+        return false;
+    }
+    if (static_cast<std::uint64_t>(file.st_size) / statistics.ms_psize < info.me_last_pgno + 1) {
+        explain("data.mdb is truncated; remove the directory and run \"tokensync run\"");
+        return false;
+    }
+    return true;
+}
+
+bool Store::begin() noexcept {
+    if (env_ == nullptr) {
+        return false;
+    }
+    int error = mdb_txn_renew(txn_);
+    if (error == MDB_MAP_RESIZED) {
+        // The writer grew the map; no transaction is active here, so this one may follow.
+        error = mdb_env_set_mapsize(env_, 0);
+        if (error == MDB_SUCCESS) {
+            error = mdb_txn_renew(txn_);
+        }
+    }
+    if (error != MDB_SUCCESS) {
+        fail("begin to read it", error);
+        return false;
+    }
+    begun_ = true;
+    if (mdb_txn_id(txn_) != meta_of_txn_ && !read_meta()) {
+        end();
+        return false;
+    }
+    return true;
+}
+
+void Store::end() noexcept {
+    mdb_txn_reset(txn_);
+    begun_ = false;
+}
+
+Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
+    if (key.empty()) {
+        return Lookup::not_found;
+    }
+    MDB_val name = val(key);
+    MDB_val data;
+    const int error = mdb_get(txn_, main_dbi, &name, &data);
+    if (error == MDB_SUCCESS) {
+        value = {static_cast<const char*>(data.mv_data), data.mv_size};
+        return Lookup::found;
+    }
+    if (error == MDB_NOTFOUND) {
+        return Lookup::not_found;
+    }
+    fail("read it", error);
+    return Lookup::broken;
+}
+
+bool Store::read_meta() noexcept {
+    meta_of_txn_ = 0;
+    std::string_view value;
+    const Lookup found = get(meta_key(), value);
+    if (found == Lookup::broken) {
+        return false;
+    }
+    if (found == Lookup::not_found) {
+        explain("it holds no token store yet; run \"tokensync run\"");
+        return false;
+    }
+    MetaRecord meta;
+    switch (decode(value, meta)) {
+        case MetaProblem::none:
+            break;
+        case MetaProblem::not_a_store:
+            explain("it is the LMDB file of another program; name tokensync's directory");
+            return false;
+        case MetaProblem::other_version:
+            explain(
+                "it has another format version; use module and tokensync of one release, "
+                "remove the directory and run \"tokensync run\"");
+            return false;
+        case MetaProblem::damaged:
+            explain("its meta record is damaged; remove the directory and run \"tokensync run\"");
+            return false;
+    }
+    // Kept beyond the snapshot, so they are copied out of the map. Both sizes were checked.
+    std::memcpy(meta_source_, meta.source.data(), meta.source.size());
+    std::memcpy(meta_position_, meta.position.data(), meta.position.size());
+    meta.source = {meta_source_, meta.source.size()};
+    meta.position = {meta_position_, meta.position.size()};
+    meta_ = meta;
+    meta_of_txn_ = mdb_txn_id(txn_);
+    return true;
+}
+
+template <typename Record>
+Lookup Snapshot::find(std::string_view key, Record& out, std::string_view* value) noexcept {
+    std::string_view data;
+    const Lookup found = store_.get(key, data);
+    if (found != Lookup::found) {
+        return found;
+    }
+    if (!decode(data, out)) {
+        store_.explain("a record is damaged; remove the directory and run \"tokensync run\"");
+        return Lookup::broken;
+    }
+    if (value != nullptr) {
+        *value = data;
+    }
+    return Lookup::found;
+}
+
+Lookup Snapshot::token(const Digest& digest, TokenRecord& out, std::string_view* value) noexcept {
+    KeyBuffer buffer;
+    return find(token_key(digest, buffer), out, value);
+}
+
+Lookup Snapshot::organization(std::string_view id, OrganizationRecord& out) noexcept {
+    KeyBuffer buffer;
+    return find(organization_key(id, buffer), out);
+}
+
+Lookup Snapshot::user(std::string_view id, UserRecord& out) noexcept {
+    KeyBuffer buffer;
+    return find(user_key(id, buffer), out);
+}
+
+Lookup Snapshot::membership(std::string_view user, std::string_view organization,
+                            MembershipRecord& out) noexcept {
+    KeyBuffer buffer;
+    return find(membership_key(user, organization, buffer), out);
+}
+
+Lookup Snapshot::role(std::string_view id, RoleRecord& out) noexcept {
+    KeyBuffer buffer;
+    return find(role_key(id, buffer), out);
+}
+
+}  // namespace token_auth

@@ -1,0 +1,161 @@
+#include "token_auth/store_table.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace token_auth {
+
+struct StoreTable::Shared {
+    Store store;
+    std::size_t users = 0;
+};
+
+bool StoreTable::init(const char* const* paths, std::size_t count) noexcept {
+    if (count == 0) {
+        return true;
+    }
+    slots_ = new (std::nothrow) Slot[count];
+    if (slots_ == nullptr) {
+        return false;
+    }
+    count_ = count;
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].path = paths[i];
+    }
+    return true;
+}
+
+void StoreTable::clear() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        release(slots_[i].shared);
+    }
+    delete[] slots_;
+    slots_ = nullptr;
+    count_ = 0;
+}
+
+Store* StoreTable::at(std::size_t index, std::int64_t now, Listener listener,
+                      void* context) noexcept {
+    Slot& slot = slots_[index];
+    if (slot.looked != now) {
+        slot.looked = now;
+        look(slot, listener, context);
+    }
+    return slot.shared == nullptr ? nullptr : &slot.shared->store;
+}
+
+void StoreTable::give_up(std::size_t index, std::int64_t now, Listener listener,
+                         void* context) noexcept {
+    Slot& slot = slots_[index];
+    if (slot.shared == nullptr) {
+        return;
+    }
+    slot.looked = now;
+    Shared* const broken = slot.shared;
+    char why[problem_size];
+    std::snprintf(why, sizeof(why), "%s", broken->store.problem());
+    // Whoever shares it would run into the same.
+    for (std::size_t i = 0; i < count_; ++i) {
+        if (slots_[i].shared == broken) {
+            lose(slots_[i], why, listener, context);
+        }
+    }
+}
+
+void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
+    StoreIdentity identity;
+    if (!store_identity(slot.path, identity)) {
+        char why[problem_size];
+        const bool absent = errno == ENOENT || errno == ENOTDIR;
+        std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
+                      absent
+                          ? "run \"tokensync run\" to build the store"
+                          : "let nginx's group read the directory (tokensync --group sets this)");
+        lose(slot, why, listener, context);
+        return;
+    }
+    if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
+        slot.refused = StoreIdentity{};
+        if (!slot.shared->store.is_whole()) {
+            give_up(static_cast<std::size_t>(&slot - slots_), slot.looked, listener, context);
+        }
+        return;
+    }
+    if (slot.shared != nullptr && slot.refused == identity) {
+        return;
+    }
+
+    char why[problem_size];
+    Shared* next = acquire(slot, identity, why);
+    if (next == nullptr) {
+        lose(slot, why, listener, context);
+        return;
+    }
+    char text[problem_size];
+    const auto generation = static_cast<unsigned long long>(next->store.meta().generation);
+    if (slot.shared == nullptr) {
+        std::snprintf(text, sizeof(text), "generation %llu", generation);
+        slot.shared = next;
+        slot.told[0] = '\0';
+        listener(context, StoreEvent::opened, slot.path, text);
+        return;
+    }
+    const auto served = static_cast<unsigned long long>(slot.shared->store.meta().generation);
+    if (generation < served) {
+        std::snprintf(text, sizeof(text),
+                      "it has generation %llu, the one being served %llu; run \"tokensync run\" to "
+                      "bring it up to date, or reload nginx to take it up as it is",
+                      generation, served);
+        release(next);
+        slot.refused = identity;
+        listener(context, StoreEvent::older, slot.path, text);
+        return;
+    }
+    std::snprintf(text, sizeof(text), "generation %llu after %llu", generation, served);
+    release(slot.shared);
+    slot.shared = next;
+    listener(context, StoreEvent::replaced, slot.path, text);
+}
+
+void StoreTable::lose(Slot& slot, const char* why, Listener listener, void* context) noexcept {
+    release(slot.shared);
+    if (std::strncmp(slot.told, why, sizeof(slot.told) - 1) != 0) {
+        std::snprintf(slot.told, sizeof(slot.told), "%s", why);
+        listener(context, StoreEvent::lost, slot.path, slot.told);
+    }
+}
+
+StoreTable::Shared* StoreTable::acquire(const Slot& slot, const StoreIdentity& identity,
+                                        char (&why)[problem_size]) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        Shared* const other = slots_[i].shared;
+        if (other != nullptr && other->store.identity() == identity) {
+            ++other->users;
+            return other;
+        }
+    }
+    auto* const shared = new (std::nothrow) Shared;
+    if (shared == nullptr) {
+        std::snprintf(why, sizeof(why), "out of memory; free some memory");
+        return nullptr;
+    }
+    shared->users = 1;
+    if (!shared->store.open(slot.path)) {
+        std::snprintf(why, sizeof(why), "%s", shared->store.problem());
+        Shared* failed = shared;
+        release(failed);
+        return nullptr;
+    }
+    return shared;
+}
+
+void StoreTable::release(Shared*& shared) noexcept {
+    if (shared != nullptr && --shared->users == 0) {
+        delete shared;
+    }
+    shared = nullptr;
+}
+
+}  // namespace token_auth

@@ -1,0 +1,65 @@
+#include "token_auth/text.hpp"
+
+namespace token_auth {
+
+bool is_identifier(std::string_view text) noexcept {
+    if (text.empty() || text.size() > identifier_max) {
+        return false;
+    }
+    for (const char c : text) {
+        const bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool is_scope(std::string_view text) noexcept {
+    if (text.empty() || text.size() > scope_max) {
+        return false;
+    }
+    for (const char c : text) {
+        if (c < 0x21 || c > 0x7e || c == '"' || c == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool scope_covers(std::string_view granted, std::string_view wanted) noexcept {
+    if (granted == wanted || granted == "*") {
+        return true;
+    }
+    if (granted.size() < 2 || granted.substr(granted.size() - 2) != ":*") {
+        return false;
+    }
+    granted.remove_suffix(1);
+    return wanted.substr(0, granted.size()) == granted;
+}
+
+std::string_view next_word(std::string_view& list) noexcept {
+    std::size_t begin = 0;
+    while (begin < list.size() && list[begin] == ' ') {
+        ++begin;
+    }
+    std::size_t end = begin;
+    while (end < list.size() && list[end] != ' ') {
+        ++end;
+    }
+    const std::string_view word = list.substr(begin, end - begin);
+    list.remove_prefix(end);
+    return word;
+}
+
+bool any_covers(std::string_view grants, std::string_view wanted) noexcept {
+    for (std::string_view grant = next_word(grants); !grant.empty(); grant = next_word(grants)) {
+        if (scope_covers(grant, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace token_auth
