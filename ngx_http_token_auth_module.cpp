@@ -1,0 +1,65 @@
+// ngx_http_token_auth_module: opaque API tokens, checked in the access phase against a
+// memory-mapped store. This file ties the parts in src/nginx to nginx.
+#include "nginx/access.hpp"
+#include "nginx/conf.hpp"
+#include "nginx/denial.hpp"
+#include "nginx/ngx.hpp"
+#include "nginx/variables.hpp"
+#include "nginx/worker.hpp"
+
+namespace {
+
+using namespace token_auth::nginx;
+
+bool add_handler(ngx_http_core_main_conf_t* core, ngx_uint_t phase,
+                 ngx_http_handler_pt handler) noexcept {
+    auto* slot = static_cast<ngx_http_handler_pt*>(ngx_array_push(&core->phases[phase].handlers));
+    if (slot == nullptr) {
+        return false;
+    }
+    *slot = handler;
+    return true;
+}
+
+ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
+    auto* core = static_cast<ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    if (!add_handler(core, NGX_HTTP_ACCESS_PHASE, access_handler) ||
+        !add_handler(core, NGX_HTTP_PRECONTENT_PHASE, precontent_handler)) {
+        return NGX_ERROR;
+    }
+    install_filters();
+    return NGX_OK;
+}
+
+ngx_http_module_t module_context = {
+    add_variables,      // preconfiguration
+    postconfiguration,  // postconfiguration
+    create_main_conf,   // create main configuration
+    nullptr,            // init main configuration
+    nullptr,            // create server configuration
+    nullptr,            // merge server configuration
+    create_loc_conf,    // create location configuration
+    merge_loc_conf,     // merge location configuration
+};
+
+}  // namespace
+
+extern "C" {
+
+ngx_module_t ngx_http_token_auth_module = {
+    NGX_MODULE_V1,
+    &module_context,                  // module context
+    token_auth::nginx::commands,      // module directives
+    NGX_HTTP_MODULE,                  // module type
+    nullptr,                          // init master
+    nullptr,                          // init module
+    token_auth::nginx::init_process,  // init process
+    nullptr,                          // init thread
+    nullptr,                          // exit thread
+    token_auth::nginx::exit_process,  // exit process
+    nullptr,                          // exit master
+    NGX_MODULE_V1_PADDING,
+};
+
+}  // extern "C"

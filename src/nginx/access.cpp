@@ -1,0 +1,190 @@
+#include "nginx/access.hpp"
+
+#include <algorithm>
+
+#include "nginx/conf.hpp"
+#include "nginx/context.hpp"
+#include "nginx/denial.hpp"
+#include "nginx/request.hpp"
+#include "nginx/text.hpp"
+#include "nginx/worker.hpp"
+#include "token_auth/credential.hpp"
+#include "token_auth/policy.hpp"
+
+namespace token_auth::nginx {
+namespace {
+
+// Evaluates an array of complex values. False without memory.
+bool evaluate(ngx_http_request_t* r, const ngx_array_t* values, Words& out) noexcept {
+    if (values == nullptr) {
+        return true;
+    }
+    auto* words = static_cast<std::string_view*>(
+        ngx_palloc(r->pool, values->nelts * sizeof(std::string_view)));
+    if (words == nullptr) {
+        return false;
+    }
+    auto* value = static_cast<ngx_http_complex_value_t*>(values->elts);
+    for (ngx_uint_t i = 0; i < values->nelts; ++i) {
+        ngx_str_t text;
+        if (ngx_http_complex_value(r, &value[i], &text) != NGX_OK) {
+            return false;
+        }
+        words[i] = view(text);
+    }
+    out = {words, values->nelts};
+    return true;
+}
+
+// What the location asks for. False without memory.
+bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
+    out.kinds = static_cast<unsigned>(conf.kinds);
+    out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
+    if (out.organization_mode != OrganizationMode::off) {
+        ngx_str_t organization;
+        if (ngx_http_complex_value(r, conf.organization, &organization) != NGX_OK) {
+            return false;
+        }
+        out.organization = view(organization);
+    }
+    return evaluate(r, conf.groups, out.groups) && evaluate(r, conf.roles, out.roles) &&
+           evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
+}
+
+void tell_missing_key(KeyId id) noexcept {
+    // Once a minute: every request with an unknown token runs into it.
+    static time_t told = 0;
+    if (ngx_time() - told >= 60) {
+        told = ngx_time();
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "the token store has digests under key %08xD, which no \"token_auth_key\" "
+                      "gives: tokens under it get 503; name its file",
+                      id);
+    }
+}
+
+// Looks the token up and decides, within one snapshot of the store.
+Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
+                     std::string_view token, Context& context, Denial& denial) noexcept {
+    const auto& main =
+        *static_cast<const MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_token_auth_module));
+    Store* store = store_at(main, conf.store);
+    if (store == nullptr) {
+        return Code::store_unavailable;
+    }
+    Identified identified = Identified::broken;
+    Code code = Code::store_unavailable;
+    {
+        Snapshot snapshot(*store);
+        if (snapshot.ok()) {
+            const MetaRecord& meta = snapshot.meta();
+            context.generation = meta.generation;
+            context.synced = meta.synced;
+            if (conf.max_age != 0 &&
+                now_milliseconds() - meta.synced > static_cast<std::int64_t>(conf.max_age) * 1000) {
+                return Code::store_stale;
+            }
+            Claims claims;
+            KeyId missing = no_key;
+            identified = identify(snapshot, digester(), token, requirements.organization_mode,
+                                  requirements.organization, claims, missing);
+            if (identified == Identified::found || identified == Identified::not_found) {
+                code = decide(claims, requirements, ngx_time(), client_address(r));
+                if (claims.known && !remember(r, context, claims, code == Code::ok)) {
+                    return Code::store_unavailable;
+                }
+                if (code == Code::scope_missing) {
+                    denial.scopes = missing_scopes(claims, requirements);
+                }
+            } else if (identified == Identified::key_missing) {
+                tell_missing_key(missing);
+            }
+        }
+    }
+    if (identified == Identified::broken) {
+        give_up_store(main, conf.store);
+    }
+    return code;
+}
+
+Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                    Denial& denial) noexcept {
+    const RequestFields fields = read_fields(r);
+    Credential credential;
+    if (conf.token != nullptr) {
+        ngx_str_t value;
+        if (ngx_http_complex_value(r, conf.token, &value) != NGX_OK) {
+            return Code::store_unavailable;
+        }
+        credential = parse_bare(view(value));
+    } else if (fields.authorizations > 1) {
+        return Code::request_malformed;
+    } else if (r->headers_in.authorization != nullptr) {
+        credential = parse_authorization(view(r->headers_in.authorization->value),
+                                         static_cast<unsigned>(conf.schemes));
+    }
+    switch (credential.presented) {
+        case Presented::nothing:
+            return conf.anonymous ? Code::anonymous : Code::credentials_missing;
+        case Presented::malformed_request:
+            return Code::request_malformed;
+        case Presented::malformed_token:
+            return Code::token_malformed;
+        case Presented::token:
+            break;
+    }
+    Requirements requirements;
+    if (!requirements_of(r, conf, requirements)) {
+        return Code::store_unavailable;
+    }
+    return decide_by_store(r, conf, requirements, credential.token, context, denial);
+}
+
+}  // namespace
+
+ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    if (conf.realm == nullptr) {
+        return NGX_DECLINED;
+    }
+    Denial denial{};
+    ngx_str_t realm;
+    if (ngx_http_complex_value(r, conf.realm, &realm) != NGX_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    denial.realm = view(realm);
+    if (denial.realm == "off") {
+        return NGX_DECLINED;
+    }
+    Context* context = obtain_context(r);
+    if (context == nullptr) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    // After an internal redirect the fields of an earlier denial stay, until a new one comes.
+    Context next{};
+    std::copy(context->fields, context->fields + context->field_count, next.fields);
+    next.field_count = context->field_count;
+    *context = next;
+
+    const Code code = decide_request(r, conf, *context, denial);
+    context->decided = true;
+    context->code = code;
+    if (answer(code).status == 0) {
+        return NGX_OK;
+    }
+    context->error_body = conf.error_body;
+    denial.schemes = static_cast<unsigned>(conf.schemes);
+    denial.token_from_variable = conf.token != nullptr;
+    return deny(r, *context, denial);
+}
+
+ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
+    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    if (context != nullptr && context->denied && r == r->main) {
+        take_back(*context);
+    }
+    return NGX_DECLINED;
+}
+
+}  // namespace token_auth::nginx

@@ -1,0 +1,136 @@
+#include "nginx/conf.hpp"
+
+#include <new>
+#include <type_traits>
+
+#include "nginx/text.hpp"
+#include "token_auth/credential.hpp"
+
+namespace token_auth::nginx {
+namespace {
+
+// They live in pools, which run no destructors.
+static_assert(std::is_trivially_destructible_v<MainConf>);
+static_assert(std::is_trivially_destructible_v<LocConf>);
+
+template <typename T>
+void merge_pointer(T*& child, T* parent) noexcept {
+    if (child == NGX_CONF_UNSET_PTR) {
+        child = parent == NGX_CONF_UNSET_PTR ? nullptr : parent;
+    }
+}
+
+ngx_http_complex_value_t* default_organization(ngx_conf_t* cf) noexcept {
+    auto* main =
+        static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (main->default_organization != nullptr) {
+        return main->default_organization;
+    }
+    auto* value = static_cast<ngx_http_complex_value_t*>(
+        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+    if (value == nullptr) {
+        return nullptr;
+    }
+    ngx_str_t text = ngx_string("$http_x_org_id");
+    ngx_http_compile_complex_value_t compile{};
+    compile.cf = cf;
+    compile.value = &text;
+    compile.complex_value = value;
+    if (ngx_http_compile_complex_value(&compile) != NGX_OK) {
+        return nullptr;
+    }
+    main->default_organization = value;
+    return value;
+}
+
+}  // namespace
+
+void* create_main_conf(ngx_conf_t* cf) noexcept {
+    auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
+    if (conf == nullptr ||
+        ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
+        ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
+        return nullptr;
+    }
+    return conf;
+}
+
+void* create_loc_conf(ngx_conf_t* cf) noexcept {
+    auto* conf = static_cast<LocConf*>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+    if (conf == nullptr) {
+        return nullptr;
+    }
+    const auto unset = [](auto*& pointer) {
+        pointer = static_cast<std::remove_reference_t<decltype(pointer)>>(NGX_CONF_UNSET_PTR);
+    };
+    unset(conf->realm);
+    unset(conf->token);
+    unset(conf->organization);
+    unset(conf->groups);
+    unset(conf->roles);
+    unset(conf->scopes);
+    unset(conf->scopes_any);
+    conf->store = NGX_CONF_UNSET_UINT;
+    conf->schemes = 0;
+    conf->anonymous = NGX_CONF_UNSET;
+    conf->organization_mode = NGX_CONF_UNSET_UINT;
+    conf->kinds = 0;
+    conf->max_age = NGX_CONF_UNSET;
+    conf->error_body = NGX_CONF_UNSET_UINT;
+    return conf;
+}
+
+char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
+    auto* prev = static_cast<LocConf*>(parent);
+    auto* conf = static_cast<LocConf*>(child);
+
+    // One directive sets these, so they are inherited together.
+    if (conf->realm == NGX_CONF_UNSET_PTR) {
+        conf->token = prev->token;
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+    merge_pointer(conf->realm, prev->realm);
+    if (conf->organization_mode == NGX_CONF_UNSET_UINT) {
+        conf->organization_mode = prev->organization_mode;
+        conf->organization = prev->organization;
+    }
+    ngx_conf_init_uint_value(conf->organization_mode,
+                             static_cast<ngx_uint_t>(OrganizationMode::required));
+
+    ngx_conf_merge_uint_value(conf->store, prev->store, NGX_CONF_UNSET_UINT);
+    ngx_conf_merge_bitmask_value(conf->schemes, prev->schemes,
+                                 (NGX_CONF_BITMASK_SET | scheme_bearer | scheme_token));
+    ngx_conf_merge_value(conf->anonymous, prev->anonymous, 0);
+    ngx_conf_merge_bitmask_value(conf->kinds, prev->kinds, (NGX_CONF_BITMASK_SET | kinds_all));
+    merge_pointer(conf->groups, prev->groups);
+    merge_pointer(conf->roles, prev->roles);
+    merge_pointer(conf->scopes, prev->scopes);
+    merge_pointer(conf->scopes_any, prev->scopes_any);
+    ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
+    ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
+
+    if (conf->realm == nullptr) {
+        return NGX_CONF_OK;
+    }
+    if (conf->token == NGX_CONF_UNSET_PTR) {
+        conf->token = nullptr;
+    }
+    if (conf->organization == NGX_CONF_UNSET_PTR) {
+        conf->organization = default_organization(cf);
+        if (conf->organization == nullptr) {
+            return static_cast<char*>(NGX_CONF_ERROR);
+        }
+    }
+    if (conf->store == NGX_CONF_UNSET_UINT) {
+        // Not ngx_conf_log_error(): by now it would name the end of the enclosing block.
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"token_auth_db\" is defined for the \"token_auth\" directive in %s:%ui; "
+                      "name tokensync's directory there or in an enclosing block",
+                      conf->file, conf->line);
+        return static_cast<char*>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
+}
+
+}  // namespace token_auth::nginx

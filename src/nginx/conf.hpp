@@ -1,0 +1,47 @@
+// The module's configuration. Read-only once it is merged.
+#pragma once
+
+#include "nginx/ngx.hpp"
+#include "token_auth/claims.hpp"
+
+namespace token_auth::nginx {
+
+struct MainConf {
+    ngx_array_t stores;  // of const char*: the paths of all stores named, each once
+    ngx_array_t keys;    // of ngx_str_t: the keys of keyed digests
+    ngx_http_complex_value_t* default_organization;  // $http_x_org_id, made when first needed
+};
+
+enum ErrorBody : ngx_uint_t { error_problem, error_html };
+
+struct LocConf {
+    // token_auth; a null realm is off
+    ngx_http_complex_value_t* realm;
+    ngx_http_complex_value_t* token;  // null: the Authorization field
+    const char* file;                 // where token_auth stands, for messages
+    ngx_uint_t line;
+
+    ngx_uint_t store;    // index into MainConf::stores
+    ngx_uint_t schemes;  // a set of Scheme
+    ngx_flag_t anonymous;
+
+    ngx_uint_t organization_mode;  // an OrganizationMode
+    ngx_http_complex_value_t* organization;
+
+    ngx_uint_t kinds;         // a set of Kind
+    ngx_array_t* groups;      // of ngx_http_complex_value_t; null: nothing is asked for
+    ngx_array_t* roles;       // likewise
+    ngx_array_t* scopes;      // likewise
+    ngx_array_t* scopes_any;  // likewise
+
+    time_t max_age;  // seconds; 0: any
+    ngx_uint_t error_body;
+};
+
+void* create_main_conf(ngx_conf_t* cf) noexcept;
+void* create_loc_conf(ngx_conf_t* cf) noexcept;
+char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+extern ngx_command_t commands[];
+
+}  // namespace token_auth::nginx

@@ -1,0 +1,56 @@
+// What the module knows of one request: written by the access handler, read by variables and by
+// the filters of denials.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "nginx/ngx.hpp"
+#include "token_auth/answer.hpp"
+#include "token_auth/claims.hpp"
+
+namespace token_auth::nginx {
+
+// One WWW-Authenticate for each scheme, Cache-Control, Retry-After.
+inline constexpr ngx_uint_t denial_fields_max = 4;
+
+struct Context {
+    bool decided;   // there is a result
+    bool denied;    // and it is a denial that still stands
+    bool body_due;  // the header of the denial is on its way, its body not yet
+    Code code;
+    ngx_uint_t error_body;  // of the configuration that denied
+
+    // Copies in the request's pool. The first group is set for every token that is known, the
+    // second only for one that is let in: a refused token speaks for nobody.
+    std::string_view id;
+    std::string_view kind;
+    std::string_view name;
+    std::int64_t expires;  // 0: never
+
+    std::string_view subject;
+    std::string_view organization;
+    std::string_view group;
+    std::string_view role;
+    std::string_view role_scopes;
+    std::string_view token_scopes;
+
+    std::uint64_t generation;  // 0: no store was looked at
+    std::int64_t synced;       // Unix milliseconds
+
+    // Header fields that this denial added to the answer.
+    ngx_table_elt_t* fields[denial_fields_max];
+    ngx_uint_t field_count;
+};
+
+// The context of the main request, found again where an internal redirect has cleared r->ctx;
+// null where there is none.
+Context* find_context(ngx_http_request_t* r) noexcept;
+
+// The same, made where there is none; null without memory.
+Context* obtain_context(ngx_http_request_t* r) noexcept;
+
+// Copies what the claims say into the request's pool. False without memory.
+bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept;
+
+}  // namespace token_auth::nginx

@@ -1,0 +1,345 @@
+// The directives: their table and the functions that take their parameters.
+#include <sys/stat.h>
+
+#include "nginx/conf.hpp"
+#include "nginx/text.hpp"
+#include "token_auth/credential.hpp"
+#include "token_auth/digest.hpp"
+#include "token_auth/record.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::nginx {
+namespace {
+
+char* const failed = static_cast<char*>(NGX_CONF_ERROR);
+
+char duplicate[] = "is duplicate";
+
+ngx_str_t* arguments(ngx_conf_t* cf) noexcept {
+    return static_cast<ngx_str_t*>(cf->args->elts);
+}
+
+bool compile(ngx_conf_t* cf, ngx_str_t* text, ngx_http_complex_value_t* value) noexcept {
+    ngx_http_compile_complex_value_t compile{};
+    compile.cf = cf;
+    compile.value = text;
+    compile.complex_value = value;
+    return ngx_http_compile_complex_value(&compile) == NGX_OK;
+}
+
+ngx_http_complex_value_t* compile_new(ngx_conf_t* cf, ngx_str_t* text) noexcept {
+    auto* value = static_cast<ngx_http_complex_value_t*>(
+        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+    return value != nullptr && compile(cf, text, value) ? value : nullptr;
+}
+
+// The rest of `text` behind `prefix`; false where it does not begin with it.
+bool behind(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out) noexcept {
+    if (view(text).substr(0, prefix.size()) != prefix) {
+        return false;
+    }
+    out.data = text.data + prefix.size();
+    out.len = text.len - prefix.size();
+    return true;
+}
+
+// token_auth <realm> [token=$var] | off
+char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    ngx_str_t* args = arguments(cf);
+    if (conf->realm != NGX_CONF_UNSET_PTR) {
+        return duplicate;
+    }
+    conf->file = reinterpret_cast<const char*>(cf->conf_file->file.name.data);
+    conf->line = cf->conf_file->line;
+
+    if (view(args[1]) == "off") {
+        if (cf->args->nelts != 2) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"token_auth off\" takes no parameter");
+            return failed;
+        }
+        conf->realm = nullptr;
+        return NGX_CONF_OK;
+    }
+    conf->realm = compile_new(cf, &args[1]);
+    if (conf->realm == nullptr) {
+        return failed;
+    }
+    if (cf->args->nelts == 3) {
+        ngx_str_t value;
+        if (!behind(args[2], "token=", value)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of \"token_auth\", it takes "
+                               "\"token=$variable\"",
+                               &args[2]);
+            return failed;
+        }
+        // Not echoed: what stands there instead of a variable may be a token.
+        if (value.len < 2 || value.data[0] != '$') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the \"token=\" parameter of \"token_auth\" takes a variable, such "
+                               "as token=$http_x_api_key");
+            return failed;
+        }
+        conf->token = compile_new(cf, &value);
+        if (conf->token == nullptr) {
+            return failed;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+// token_auth_db <directory>
+char* set_db(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    auto* main =
+        static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (conf->store != NGX_CONF_UNSET_UINT) {
+        return duplicate;
+    }
+    ngx_str_t path = arguments(cf)[1];
+    if (path.len == 0 || ngx_http_script_variables_count(&path) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid directory \"%V\" in \"token_auth_db\", it takes the path of a "
+                           "directory without variables",
+                           &path);
+        return failed;
+    }
+    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+        return failed;
+    }
+    while (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.data[--path.len] = '\0';
+    }
+
+    const auto** paths = static_cast<const char**>(main->stores.elts);
+    for (ngx_uint_t i = 0; i < main->stores.nelts; ++i) {
+        if (view(path) == paths[i]) {
+            conf->store = i;
+            return NGX_CONF_OK;
+        }
+    }
+    struct stat info {};
+    if (stat(reinterpret_cast<char*>(path.data), &info) == 0 && !S_ISDIR(info.st_mode)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" in \"token_auth_db\" is not a directory; name the directory "
+                           "that tokensync keeps",
+                           &path);
+        return failed;
+    }
+    auto** slot = static_cast<const char**>(ngx_array_push(&main->stores));
+    if (slot == nullptr) {
+        return failed;
+    }
+    *slot = reinterpret_cast<const char*>(path.data);
+    conf->store = main->stores.nelts - 1;
+    return NGX_CONF_OK;
+}
+
+// token_auth_org required | optional | off [from=<value>]
+char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    ngx_str_t* args = arguments(cf);
+    if (conf->organization_mode != NGX_CONF_UNSET_UINT) {
+        return duplicate;
+    }
+    const std::string_view mode = view(args[1]);
+    if (mode == "required") {
+        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::required);
+    } else if (mode == "optional") {
+        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::optional);
+    } else if (mode == "off") {
+        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::off);
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"token_auth_org\", it takes \"required\", "
+                           "\"optional\" or \"off\"",
+                           &args[1]);
+        return failed;
+    }
+    if (cf->args->nelts == 3) {
+        ngx_str_t value;
+        if (!behind(args[2], "from=", value) || value.len == 0 || mode == "off") {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" of \"token_auth_org\", \"required\" and "
+                               "\"optional\" take \"from=value\", \"off\" takes nothing",
+                               &args[2]);
+            return failed;
+        }
+        conf->organization = compile_new(cf, &value);
+        if (conf->organization == nullptr) {
+            return failed;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+bool is_group(std::string_view text) noexcept {
+    const std::size_t slash = text.find('/');
+    return slash == std::string_view::npos
+               ? is_identifier(text)
+               : is_identifier(text.substr(0, slash)) && is_identifier(text.substr(slash + 1));
+}
+
+// One for groups, roles and scopes: values that are checked here where they hold no variable.
+char* set_words(ngx_conf_t* cf, ngx_array_t*& words, bool (*valid)(std::string_view) noexcept,
+                const char* what) noexcept {
+    if (words == NGX_CONF_UNSET_PTR) {
+        words = ngx_array_create(cf->pool, cf->args->nelts - 1, sizeof(ngx_http_complex_value_t));
+        if (words == nullptr) {
+            return failed;
+        }
+    }
+    ngx_str_t* args = arguments(cf);
+    for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+        if (ngx_http_script_variables_count(&args[i]) == 0) {
+            std::string_view list = view(args[i]);
+            for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+                if (!valid(word)) {
+                    ngx_str_t text = str(word);
+                    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s \"%V\" in \"%V\"", what,
+                                       &text, &args[0]);
+                    return failed;
+                }
+            }
+        }
+        auto* value = static_cast<ngx_http_complex_value_t*>(ngx_array_push(words));
+        if (value == nullptr || !compile(cf, &args[i], value)) {
+            return failed;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+// token_auth_group <value> …
+char* set_groups(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    return conf->groups != NGX_CONF_UNSET_PTR ? duplicate
+                                              : set_words(cf, conf->groups, is_group, "group");
+}
+
+// token_auth_role <value> …
+char* set_roles(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    return conf->roles != NGX_CONF_UNSET_PTR ? duplicate
+                                             : set_words(cf, conf->roles, is_identifier, "role");
+}
+
+// token_auth_scope <value> …; may stand more than once, as all are required
+char* set_scopes(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    return set_words(cf, static_cast<LocConf*>(data)->scopes, is_scope, "scope");
+}
+
+// token_auth_scope_any <value> …
+char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    return conf->scopes_any != NGX_CONF_UNSET_PTR
+               ? duplicate
+               : set_words(cf, conf->scopes_any, is_scope, "scope");
+}
+
+// Reads a whole file of at most `size` bytes; the number of bytes read, or -1 (errno set).
+ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
+    const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        return -1;
+    }
+    const ssize_t length = ngx_read_fd(fd, buffer, size);
+    const ngx_err_t error = ngx_errno;
+    ngx_close_file(fd);
+    ngx_set_errno(error);
+    return length;
+}
+
+// token_auth_key <file>; may stand more than once, while keys are rotated
+char* set_key(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* main = static_cast<MainConf*>(data);
+    ngx_str_t path = arguments(cf)[1];
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return failed;
+    }
+    if (main->keys.nelts == keys_max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "more than %uz \"token_auth_key\" directives",
+                           keys_max);
+        return failed;
+    }
+    constexpr std::size_t size = key_max + 64;  // with room for white space around the key
+    auto* content = static_cast<u_char*>(ngx_pnalloc(cf->pool, size));
+    auto* slot = static_cast<ngx_str_t*>(ngx_array_push(&main->keys));
+    if (content == nullptr || slot == nullptr) {
+        return failed;
+    }
+    const ssize_t length = read_file(reinterpret_cast<char*>(path.data), content, size);
+    if (length < 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "cannot read the key file \"%V\" of \"token_auth_key\"", &path);
+        return failed;
+    }
+    const std::string_view key =
+        key_of_file({reinterpret_cast<char*>(content), static_cast<std::size_t>(length)});
+    if (key.empty()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key file \"%V\" of \"token_auth_key\" holds no key of %uz to %uz "
+                           "bytes; make one with \"openssl rand -hex 32\"",
+                           &path, key_min, key_max);
+        return failed;
+    }
+    *slot = str(key);
+    return NGX_CONF_OK;
+}
+
+ngx_conf_bitmask_t schemes[] = {
+    {ngx_string("Bearer"), scheme_bearer},
+    {ngx_string("Token"), scheme_token},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_bitmask_t kinds[] = {
+    {ngx_string("organization"), kind_organization},
+    {ngx_string("group"), kind_group},
+    {ngx_string("user"), kind_user},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_enum_t error_bodies[] = {
+    {ngx_string("problem"), error_problem},
+    {ngx_string("html"), error_html},
+    {ngx_null_string, 0},
+};
+
+constexpr ngx_uint_t blocks = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+constexpr ngx_uint_t everywhere = blocks | NGX_HTTP_LMT_CONF;
+
+}  // namespace
+
+ngx_command_t commands[] = {
+    {ngx_string("token_auth"), everywhere | NGX_CONF_TAKE12, set_token_auth,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_db"), blocks | NGX_CONF_TAKE1, set_db, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     nullptr},
+    {ngx_string("token_auth_schemes"), everywhere | NGX_CONF_1MORE, ngx_conf_set_bitmask_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, schemes), schemes},
+    {ngx_string("token_auth_anonymous"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, anonymous), nullptr},
+    {ngx_string("token_auth_org"), everywhere | NGX_CONF_TAKE12, set_organization,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, ngx_conf_set_bitmask_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, kinds), kinds},
+    {ngx_string("token_auth_group"), everywhere | NGX_CONF_1MORE, set_groups,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_role"), everywhere | NGX_CONF_1MORE, set_roles,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_scope"), everywhere | NGX_CONF_1MORE, set_scopes,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_scope_any"), everywhere | NGX_CONF_1MORE, set_scopes_any,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_max_age"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_sec_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, max_age), nullptr},
+    {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
+    {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    ngx_null_command,
+};
+
+}  // namespace token_auth::nginx

@@ -1,0 +1,123 @@
+#include "nginx/variables.hpp"
+
+#include <cstddef>
+
+#include "nginx/context.hpp"
+#include "nginx/request.hpp"
+#include "nginx/text.hpp"
+
+namespace token_auth::nginx {
+namespace {
+
+ngx_int_t set(ngx_http_variable_value_t* out, std::string_view text) noexcept {
+    out->valid = 1;
+    out->no_cacheable = 0;
+    out->not_found = 0;
+    out->len = static_cast<unsigned>(text.size()) & 0x0fffffff;
+    out->data = str(text).data;
+    return NGX_OK;
+}
+
+ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                     std::int64_t number) noexcept {
+    auto* text = static_cast<u_char*>(ngx_pnalloc(r->pool, NGX_INT64_LEN));
+    if (text == nullptr) {
+        return NGX_ERROR;
+    }
+    const u_char* end = ngx_sprintf(text, "%L", number);
+    return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
+}
+
+// `data` is the offset of a std::string_view in Context.
+ngx_int_t get_text(ngx_http_request_t* r, ngx_http_variable_value_t* out, uintptr_t data) noexcept {
+    const Context* context = find_context(r);
+    if (context == nullptr) {
+        return set(out, {});
+    }
+    const auto* bytes = reinterpret_cast<const char*>(context);
+    return set(out, *reinterpret_cast<const std::string_view*>(bytes + data));
+}
+
+ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                     uintptr_t /*data*/) noexcept {
+    const Context* context = find_context(r);
+    return set(out, context == nullptr || !context->decided ? std::string_view{}
+                                                            : answer(context->code).name);
+}
+
+ngx_int_t get_scopes(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                     uintptr_t /*data*/) noexcept {
+    const Context* context = find_context(r);
+    if (context == nullptr || context->subject.empty()) {
+        return set(out, {});
+    }
+    Claims claims;
+    claims.role = context->role;
+    claims.role_scopes = context->role_scopes;
+    claims.token.scopes = context->token_scopes;
+    auto* text = static_cast<char*>(ngx_pnalloc(r->pool, effective_scopes_size(claims)));
+    if (text == nullptr) {
+        return NGX_ERROR;
+    }
+    return set(out, {text, effective_scopes(claims, text)});
+}
+
+ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                      uintptr_t /*data*/) noexcept {
+    const Context* context = find_context(r);
+    return context == nullptr || context->expires == 0 ? set(out, {})
+                                                       : set_number(r, out, context->expires);
+}
+
+ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                         uintptr_t /*data*/) noexcept {
+    const Context* context = find_context(r);
+    return context == nullptr || context->generation == 0
+               ? set(out, {})
+               : set_number(r, out, static_cast<std::int64_t>(context->generation));
+}
+
+ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                  uintptr_t /*data*/) noexcept {
+    const Context* context = find_context(r);
+    if (context == nullptr || context->generation == 0) {
+        return set(out, {});
+    }
+    const std::int64_t age = (now_milliseconds() - context->synced) / 1000;
+    return set_number(r, out, age < 0 ? 0 : age);
+}
+
+// No result may be kept: a variable can be asked for before the access phase, and again after.
+constexpr ngx_uint_t flags = NGX_HTTP_VAR_NOCACHEABLE;
+
+const ngx_http_variable_t variables[] = {
+    {ngx_string("token_auth_result"), nullptr, get_result, 0, flags, 0},
+    {ngx_string("token_auth_id"), nullptr, get_text, offsetof(Context, id), flags, 0},
+    {ngx_string("token_auth_kind"), nullptr, get_text, offsetof(Context, kind), flags, 0},
+    {ngx_string("token_auth_subject"), nullptr, get_text, offsetof(Context, subject), flags, 0},
+    {ngx_string("token_auth_org"), nullptr, get_text, offsetof(Context, organization), flags, 0},
+    {ngx_string("token_auth_group"), nullptr, get_text, offsetof(Context, group), flags, 0},
+    {ngx_string("token_auth_role"), nullptr, get_text, offsetof(Context, role), flags, 0},
+    {ngx_string("token_auth_scopes"), nullptr, get_scopes, 0, flags, 0},
+    {ngx_string("token_auth_name"), nullptr, get_text, offsetof(Context, name), flags, 0},
+    {ngx_string("token_auth_expires"), nullptr, get_expires, 0, flags, 0},
+    {ngx_string("token_auth_generation"), nullptr, get_generation, 0, flags, 0},
+    {ngx_string("token_auth_age"), nullptr, get_age, 0, flags, 0},
+};
+
+}  // namespace
+
+ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
+    for (const ngx_http_variable_t& row : variables) {
+        ngx_str_t name = row.name;
+        ngx_http_variable_t* variable = ngx_http_add_variable(cf, &name, row.flags);
+        if (variable == nullptr) {
+            return NGX_ERROR;
+        }
+        variable->get_handler = row.get_handler;
+        variable->data = row.data;
+    }
+    return NGX_OK;
+}
+
+}  // namespace token_auth::nginx

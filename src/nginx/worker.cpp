@@ -1,0 +1,111 @@
+#include "nginx/worker.hpp"
+
+#include <new>
+
+#include "nginx/text.hpp"
+#include "token_auth/store_table.hpp"
+
+namespace token_auth::nginx {
+namespace {
+
+struct Worker {
+    const MainConf* conf = nullptr;
+    StoreTable stores;
+    Digester digester;
+};
+
+// A plain pointer: nothing runs when the module is unloaded.
+Worker* worker = nullptr;
+
+void tell(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
+    ngx_log_t* log = ngx_cycle->log;
+    switch (event) {
+        case StoreEvent::opened:
+            ngx_log_error(NGX_LOG_NOTICE, log, 0, "token store \"%s\" is served: %s", path, text);
+            break;
+        case StoreEvent::replaced:
+            ngx_log_error(NGX_LOG_NOTICE, log, 0, "token store \"%s\" was replaced: %s", path,
+                          text);
+            break;
+        case StoreEvent::older:
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "token store \"%s\" was replaced by an older one, which is not taken "
+                          "up: %s",
+                          path, text);
+            break;
+        case StoreEvent::lost:
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "token store \"%s\" is unavailable, requests get 503: %s", path, text);
+            break;
+    }
+}
+
+void stop() noexcept {
+    delete worker;
+    worker = nullptr;
+}
+
+bool start(const MainConf& conf) noexcept {
+    worker = new (std::nothrow) Worker;
+    bool ready = worker != nullptr && worker->digester.init();
+    const auto* keys = static_cast<const ngx_str_t*>(conf.keys.elts);
+    for (ngx_uint_t i = 0; ready && i < conf.keys.nelts; ++i) {
+        ready = worker->digester.add_key(view(keys[i]));
+    }
+    const auto* paths = static_cast<const char* const*>(conf.stores.elts);
+    if (!ready || !worker->stores.init(paths, conf.stores.nelts)) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "token_auth cannot start in this process, requests get 503: libcrypto or "
+                      "memory failed; free some memory and reload");
+        stop();
+        return false;
+    }
+    worker->conf = &conf;
+    for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
+        worker->stores.at(i, ngx_time(), tell, nullptr);
+    }
+    return true;
+}
+
+// Without a master process a reload changes the configuration under a running process.
+bool ready_for(const MainConf& conf) noexcept {
+    if (worker != nullptr && worker->conf == &conf) {
+        return true;
+    }
+    stop();
+    return start(conf);
+}
+
+}  // namespace
+
+ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+        return NGX_OK;
+    }
+    const auto* conf = static_cast<const MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
+    if (conf != nullptr && conf->stores.nelts != 0) {
+        ready_for(*conf);  // a failure was told; requests will try again
+    }
+    return NGX_OK;
+}
+
+void exit_process(ngx_cycle_t* /*cycle*/) noexcept {
+    stop();
+}
+
+Store* store_at(const MainConf& conf, ngx_uint_t index) noexcept {
+    return ready_for(conf) ? worker->stores.at(index, ngx_time(), tell, nullptr) : nullptr;
+}
+
+void give_up_store(const MainConf& conf, ngx_uint_t index) noexcept {
+    if (ready_for(conf)) {
+        worker->stores.give_up(index, ngx_time(), tell, nullptr);
+    }
+}
+
+Digester& digester() noexcept {
+    return worker->digester;
+}
+
+}  // namespace token_auth::nginx
