@@ -21,16 +21,18 @@ inline constexpr std::size_t problem_size = 512;     // bytes of a problem's tex
 
 enum class Lookup : std::uint8_t { found, not_found, broken };
 
-// Which file is at a store's path just now: a replaced store is another one.
+// Which files are at a store's path just now: a replaced store is another one. So is one with
+// another lock file: writers tell of their commits there, and see who reads.
 struct StoreIdentity {
     dev_t device = 0;
     ino_t inode = 0;
+    ino_t lock_inode = 0;  // 0: there is no lock file
     bool operator==(const StoreIdentity& other) const noexcept {
-        return device == other.device && inode == other.inode;
+        return device == other.device && inode == other.inode && lock_inode == other.lock_inode;
     }
 };
 
-// The identity of the data file in `path`; false (errno set) where there is none to be seen.
+// The identity of the files in `path`; false (errno set) where there is no data file to be seen.
 bool store_identity(const char* path, StoreIdentity& out) noexcept;
 
 // One open environment. Invariants: opened after fork, by the process that reads; at most one for
@@ -51,8 +53,8 @@ class Store {
 
     const StoreIdentity& identity() const noexcept { return identity_; }
 
-    // Whether the data file is still as long as its pages need: reading a truncated one would
-    // end the process (SIGBUS).
+    // Whether the data file has not become shorter: reading a truncated one would end the process
+    // (SIGBUS).
     bool is_whole() noexcept;
 
     // One line, without a newline; empty where all is well.
@@ -64,6 +66,8 @@ class Store {
   private:
     friend class Snapshot;
 
+    bool holds_its_pages() noexcept;
+    bool last_page(std::uint64_t& last) noexcept;
     bool begin() noexcept;
     void end() noexcept;
     Lookup get(std::string_view key, std::string_view& value) noexcept;
@@ -76,6 +80,7 @@ class Store {
     bool begun_ = false;  // the transaction holds a snapshot
     std::size_t meta_of_txn_ = 0;
     StoreIdentity identity_{};
+    off_t size_ = 0;  // of the data file, when last looked at
     MetaRecord meta_{};
     char meta_source_[64] = {};
     char meta_position_[position_max] = {};

@@ -50,7 +50,7 @@ class StoreTable {
         const char* path = nullptr;
         Shared* shared = nullptr;
         std::int64_t looked = -1;  // second of the last look
-        StoreIdentity refused{};   // an older store that was told of
+        StoreIdentity refused{};   // an older store that was told of; it is tried on
         char told[512] = {};       // the loss that was told of last; empty: none
     };
 

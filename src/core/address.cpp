@@ -11,7 +11,9 @@ constexpr std::uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 
 
 bool contains(const std::uint8_t* block, const Address& address) noexcept {
     const unsigned prefix = block[1];
-    if (block[0] != address.family || prefix > (address.family == 4 ? 32U : 128U)) {
+    // A client without an address is in no block, whatever a damaged block says of its family.
+    if (address.family == 0 || block[0] != address.family ||
+        prefix > (address.family == 4 ? 32U : 128U)) {
         return false;
     }
     const std::uint8_t* network = block + 2;
@@ -49,7 +51,7 @@ Address address_v6(const void* sixteen_bytes) noexcept {
 
 bool parse_address(std::string_view text, Address& out) noexcept {
     char buffer[INET6_ADDRSTRLEN + 1];
-    if (text.size() >= sizeof(buffer)) {
+    if (text.empty() || text.size() >= sizeof(buffer)) {
         return false;
     }
     std::memcpy(buffer, text.data(), text.size());

@@ -66,6 +66,7 @@ Lookup resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
                 return found;  // the organization was deleted, and its tokens with it
             }
             out.member = false;
+            out.role = {};
         }
         out.suspended = record.suspended;
     }

@@ -12,6 +12,9 @@
 namespace token_auth {
 namespace {
 
+constexpr const char* truncated =
+    "data.mdb is truncated; remove the directory and run \"tokensync run\"";
+
 constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) always gives
 
 // False where the directory's name leaves no room for the file's.
@@ -64,6 +67,7 @@ bool store_identity(const char* path, StoreIdentity& out) noexcept {
     }
     out.device = info.st_dev;
     out.inode = info.st_ino;
+    out.lock_inode = file_in(path, "lock.mdb", file) && stat(file, &info) == 0 ? info.st_ino : 0;
     return true;
 }
 
@@ -121,12 +125,16 @@ bool Store::open(const char* path) noexcept {
         close();
         return false;
     }
-    if (!is_whole()) {
+    if (!is_whole() || !holds_its_pages()) {
         close();
         return false;
     }
     MDB_txn* txn = nullptr;
     error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (error == MDB_READERS_FULL && mdb_reader_check(env_, nullptr) == MDB_SUCCESS) {
+        // Slots of killed readers are free again: tokensync, which also sees to that, may be down.
+        error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    }
     if (error != MDB_SUCCESS) {
         fail("begin to read it", error);
         close();
@@ -160,20 +168,13 @@ void Store::close() noexcept {
     }
     begun_ = false;
     meta_of_txn_ = 0;
+    size_ = 0;
 }
 
 bool Store::is_whole() noexcept {
-    MDB_envinfo info;
-    MDB_stat statistics;
     struct stat file {};
     mdb_filehandle_t handle{};
-    int error = mdb_env_info(env_, &info);
-    if (error == MDB_SUCCESS) {
-        error = mdb_env_stat(env_, &statistics);
-    }
-    if (error == MDB_SUCCESS) {
-        error = mdb_env_get_fd(env_, &handle);
-    }
+    int error = mdb_env_get_fd(env_, &handle);
     if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
         error = errno;
     }
@@ -181,8 +182,50 @@ bool Store::is_whole() noexcept {
         fail("measure data.mdb", error);
         return false;
     }
-    if (static_cast<std::uint64_t>(file.st_size) / statistics.ms_psize < info.me_last_pgno + 1) {
-        explain("data.mdb is truncated; remove the directory and run \"tokensync run\"");
+    // LMDB never makes a file shorter.
+    if (file.st_size < size_) {
+        explain(truncated);
+        return false;
+    }
+    size_ = file.st_size;
+    return true;
+}
+
+bool Store::holds_its_pages() noexcept {
+    // Before anything else is asked of LMDB: it reads the two meta pages from the map.
+    if (size_ < 2 * static_cast<off_t>(sysconf(_SC_PAGESIZE))) {
+        explain(truncated);
+        return false;
+    }
+    MDB_stat statistics;
+    const int error = mdb_env_stat(env_, &statistics);
+    if (error != MDB_SUCCESS) {
+        fail("measure data.mdb", error);
+        return false;
+    }
+    // The file is measured once more, after what it is compared with: it may be growing.
+    std::uint64_t last = 0;
+    if (!last_page(last) || !is_whole()) {
+        return false;
+    }
+    if (static_cast<std::uint64_t>(size_) / statistics.ms_psize <= last) {
+        explain(truncated);
+        return false;
+    }
+    return true;
+}
+
+bool Store::last_page(std::uint64_t& last) noexcept {
+    MDB_envinfo info;
+    const int error = mdb_env_info(env_, &info);
+    if (error != MDB_SUCCESS) {
+        fail("measure data.mdb", error);
+        return false;
+    }
+    last = info.me_last_pgno;
+    // LMDB trusts its meta pages: what it does with numbers that are none is not to be tried.
+    if (last < 1 || last > UINT64_MAX / 4096) {
+        explain("data.mdb was overwritten; remove the directory and run \"tokensync run\"");
         return false;
     }
     return true;
@@ -190,6 +233,11 @@ bool Store::is_whole() noexcept {
 
 bool Store::begin() noexcept {
     if (env_ == nullptr) {
+        return false;
+    }
+    // A file that was overwritten since the last look keeps its length; its numbers give it away.
+    std::uint64_t last = 0;
+    if (!last_page(last)) {
         return false;
     }
     int error = mdb_txn_renew(txn_);

@@ -12,6 +12,16 @@ struct StoreTable::Shared {
     std::size_t users = 0;
 };
 
+namespace {
+
+// What was read last may be of long ago, where nothing asked for the store since.
+unsigned long long generation_of(Store& store) noexcept {
+    const Snapshot latest(store);
+    return static_cast<unsigned long long>(store.meta().generation);
+}
+
+}  // namespace
+
 bool StoreTable::init(const char* const* paths, std::size_t count) noexcept {
     if (count == 0) {
         return true;
@@ -76,14 +86,16 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
         lose(slot, why, listener, context);
         return;
     }
-    if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
-        slot.refused = StoreIdentity{};
-        if (!slot.shared->store.is_whole()) {
-            give_up(static_cast<std::size_t>(&slot - slots_), slot.looked, listener, context);
-        }
+    if (slot.shared != nullptr && !slot.shared->store.is_whole()) {
+        give_up(static_cast<std::size_t>(&slot - slots_), slot.looked, listener, context);
         return;
     }
-    if (slot.shared != nullptr && slot.refused == identity) {
+    if (slot.shared != nullptr && identity.lock_inode == 0) {
+        // No one writes through another lock file as long as there is none.
+        identity.lock_inode = slot.shared->store.identity().lock_inode;
+    }
+    if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
+        slot.refused = StoreIdentity{};
         return;
     }
 
@@ -94,7 +106,7 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
         return;
     }
     char text[problem_size];
-    const auto generation = static_cast<unsigned long long>(next->store.meta().generation);
+    const unsigned long long generation = generation_of(next->store);
     if (slot.shared == nullptr) {
         std::snprintf(text, sizeof(text), "generation %llu", generation);
         slot.shared = next;
@@ -102,17 +114,21 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
         listener(context, StoreEvent::opened, slot.path, text);
         return;
     }
-    const auto served = static_cast<unsigned long long>(slot.shared->store.meta().generation);
+    const unsigned long long served = generation_of(slot.shared->store);
     if (generation < served) {
         std::snprintf(text, sizeof(text),
                       "it has generation %llu, the one being served %llu; run \"tokensync run\" to "
                       "bring it up to date, or reload nginx to take it up as it is",
                       generation, served);
         release(next);
-        slot.refused = identity;
-        listener(context, StoreEvent::older, slot.path, text);
+        // It is looked at again every second, as it may catch up, but told of once.
+        if (!(slot.refused == identity)) {
+            slot.refused = identity;
+            listener(context, StoreEvent::older, slot.path, text);
+        }
         return;
     }
+    slot.refused = StoreIdentity{};
     std::snprintf(text, sizeof(text), "generation %llu after %llu", generation, served);
     release(slot.shared);
     slot.shared = next;
