@@ -109,7 +109,6 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
 
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
-    const RequestFields fields = read_fields(r);
     Credential credential;
     if (conf.token != nullptr) {
         ngx_str_t value;
@@ -117,9 +116,10 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
             return Code::store_unavailable;
         }
         credential = parse_bare(view(value));
-    } else if (fields.authorizations > 1) {
-        return Code::request_malformed;
     } else if (r->headers_in.authorization != nullptr) {
+        if (authorization_count(r) > 1) {
+            return Code::request_malformed;
+        }
         credential = parse_authorization(view(r->headers_in.authorization->value),
                                          static_cast<unsigned>(conf.schemes));
     }

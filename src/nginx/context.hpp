@@ -18,6 +18,7 @@ struct Context {
     bool decided;   // there is a result
     bool denied;    // and it is a denial that still stands
     bool body_due;  // the header of the denial is on its way, its body not yet
+    bool goes_on;   // the connection can be kept after this 400
     Code code;
     ngx_uint_t error_body;  // of the configuration that denied
 

@@ -161,6 +161,13 @@ ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexce
 }
 
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
+    if (r->err_status == NGX_HTTP_BAD_REQUEST && r == r->main) {
+        // Found after an error_page too, which clears the request's own pointer to it.
+        const Context* denied = find_context(r);
+        if (denied != nullptr && denied->goes_on) {
+            r->keepalive = 1;
+        }
+    }
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
     // An error_page clears the context on its way, so what comes here is nginx's own page.
     if (context == nullptr || !context->denied || r != r->main ||
@@ -225,7 +232,14 @@ ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) no
         context.code = Code::store_unavailable;
     }
     log_denial(r, context, denial);
-    return answer(context.code).status;
+    const ngx_int_t status = answer(context.code).status;
+    if (status == NGX_HTTP_BAD_REQUEST) {
+        // After a 400 nginx closes the connection, as it cannot tell where the next request begins.
+        // Here it can: the request was sound, only what a field says was not.
+        r->expect_tested = 1;  // the client need not send the body it waits to send
+        context.goes_on = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
+    }
+    return status;
 }
 
 void take_back(Context& context) noexcept {

@@ -49,26 +49,36 @@ void rename_imitation(ngx_table_elt_t& field) noexcept {
     }
 }
 
-}  // namespace
-
-RequestFields read_fields(ngx_http_request_t* r) noexcept {
-    RequestFields result;
+template <typename Visit>
+void for_each_field(ngx_http_request_t* r, Visit visit) noexcept {
     for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
         auto* field = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            const std::size_t length = field[i].key.len;
-            if (length < shortest || length > longest) {
-                continue;
-            }
-            if (field[i].lowcase_key[0] == 'x') {
-                rename_imitation(field[i]);
-            } else if (std::string_view(reinterpret_cast<char*>(field[i].lowcase_key), length) ==
-                       "authorization") {
-                ++result.authorizations;
-            }
+            visit(field[i]);
         }
     }
-    return result;
+}
+
+}  // namespace
+
+ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept {
+    constexpr std::string_view authorization = "authorization";
+    ngx_uint_t count = 0;
+    for_each_field(r, [&](const ngx_table_elt_t& field) {
+        if (field.key.len == authorization.size() &&
+            std::memcmp(field.lowcase_key, authorization.data(), authorization.size()) == 0) {
+            ++count;
+        }
+    });
+    return count;
+}
+
+void rename_imitations(ngx_http_request_t* r) noexcept {
+    for_each_field(r, [](ngx_table_elt_t& field) {
+        if (field.key.len >= shortest && field.key.len <= longest && field.lowcase_key[0] == 'x') {
+            rename_imitation(field);
+        }
+    });
 }
 
 Address client_address(ngx_http_request_t* r) noexcept {

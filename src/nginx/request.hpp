@@ -8,14 +8,13 @@
 
 namespace token_auth::nginx {
 
-struct RequestFields {
-    ngx_uint_t authorizations = 0;  // how many Authorization fields there are
-};
+// How many Authorization fields the request has.
+ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept;
 
-// Goes through the request's header fields once. A field whose name is one of those that
-// token_auth_params sets but for other separators ("X_Token_Org", "X.Token.Org") is renamed to it,
-// so that what replaces the one replaces the other: upstreams often read both as one.
-RequestFields read_fields(ngx_http_request_t* r) noexcept;
+// Renames the client's fields that token_auth_params would set but for other separators
+// ("X_Token_Org", "X.Token.Org") to the names it sets, so that what replaces the one replaces the
+// other: upstreams often read both as one.
+void rename_imitations(ngx_http_request_t* r) noexcept;
 
 // The client's address as nginx has it (after realip), none for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;

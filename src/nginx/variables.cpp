@@ -28,9 +28,16 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
+// What a text is asked for by: proxy_set_header and its like evaluate all they set before they look
+// at the client's fields, so this is where a client's imitations of them end.
+const Context* find_identity(ngx_http_request_t* r) noexcept {
+    rename_imitations(r);
+    return find_context(r);
+}
+
 // `data` is the offset of a std::string_view in Context.
 ngx_int_t get_text(ngx_http_request_t* r, ngx_http_variable_value_t* out, uintptr_t data) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = find_identity(r);
     if (context == nullptr) {
         return set(out, {});
     }
@@ -47,7 +54,7 @@ ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 
 ngx_int_t get_scopes(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                      uintptr_t /*data*/) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = find_identity(r);
     if (context == nullptr || context->subject.empty()) {
         return set(out, {});
     }
