@@ -1,0 +1,43 @@
+#include "cli/output.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/error.hpp"
+
+namespace token_auth::cli {
+
+void write_out(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            throw Error(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+std::string json_line(const Json& value) {
+    return value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void print_json(const Json& value) {
+    write_out(json_line(value));
+}
+
+void note(std::string_view text) {
+    fmt::print(stderr, "{}\n", text);
+}
+
+void warn(std::string_view text) {
+    fmt::print(stderr, "warning: {}\n", text);
+}
+
+}  // namespace token_auth::cli

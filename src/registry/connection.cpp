@@ -1,0 +1,103 @@
+#include "registry/connection.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "cli/error.hpp"
+#include "cli/time.hpp"
+#include "registry/sqlite.hpp"
+#include "registry/token_text.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+constexpr std::string_view sqlite_scheme = "sqlite:";
+constexpr std::size_t registry_id_bytes = 16;
+
+void roll_back(soci::session& session) noexcept {
+    try {
+        session << "ROLLBACK";
+    } catch (...) {
+        // The first error is the one that counts; the database rolls back by itself.
+    }
+}
+
+void require_supported(const Location& location) {
+    if (location.engine != Engine::sqlite) {
+        throw cli::Error(
+            "this build has no PostgreSQL registry support; use an SQLite registry: "
+            "--registry sqlite:<path>",
+            cli::exit_usage);
+    }
+}
+
+}  // namespace
+
+Location parse_location(const std::string& url) {
+    if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
+        return {Engine::postgresql, "", "postgresql://..."};
+    }
+    if (!url.starts_with(sqlite_scheme) || url.size() == sqlite_scheme.size()) {
+        throw cli::Error(
+            "--registry is not understood: write sqlite:<path>, for instance "
+            "sqlite:/var/lib/token-auth/registry.db",
+            cli::exit_usage);
+    }
+    const std::string path = url.substr(sqlite_scheme.size());
+    return {Engine::sqlite, path, url};
+}
+
+Connection::Connection(Location location, Access access) : location_(std::move(location)) {
+    require_supported(location_);
+    session_ = sqlite::open(location_, access);
+}
+
+Connection::~Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+
+std::string Connection::registry_id() {
+    std::string id;
+    read([&](soci::session& session) {
+        session << "SELECT value FROM meta WHERE name = 'registry_id'", soci::into(id);
+    });
+    if (id.empty()) {
+        throw cli::Error(
+            fmt::format("registry {}: its meta table has no registry_id; restore it from a backup",
+                        location_.shown));
+    }
+    return id;
+}
+
+void Connection::read(const std::function<void(soci::session&)>& body) {
+    run(Access::read, body);
+}
+
+void Connection::write(const std::function<void(soci::session&)>& body) {
+    run(Access::write, body);
+}
+
+void Connection::run(Access access, const std::function<void(soci::session&)>& body) {
+    try {
+        *session_ << (access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
+        try {
+            body(*session_);
+            *session_ << "COMMIT";
+        } catch (...) {
+            roll_back(*session_);
+            throw;
+        }
+    } catch (const soci::soci_error& error) {
+        throw sqlite::explain(location_, error);
+    }
+}
+
+std::string create_registry(const Location& location) {
+    require_supported(location);
+    std::string id = random_hex(registry_id_bytes);
+    sqlite::create(location, id, cli::now());
+    return id;
+}
+
+}  // namespace token_auth::registry

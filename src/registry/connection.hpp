@@ -1,0 +1,57 @@
+// One connection to a registry. All that differs between databases is behind it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <soci/soci.h>
+
+namespace token_auth::registry {
+
+enum class Engine { sqlite, postgresql };
+
+// Where a registry is.
+struct Location {
+    Engine engine = Engine::sqlite;
+    std::string path;   // SQLite: the file
+    std::string shown;  // for messages: holds no password
+};
+
+// "sqlite:<path>" or "postgresql://…"; cli::Error (wrong usage) for anything else.
+Location parse_location(const std::string& url);
+
+enum class Access { read, write };
+
+// Opens an existing registry and checks that it is one, of this schema version; never creates
+// anything. With Access::read the file itself is opened read-only, so that read permission on it
+// suffices. Errors are cli::Error; the text names the registry and the remedy.
+class Connection {
+  public:
+    Connection(Location location, Access access);
+    ~Connection();
+    Connection(Connection&&) noexcept;
+    Connection& operator=(Connection&&) noexcept;
+
+    const Location& location() const { return location_; }
+
+    // meta.registry_id: stays the same when the registry's content changes.
+    std::string registry_id();
+
+    // Run `body` in one transaction, in one snapshot; write() takes the write lock first, so that
+    // what `body` reads still holds when it writes, and commits at the end. An exception rolls
+    // back and goes on; SQL errors become cli::Error.
+    void read(const std::function<void(soci::session&)>& body);
+    void write(const std::function<void(soci::session&)>& body);
+
+  private:
+    void run(Access access, const std::function<void(soci::session&)>& body);
+
+    Location location_;
+    std::unique_ptr<soci::session> session_;
+};
+
+// Makes a new registry; returns its id. The parent directory must exist, the registry must not.
+std::string create_registry(const Location& location);
+
+}  // namespace token_auth::registry

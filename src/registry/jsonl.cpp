@@ -1,0 +1,335 @@
+#include "registry/jsonl.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+#include "cli/error.hpp"
+#include "cli/shown.hpp"
+#include "cli/time.hpp"
+#include "registry/validate.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+using cli::Json;
+
+[[noreturn]] void fail(std::string_view field, std::string_view text) {
+    throw cli::Error(fmt::format("{} {}", field, text));
+}
+
+// The fields of one line's object. Each getter checks the type.
+class Fields {
+  public:
+    Fields(const Json& object, std::initializer_list<std::string_view> known) : object_(object) {
+        for (const auto& [name, value] : object.items()) {
+            if (std::find(known.begin(), known.end(), name) == known.end()) {
+                throw cli::Error(fmt::format("field {} is not known for this type; known are {}",
+                                             cli::shown(name), fmt::join(known, ", ")));
+            }
+        }
+    }
+
+    std::string text(const char* name) const {
+        const auto value = object_.find(name);
+        if (value == object_.end()) {
+            return {};
+        }
+        if (!value->is_string()) {
+            fail(name, "must be a string");
+        }
+        return value->get<std::string>();
+    }
+
+    std::string needed_text(const char* name) const {
+        if (!object_.contains(name)) {
+            fail(name, "is missing");
+        }
+        return text(name);
+    }
+
+    bool flag(const char* name) const {
+        const auto value = object_.find(name);
+        if (value == object_.end()) {
+            return false;
+        }
+        if (!value->is_boolean()) {
+            fail(name, "must be true or false");
+        }
+        return value->get<bool>();
+    }
+
+    std::int64_t time(const char* name) const {
+        if (!object_.contains(name)) {
+            return 0;
+        }
+        const auto time = cli::parse_time(text(name));
+        if (!time) {
+            fail(name, fmt::format("must be a time such as {}", cli::time_forms));
+        }
+        return *time;
+    }
+
+    std::vector<std::string> list(const char* name) const {
+        const auto value = object_.find(name);
+        if (value == object_.end()) {
+            return {};
+        }
+        const bool ok = value->is_array() && std::all_of(value->begin(), value->end(),
+                                                         [](auto& v) { return v.is_string(); });
+        if (!ok) {
+            fail(name, "must be an array of strings");
+        }
+        return value->get<std::vector<std::string>>();
+    }
+
+  private:
+    const Json& object_;
+};
+
+Role role_of(const Json& object) {
+    const Fields fields(object, {"type", "id", "scopes"});
+    return {fields.needed_text("id"), canonical(fields.list("scopes"))};
+}
+
+Organization organization_of(const Json& object) {
+    const Fields fields(object, {"type", "id", "suspended", "created"});
+    return {fields.needed_text("id"), fields.flag("suspended"), fields.time("created")};
+}
+
+Group group_of(const Json& object) {
+    const Fields fields(object, {"type", "organization", "id", "created"});
+    return {fields.needed_text("organization"), fields.needed_text("id"), fields.time("created")};
+}
+
+User user_of(const Json& object) {
+    const Fields fields(object, {"type", "id", "technical", "disabled", "created"});
+    return {fields.needed_text("id"), fields.flag("technical"), fields.flag("disabled"),
+            fields.time("created")};
+}
+
+Membership membership_of(const Json& object) {
+    const Fields fields(object, {"type", "user", "organization", "role", "created"});
+    return {fields.needed_text("user"), fields.needed_text("organization"),
+            fields.needed_text("role"), fields.time("created")};
+}
+
+Token token_of(const Json& object) {
+    const Fields fields(
+        object, {"type", "id", "prefix", "digest", "kind", "user", "organization", "group", "role",
+                 "scopes", "name", "description", "allow", "created", "not_before", "expires",
+                 "revoked", "predecessor", "successor"});
+    Token token;
+    token.id = fields.needed_text("id");
+    token.prefix = fields.text("prefix");
+    const auto digest = parse_digest(fields.needed_text("digest"));
+    if (!digest) {
+        fail("digest",
+             "must be sha256:<64 hex digits> or hmac-sha256:<8 hex digits>:<64 hex digits>");
+    }
+    token.digest = *digest;
+    if (!kind_of_name(fields.needed_text("kind"), token.kind)) {
+        fail("kind", "must be organization, group or user");
+    }
+    token.user = fields.text("user");
+    token.organization = fields.text("organization");
+    token.group = fields.text("group");
+    token.role = fields.text("role");
+    token.scopes = canonical(fields.list("scopes"));
+    token.name = fields.needed_text("name");
+    token.description = fields.text("description");
+    token.allow = fields.list("allow");
+    token.created = fields.time("created");
+    token.not_before = fields.time("not_before");
+    token.expires = fields.time("expires");
+    token.revoked = fields.time("revoked");
+    token.predecessor = fields.text("predecessor");
+    token.successor = fields.text("successor");
+    return token;
+}
+
+Entity entity_of(const Json& object) {
+    const auto type = object.find("type");
+    if (type != object.end() && type->is_string()) {
+        const auto& name = type->get_ref<const std::string&>();
+        if (name == "token") {
+            return token_of(object);
+        }
+        if (name == "membership") {
+            return membership_of(object);
+        }
+        if (name == "user") {
+            return user_of(object);
+        }
+        if (name == "group") {
+            return group_of(object);
+        }
+        if (name == "organization") {
+            return organization_of(object);
+        }
+        if (name == "role") {
+            return role_of(object);
+        }
+    }
+    fail("type", "must be role, organization, group, user, membership or token");
+}
+
+// JSON that says a thing twice is a mistake, though the parser would take the last.
+Json parse_object(std::string_view line) {
+    std::set<std::string> names;
+    const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+        if (event == Json::parse_event_t::key && depth == 1 &&
+            !names.insert(parsed.get<std::string>()).second) {
+            throw cli::Error(
+                fmt::format("field {} is there twice", cli::shown(parsed.get<std::string>())));
+        }
+        return true;
+    };
+    try {
+        Json object = Json::parse(line.begin(), line.end(), watch);
+        if (!object.is_object()) {
+            throw cli::Error("is not a JSON object");
+        }
+        return object;
+    } catch (const Json::parse_error& error) {
+        // The parser's own text quotes the line.
+        throw cli::Error(fmt::format("is not JSON (at byte {} of the line)", error.byte));
+    } catch (const Json::exception&) {
+        throw cli::Error("is not JSON (it holds a number out of range)");
+    }
+}
+
+void put_text(Json& object, const char* name, const std::string& value) {
+    if (!value.empty()) {
+        object[name] = value;
+    }
+}
+
+void put_list(Json& object, const char* name, const std::vector<std::string>& values) {
+    if (!values.empty()) {
+        object[name] = values;
+    }
+}
+
+void put_time(Json& object, const char* name, std::int64_t value) {
+    if (value != 0) {
+        object[name] = cli::format_time(value);
+    }
+}
+
+}  // namespace
+
+Json to_json(const Role& role) {
+    return {{"type", "role"}, {"id", role.id}, {"scopes", role.scopes}};
+}
+
+Json to_json(const Organization& organization) {
+    Json object{{"type", "organization"}, {"id", organization.id}};
+    if (organization.suspended) {
+        object["suspended"] = true;
+    }
+    put_time(object, "created", organization.created);
+    return object;
+}
+
+Json to_json(const Group& group) {
+    Json object{{"type", "group"}, {"organization", group.organization}, {"id", group.id}};
+    put_time(object, "created", group.created);
+    return object;
+}
+
+Json to_json(const User& user) {
+    Json object{{"type", "user"}, {"id", user.id}};
+    if (user.technical) {
+        object["technical"] = true;
+    }
+    if (user.disabled) {
+        object["disabled"] = true;
+    }
+    put_time(object, "created", user.created);
+    return object;
+}
+
+Json to_json(const Membership& membership) {
+    Json object{{"type", "membership"},
+                {"user", membership.user},
+                {"organization", membership.organization},
+                {"role", membership.role}};
+    put_time(object, "created", membership.created);
+    return object;
+}
+
+Json to_json(const Token& token) {
+    Json object{{"type", "token"}, {"id", token.id}};
+    put_text(object, "prefix", token.prefix);
+    object["digest"] = format_digest(token.digest);
+    object["kind"] = std::string(kind_name(token.kind));
+    put_text(object, "user", token.user);
+    put_text(object, "organization", token.organization);
+    put_text(object, "group", token.group);
+    put_text(object, "role", token.role);
+    put_list(object, "scopes", token.scopes);
+    object["name"] = token.name;
+    put_text(object, "description", token.description);
+    put_list(object, "allow", token.allow);
+    put_time(object, "created", token.created);
+    put_time(object, "not_before", token.not_before);
+    put_time(object, "expires", token.expires);
+    put_time(object, "revoked", token.revoked);
+    put_text(object, "predecessor", token.predecessor);
+    put_text(object, "successor", token.successor);
+    return object;
+}
+
+Entity parse_entity(std::string_view line) {
+    Entity entity = entity_of(parse_object(line));
+    const auto problem = std::visit([](const auto& value) { return check(value); }, entity);
+    if (problem) {
+        fail(problem->field, problem->text);
+    }
+    return entity;
+}
+
+std::string JsonlReader::place() const {
+    return fmt::format("{} line {}", name_, line_);
+}
+
+bool JsonlReader::read_line() {
+    text_.clear();
+    ++line_;
+    using Traits = std::istream::traits_type;
+    std::streambuf& buffer = *input_.rdbuf();
+    try {
+        for (auto c = buffer.sbumpc(); !Traits::eq_int_type(c, Traits::eof());
+             c = buffer.sbumpc()) {
+            if (c == '\n') {
+                return true;
+            }
+            text_ += Traits::to_char_type(c);
+            if (text_.size() > line_max) {
+                throw cli::Error(fmt::format("{}: is longer than {} bytes", place(), line_max));
+            }
+        }
+    } catch (const std::ios_base::failure&) {
+        throw cli::Error(fmt::format("{}: cannot be read; check that it is a file", name_));
+    }
+    return !text_.empty();
+}
+
+std::optional<Entity> JsonlReader::next() {
+    while (read_line()) {
+        if (text_.find_first_not_of(" \t\r") == std::string::npos) {
+            continue;
+        }
+        try {
+            return parse_entity(text_);
+        } catch (const cli::Error& error) {
+            throw cli::Error(fmt::format("{}: {}", place(), error.what()));
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace token_auth::registry

@@ -1,0 +1,68 @@
+// Entities as JSON Lines, the form of `tokenctl export`: one object per line, with "type" saying
+// which. A field that has its default is left out; times are RFC 3339.
+//
+// {"type":"role","id":"reader","scopes":["agents:read"]}
+// {"type":"organization","id":"acme","suspended":true,"created":"2026-01-31T08:00:00Z"}
+// {"type":"group","organization":"acme","id":"ops","created":"…"}
+// {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…"}
+// {"type":"membership","user":"ann","organization":"acme","role":"reader","created":"…"}
+// {"type":"token","id":"…","prefix":"ak","digest":"sha256:…","kind":"organization","user":"tu-…",
+//  "organization":"acme","group":"ops","role":"reader","scopes":["…"],"name":"…",
+//  "description":"…","allow":["192.0.2.0/24"],"created":"…","not_before":"…","expires":"…",
+//  "revoked":"…","predecessor":"…","successor":"…"}
+#pragma once
+
+#include <cstddef>
+#include <istream>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "cli/output.hpp"
+#include "registry/model.hpp"
+
+namespace token_auth::registry {
+
+using Entity = std::variant<Role, Organization, Group, User, Membership, Token>;
+
+inline constexpr std::size_t line_max = 128 * 1024;  // bytes: no sound line is longer
+
+// The object of an entity, keys in the order above.
+cli::Json to_json(const Role& role);
+cli::Json to_json(const Organization& organization);
+cli::Json to_json(const Group& group);
+cli::Json to_json(const User& user);
+cli::Json to_json(const Membership& membership);
+cli::Json to_json(const Token& token);
+
+// Reads entities one by one, in memory for one line only. Every entity given has passed check()
+// of validate.hpp; `created`, and the user of an organization's or group's token, are empty where
+// the line leaves them out. Blank lines are passed over.
+class JsonlReader {
+  public:
+    // `name` is how messages call the input; the stream must outlive the reader.
+    JsonlReader(std::istream& input, std::string name) : input_(input), name_(std::move(name)) {}
+
+    // The next entity, empty at the end. A line that is none is a cli::Error that names line and
+    // field, and holds no value of the line.
+    std::optional<Entity> next();
+
+    // The number of the line last read, from 1.
+    std::size_t line() const { return line_; }
+
+    // "NAME line 7", for messages.
+    std::string place() const;
+
+  private:
+    bool read_line();
+
+    std::istream& input_;
+    std::string name_;
+    std::string text_;
+    std::size_t line_ = 0;
+};
+
+// What `line` (one object, without newline) holds; errors as JsonlReader's, without the place.
+Entity parse_entity(std::string_view line);
+
+}  // namespace token_auth::registry

@@ -1,0 +1,111 @@
+// What a registry holds, read in one transaction.
+//
+// Lists come in byte order of their keys; callbacks may stop them by throwing only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <soci/soci.h>
+
+#include "registry/model.hpp"
+#include "registry/prepared.hpp"
+#include "registry/rows.hpp"
+
+namespace token_auth::registry {
+
+// A token with what else decides about its status.
+struct TokenView {
+    Token token;
+    bool organization_suspended = false;
+};
+
+enum class Status { active, revoked, expired, pending, disabled, suspended };
+inline constexpr const char* status_names[] = {"active",  "revoked",  "expired",
+                                               "pending", "disabled", "suspended"};
+
+// The first that applies: revoked, disabled (its user is), expired, pending (not valid yet),
+// suspended (its organization is), active.
+Status status_of(const TokenView& view, std::int64_t now);
+std::string status_name(Status status);
+
+// Which tokens; empty members do not count.
+struct TokenFilter {
+    std::string organization;
+    std::string group;
+    std::string user;
+    std::string role;
+    std::string kind;
+    std::int64_t expires_after = 0;
+    std::int64_t expires_until = 0;
+};
+
+struct AuditRow {
+    std::int64_t seq = 0;
+    std::int64_t at = 0;
+    std::string actor;
+    std::string action;
+    std::string entity;
+    std::string key;
+    std::string detail;  // a JSON object
+};
+
+// Which rows of the audit trail; empty members do not count. `limit` keeps the latest, 0 all.
+struct AuditFilter {
+    std::int64_t since = 0;
+    std::string entity;
+    std::string key;
+    std::uint64_t limit = 0;
+};
+
+class Reader {
+  public:
+    // The session must be in a transaction and outlive the reader.
+    explicit Reader(soci::session& session);
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    std::optional<Role> role(const std::string& id);
+    std::optional<Organization> organization(const std::string& id);
+    std::optional<Group> group(const std::string& organization, const std::string& id);
+    std::optional<User> user(const std::string& id);
+    std::optional<Membership> membership(const std::string& user, const std::string& organization);
+    std::optional<TokenView> token(const std::string& id);
+    // The id of the token with that digest, whatever its key.
+    std::optional<std::string> token_of_digest(const Digest& digest);
+
+    void roles(const std::function<void(const Role&)>& each);
+    void organizations(const std::function<void(const Organization&)>& each);
+    // Empty: of all organizations.
+    void groups(const std::string& organization, const std::function<void(const Group&)>& each);
+    void users(const std::function<void(const User&)>& each);
+    // Empty: of all users, of all organizations.
+    void memberships(const std::string& user, const std::string& organization,
+                     const std::function<void(const Membership&)>& each);
+    void tokens(const TokenFilter& filter, const std::function<void(const TokenView&)>& each);
+    void audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each);
+
+    std::uint64_t count_tokens(const TokenFilter& filter);
+    std::uint64_t count_memberships_with_role(const std::string& role);
+    // Technical users that no token acts for; there are none in a sound registry.
+    std::optional<std::string> idle_technical_user();
+
+  protected:
+    soci::session& sql_;
+
+  private:
+    Lookup<std::string> role_;
+    Lookup<int, long long> organization_;
+    Lookup<long long> group_;
+    Lookup<int, int, long long> user_;
+    Lookup<std::string, long long> membership_;
+    Lookup<std::string> token_of_digest_;
+    TokenRow token_row_;
+    std::string token_id_;
+    std::optional<soci::statement> token_;
+};
+
+}  // namespace token_auth::registry

@@ -1,0 +1,55 @@
+// Where tokensync takes a store's content from: a registry, or a file.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "registry/model.hpp"
+
+namespace token_auth::registry {
+
+// Receives entities as they are now. `gone` members: the entity no longer exists.
+class Sink {
+  public:
+    virtual ~Sink() = default;
+    virtual void put(const Membership& membership) = 0;
+    virtual void put(const Organization& organization) = 0;
+    virtual void put(const Role& role) = 0;
+    virtual void put(const Token& token) = 0;
+    virtual void put(const User& user) = 0;  // people only
+    virtual void gone_membership(const std::string& user, const std::string& organization) = 0;
+    virtual void gone_organization(const std::string& id) = 0;
+    virtual void gone_role(const std::string& id) = 0;
+    virtual void gone_token(const Digest& digest) = 0;
+    virtual void gone_user(const std::string& id) = 0;
+};
+
+// Errors are exceptions derived from std::runtime_error whose text names the thing and the remedy.
+class Source {
+  public:
+    virtual ~Source() = default;
+
+    // Which registry this is: stays the same when its content changes.
+    virtual std::string identity() = 0;
+
+    // How many tokens there are now.
+    virtual std::uint64_t token_count() = 0;
+
+    // Gives the sink all entities that changed after `position`, each once, in its present state,
+    // all of one snapshot; returns the new position (equal to `position` where nothing changed).
+    // Empty where that position is not in the change log (any more): then all() is called for.
+    virtual std::optional<std::string> changes(const std::string& position, Sink& sink) = 0;
+
+    // Gives the sink everything, of one snapshot, in the order of the store's keys: memberships by
+    // user and organization, organizations, roles, tokens by digest, people. Returns the position.
+    virtual std::string all(Sink& sink) = 0;
+
+    // Waits until the source may have changed, at most `timeout`, or until `stop_fd` is readable.
+    // May return early for no reason.
+    virtual void wait(std::chrono::milliseconds timeout, int stop_fd) = 0;
+};
+
+}  // namespace token_auth::registry

@@ -1,0 +1,469 @@
+#include "registry/sql_source.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "cli/error.hpp"
+#include "registry/validate.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+// Without events (a network file system, no inotify left) a change is seen this late at most.
+constexpr std::chrono::milliseconds poll_interval{250};
+// An event comes with the write to the log's file; readers see the commit just after it.
+constexpr std::chrono::milliseconds settle_time{20};
+constexpr std::chrono::milliseconds settle_step{1};
+
+constexpr std::string_view position_prefix = "sqlite:";
+
+// A row of the change log; {0, 0} is before the first one.
+struct Position {
+    long long seq = 0;
+    long long mark = 0;
+    bool operator==(const Position&) const = default;
+};
+
+std::string format_position(const Position& position) {
+    return fmt::format("{}{}:{}", position_prefix, position.seq, position.mark);
+}
+
+std::optional<Position> parse_position(std::string_view text) {
+    if (!text.starts_with(position_prefix)) {
+        return std::nullopt;
+    }
+    text.remove_prefix(position_prefix.size());
+    const char* const end = text.data() + text.size();
+    Position position;
+    const auto seq = std::from_chars(text.data(), end, position.seq);
+    if (seq.ec != std::errc() || seq.ptr == end || *seq.ptr != ':') {
+        return std::nullopt;
+    }
+    const auto mark = std::from_chars(seq.ptr + 1, end, position.mark);
+    if (mark.ec != std::errc() || mark.ptr != end) {
+        return std::nullopt;
+    }
+    return position;
+}
+
+Position last_position(soci::session& session) {
+    Position last;
+    session << "SELECT seq, mark FROM changes ORDER BY seq DESC LIMIT 1", soci::into(last.seq),
+        soci::into(last.mark);
+    return last;
+}
+
+// Whether everything after the position is in the log.
+bool in_log(soci::session& session, const Position& position) {
+    if (position == Position{}) {
+        long long first = 0;
+        long long used = 0;
+        session << "SELECT coalesce(min(seq), 0) FROM changes", soci::into(first);
+        session << "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'",
+            soci::into(used);
+        return first == 1 || used == 0;
+    }
+    long long mark = 0;
+    session << "SELECT mark FROM changes WHERE seq = :seq", soci::use(position.seq),
+        soci::into(mark);
+    return session.got_data() && mark == position.mark;
+}
+
+// The columns of a token that the store needs. A full load reads millions of these: bound once.
+class TokenRow {
+  public:
+    static constexpr const char* select =
+        "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
+        "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
+        "revoked_at, user_id IN (SELECT id FROM users WHERE disabled = 1) FROM tokens ";
+    static constexpr const char* select_one =
+        "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
+        "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
+        "revoked_at, "
+        "EXISTS (SELECT 1 FROM users WHERE users.id = tokens.user_id AND disabled = 1) "
+        "FROM tokens ";
+
+    void bind(soci::statement& statement) {
+        using soci::into;
+        statement.exchange(into(token_.id));
+        statement.exchange(into(digest_));
+        statement.exchange(into(key_id_));
+        statement.exchange(into(kind_));
+        statement.exchange(into(token_.user));
+        statement.exchange(into(token_.organization));
+        statement.exchange(into(token_.group));
+        statement.exchange(into(token_.role));
+        statement.exchange(into(scopes_));
+        statement.exchange(into(token_.name));
+        statement.exchange(into(allow_));
+        statement.exchange(into(not_before_));
+        statement.exchange(into(expires_));
+        statement.exchange(into(revoked_));
+        statement.exchange(into(disabled_));
+    }
+
+    // The row that was fetched last.
+    const Token& token(const Location& location) {
+        const auto digest = from_hex(digest_);
+        if (!digest) {
+            reject(location, "a digest that is not 64 lower-case hex digits");
+        }
+        if (key_id_ < 0 || key_id_ > static_cast<long long>(UINT32_MAX)) {
+            reject(location, "a key_id that is out of range");
+        }
+        if (!kind_of_name(kind_, token_.kind)) {
+            reject(location, "an unknown kind");
+        }
+        token_.digest = {static_cast<KeyId>(key_id_), *digest};
+        token_.scopes = split_words(scopes_);
+        token_.allow = split_words(allow_);
+        token_.not_before = not_before_;
+        token_.expires = expires_;
+        token_.revoked = revoked_;
+        token_.user_disabled = disabled_ != 0;
+        return token_;
+    }
+
+  private:
+    [[noreturn]] void reject(const Location& location, const char* what) const {
+        const bool named = is_identifier(token_.id);
+        throw cli::Error(
+            fmt::format("registry {}: the token {} has {}; mend or delete it there", location.shown,
+                        named ? "\"" + token_.id + "\"" : "with an unreadable id", what));
+    }
+
+    Token token_;
+    std::string digest_;
+    std::string kind_;
+    std::string scopes_;
+    std::string allow_;
+    long long key_id_ = 0;
+    long long not_before_ = 0;
+    long long expires_ = 0;
+    long long revoked_ = 0;
+    int disabled_ = 0;
+};
+
+// Reads entities as they are now, by the keys of the change log.
+class EntityReader {
+  public:
+    EntityReader(soci::session& session, const Location& location, Sink& sink)
+        : session_(session), location_(location), sink_(sink), token_(session), by_user_(session) {
+        token_row_.bind(token_);
+        prepare(token_, std::string(TokenRow::select_one) + "WHERE digest = :digest");
+        by_user_row_.bind(by_user_);
+        prepare(by_user_, std::string(TokenRow::select_one) +
+                              "WHERE user_id = :user AND kind <> 'user' ORDER BY digest");
+    }
+
+    void read(const std::string& entity, const std::string& key) {
+        if (entity == "token") {
+            token(key);
+        } else if (entity == "membership") {
+            membership(key);
+        } else if (entity == "organization") {
+            organization(key);
+        } else if (entity == "role") {
+            role(key);
+        } else if (entity == "user") {
+            user(key);
+        } else {
+            throw cli::Error(
+                fmt::format("registry {}: its change log names something unknown to this "
+                            "tokensync; use programs of one release",
+                            location_.shown));
+        }
+    }
+
+  private:
+    void prepare(soci::statement& statement, const std::string& sql) {
+        statement.exchange(soci::use(key_));
+        statement.alloc();
+        statement.prepare(sql);
+        statement.define_and_bind();
+    }
+
+    void token(const std::string& digest) {
+        const auto bytes = from_hex(digest);
+        key_ = digest;
+        if (token_.execute(true)) {
+            sink_.put(token_row_.token(location_));
+        } else if (bytes) {
+            sink_.gone_token(*bytes);
+        }
+    }
+
+    void membership(const std::string& key) {
+        Membership membership;
+        const std::size_t space = key.find(' ');
+        if (space == std::string::npos) {
+            throw cli::Error(fmt::format(
+                "registry {}: its change log holds a membership that names no organization; "
+                "restore its triggers from the schema",
+                location_.shown));
+        }
+        membership.user = key.substr(0, space);
+        membership.organization = key.substr(space + 1);
+        session_ << "SELECT role FROM memberships WHERE user_id = :user AND "
+                    "organization = :organization",
+            soci::use(membership.user), soci::use(membership.organization),
+            soci::into(membership.role);
+        if (session_.got_data()) {
+            sink_.put(membership);
+        } else {
+            sink_.gone_membership(membership.user, membership.organization);
+        }
+    }
+
+    void organization(const std::string& key) {
+        int suspended = 0;
+        session_ << "SELECT suspended FROM organizations WHERE id = :id", soci::use(key),
+            soci::into(suspended);
+        if (session_.got_data()) {
+            Organization organization;
+            organization.id = key;
+            organization.suspended = suspended != 0;
+            sink_.put(organization);
+        } else {
+            sink_.gone_organization(key);
+        }
+    }
+
+    void role(const std::string& key) {
+        std::string scopes;
+        session_ << "SELECT scopes FROM roles WHERE id = :id", soci::use(key), soci::into(scopes);
+        if (session_.got_data()) {
+            sink_.put(Role{key, split_words(scopes)});
+        } else {
+            sink_.gone_role(key);
+        }
+    }
+
+    void user(const std::string& key) {
+        int disabled = 0;
+        session_ << "SELECT disabled FROM users WHERE id = :id AND technical = 0", soci::use(key),
+            soci::into(disabled);
+        if (session_.got_data()) {
+            User user;
+            user.id = key;
+            user.disabled = disabled != 0;
+            sink_.put(user);
+        } else {
+            sink_.gone_user(key);
+        }
+        // An organization's token may act for a person, and then holds their state.
+        key_ = key;
+        if (by_user_.execute(true)) {
+            do {
+                sink_.put(by_user_row_.token(location_));
+            } while (by_user_.fetch());
+        }
+    }
+
+    soci::session& session_;
+    const Location& location_;
+    Sink& sink_;
+    std::string key_;
+    TokenRow token_row_;
+    TokenRow by_user_row_;
+    soci::statement token_;
+    soci::statement by_user_;
+};
+
+void all_memberships(soci::session& session, Sink& sink) {
+    Membership membership;
+    soci::statement statement =
+        (session.prepare << "SELECT user_id, organization, role FROM memberships "
+                            "ORDER BY user_id, organization",
+         soci::into(membership.user), soci::into(membership.organization),
+         soci::into(membership.role));
+    statement.execute();
+    while (statement.fetch()) {
+        sink.put(membership);
+    }
+}
+
+void all_organizations(soci::session& session, Sink& sink) {
+    Organization organization;
+    int suspended = 0;
+    soci::statement statement =
+        (session.prepare << "SELECT id, suspended FROM organizations ORDER BY id",
+         soci::into(organization.id), soci::into(suspended));
+    statement.execute();
+    while (statement.fetch()) {
+        organization.suspended = suspended != 0;
+        sink.put(organization);
+    }
+}
+
+void all_roles(soci::session& session, Sink& sink) {
+    Role role;
+    std::string scopes;
+    soci::statement statement = (session.prepare << "SELECT id, scopes FROM roles ORDER BY id",
+                                 soci::into(role.id), soci::into(scopes));
+    statement.execute();
+    while (statement.fetch()) {
+        role.scopes = split_words(scopes);
+        sink.put(role);
+    }
+}
+
+void all_tokens(soci::session& session, const Location& location, Sink& sink) {
+    TokenRow row;
+    soci::statement statement(session);
+    row.bind(statement);
+    statement.alloc();
+    statement.prepare(std::string(TokenRow::select) + "ORDER BY +digest");
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch()) {
+        sink.put(row.token(location));
+    }
+}
+
+void all_users(soci::session& session, Sink& sink) {
+    User user;
+    int disabled = 0;
+    soci::statement statement =
+        (session.prepare << "SELECT id, disabled FROM users WHERE technical = 0 ORDER BY id",
+         soci::into(user.id), soci::into(disabled));
+    statement.execute();
+    while (statement.fetch()) {
+        user.disabled = disabled != 0;
+        sink.put(user);
+    }
+}
+
+}  // namespace
+
+SqlSource::SqlSource(const std::string& url)
+    : location_(parse_location(url)), watch_(location_.path) {}
+
+bool SqlSource::in_place() const noexcept {
+    struct stat info {};
+    return stat(location_.path.c_str(), &info) == 0 && info.st_dev == device_ &&
+           info.st_ino == inode_;
+}
+
+void SqlSource::read(const std::function<void(soci::session&)>& body) {
+    if (connection_ && !in_place()) {
+        connection_.reset();
+    }
+    if (!connection_) {
+        // Looked at before it is opened: a file exchanged in between is noticed at the next call.
+        struct stat info {};
+        if (stat(location_.path.c_str(), &info) == 0) {
+            device_ = info.st_dev;
+            inode_ = info.st_ino;
+        }
+        connection_ = std::make_unique<Connection>(location_, Access::read);
+    }
+    try {
+        connection_->read(body);
+    } catch (...) {
+        connection_.reset();
+        throw;
+    }
+}
+
+std::string SqlSource::identity() {
+    read([](soci::session&) {});
+    return connection_->registry_id();
+}
+
+std::uint64_t SqlSource::token_count() {
+    long long count = 0;
+    read([&](soci::session& session) {
+        session << "SELECT count(*) FROM tokens", soci::into(count);
+    });
+    return static_cast<std::uint64_t>(count);
+}
+
+std::optional<std::string> SqlSource::changes(const std::string& position, Sink& sink) {
+    std::optional<std::string> reached;
+    read([&](soci::session& session) {
+        const Position last = last_position(session);
+        const std::optional<Position> from = parse_position(position);
+        if (!from || !in_log(session, *from)) {
+            return;
+        }
+        seen_ = last.seq;
+        reached = format_position(last);
+        if (*from == last) {
+            return;
+        }
+        std::string entity;
+        std::string key;
+        EntityReader reader(session, location_, sink);
+        soci::statement log = (session.prepare << "SELECT DISTINCT entity, key FROM changes "
+                                                  "WHERE seq > :seq ORDER BY entity, key",
+                               soci::use(from->seq), soci::into(entity), soci::into(key));
+        log.execute();
+        while (log.fetch()) {
+            reader.read(entity, key);
+        }
+    });
+    return reached;
+}
+
+std::string SqlSource::all(Sink& sink) {
+    Position last;
+    read([&](soci::session& session) {
+        last = last_position(session);
+        all_memberships(session, sink);
+        all_organizations(session, sink);
+        all_roles(session, sink);
+        all_tokens(session, location_, sink);
+        all_users(session, sink);
+    });
+    seen_ = last.seq;
+    return format_position(last);
+}
+
+// Whether the registry has more than what was read last.
+bool SqlSource::moved_on() {
+    if (!in_place()) {
+        return true;
+    }
+    long long last = 0;
+    read([&](soci::session& session) { last = last_position(session).seq; });
+    return last != seen_;
+}
+
+void SqlSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    for (;;) {
+        if (moved_on()) {
+            return;
+        }
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) {
+            return;
+        }
+        Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd);
+        if (woken == Woken::event) {
+            const auto settled = std::chrono::steady_clock::now() + settle_time;
+            while (!moved_on()) {
+                if (std::chrono::steady_clock::now() >= settled) {
+                    break;
+                }
+                woken = watch_.wait(settle_step, stop_fd);
+                if (woken == Woken::stopped) {
+                    return;
+                }
+            }
+        }
+        if (woken == Woken::stopped) {
+            return;
+        }
+    }
+}
+
+}  // namespace token_auth::registry

@@ -1,0 +1,49 @@
+// A registry in an SQL database as a source for the store.
+//
+// A position is "sqlite:<seq>:<mark>": the last row of the change log that was taken in. The mark
+// is a random number of that row, so that in a registry that was restored from a backup and has
+// moved on since, a row of the same number is not taken for it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "registry/connection.hpp"
+#include "registry/file_watch.hpp"
+#include "registry/source.hpp"
+
+namespace token_auth::registry {
+
+// The registry is opened read-only, when it is first needed, and opened again after an error or
+// when another file took its place.
+class SqlSource final : public Source {
+  public:
+    // `url` as for --registry; cli::Error (wrong usage) where it is none.
+    explicit SqlSource(const std::string& url);
+
+    std::string identity() override;
+    std::uint64_t token_count() override;
+    std::optional<std::string> changes(const std::string& position, Sink& sink) override;
+    std::string all(Sink& sink) override;
+    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+
+  private:
+    // One snapshot.
+    void read(const std::function<void(soci::session&)>& body);
+    bool in_place() const noexcept;
+    bool moved_on();
+
+    Location location_;
+    std::unique_ptr<Connection> connection_;
+    FileWatch watch_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    std::int64_t seen_ = -1;  // the last row of the log that was read; -1: none yet
+};
+
+}  // namespace token_auth::registry

@@ -1,0 +1,124 @@
+#include "registry/token_text.hpp"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "cli/error.hpp"
+#include "registry/validate.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+constexpr std::string_view base62 =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::size_t secret_bytes = 32;
+
+void random_bytes(unsigned char* out, std::size_t size) {
+    if (RAND_bytes(out, static_cast<int>(size)) != 1) {
+        throw cli::Error("libcrypto has no random bytes; check the system's entropy source");
+    }
+}
+
+bool is_base62(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return base62.find(c) != std::string_view::npos; });
+}
+
+std::string random_id() {
+    // the largest multiple of 62 below 256: what is above would favour some letters
+    constexpr unsigned char limit = 248;
+    std::string id;
+    while (id.size() < id_length) {
+        unsigned char byte = 0;
+        random_bytes(&byte, 1);
+        if (byte < limit) {
+            id += base62[byte % base62.size()];
+        }
+    }
+    return id;
+}
+
+// A big-endian number in base62, of fixed width; the bytes are used up.
+void write_base62(unsigned char* bytes, std::size_t size, char* out, std::size_t width) {
+    for (std::size_t at = width; at > 0; --at) {
+        unsigned remainder = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+            const unsigned part = remainder * 256 + bytes[i];
+            bytes[i] = static_cast<unsigned char>(part / base62.size());
+            remainder = part % static_cast<unsigned>(base62.size());
+        }
+        out[at - 1] = base62[remainder];
+    }
+}
+
+}  // namespace
+
+TokenText::TokenText(std::string_view prefix) : id_(random_id()) {
+    static_assert(prefix_max + 1 + id_length + 1 + secret_length + check_length <= 128);
+    char* at = buffer_.data();
+    at = std::copy(prefix.begin(), prefix.end(), at);
+    *at++ = '_';
+    at = std::copy(id_.begin(), id_.end(), at);
+    *at++ = '.';
+    std::array<unsigned char, secret_bytes> secret{};
+    random_bytes(secret.data(), secret.size());
+    write_base62(secret.data(), secret.size(), at, secret_length);
+    OPENSSL_cleanse(secret.data(), secret.size());
+    at += secret_length;
+
+    const auto size = static_cast<std::size_t>(at - buffer_.data());
+    const auto check = static_cast<std::uint32_t>(
+        crc32(0, reinterpret_cast<const Bytef*>(buffer_.data()), static_cast<uInt>(size)));
+    std::array<unsigned char, 4> number{
+        static_cast<unsigned char>(check >> 24), static_cast<unsigned char>(check >> 16),
+        static_cast<unsigned char>(check >> 8), static_cast<unsigned char>(check)};
+    write_base62(number.data(), number.size(), at, check_length);
+    size_ = size + check_length;
+}
+
+TokenText::~TokenText() {
+    OPENSSL_cleanse(buffer_.data(), buffer_.size());
+}
+
+std::string_view default_prefix(Kind kind) {
+    switch (kind) {
+        case kind_organization:
+            return "ak";
+        case kind_group:
+            return "gk";
+        case kind_user:
+            return "pat";
+    }
+    return {};
+}
+
+bool holds_token(std::string_view text) {
+    constexpr std::size_t behind = secret_length + check_length;
+    for (std::size_t dot = text.find('.'); dot != std::string_view::npos;
+         dot = text.find('.', dot + 1)) {
+        if (dot > id_length && text[dot - id_length - 1] == '_' &&
+            text.size() - dot - 1 >= behind && is_base62(text.substr(dot - id_length, id_length)) &&
+            is_base62(text.substr(dot + 1, behind))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string random_hex(std::size_t bytes) {
+    std::vector<unsigned char> random(bytes);
+    random_bytes(random.data(), random.size());
+    std::string out;
+    for (const unsigned char byte : random) {
+        out += fmt::format("{:02x}", byte);
+    }
+    return out;
+}
+
+}  // namespace token_auth::registry

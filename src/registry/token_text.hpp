@@ -1,0 +1,44 @@
+// The text of new tokens: "<prefix>_<id>.<secret><check>", all of it base62 but for the marks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "registry/model.hpp"
+
+namespace token_auth::registry {
+
+inline constexpr std::size_t id_length = 16;
+inline constexpr std::size_t secret_length = 43;  // 256 bits
+inline constexpr std::size_t check_length = 6;    // a CRC-32 (zlib's polynomial) of all before it
+
+// A token's text, wiped when it goes.
+class TokenText {
+  public:
+    // A new one with a random id and secret; cli::Error where libcrypto has no random bytes.
+    explicit TokenText(std::string_view prefix);
+    ~TokenText();
+    TokenText(const TokenText&) = delete;
+    TokenText& operator=(const TokenText&) = delete;
+
+    std::string_view view() const { return {buffer_.data(), size_}; }
+    std::string id() const { return id_; }
+
+  private:
+    std::array<char, 128> buffer_{};
+    std::size_t size_ = 0;
+    std::string id_;
+};
+
+// "ak", "gk", "pat"
+std::string_view default_prefix(Kind kind);
+
+// Whether something that reads like a token of ours stands anywhere in the text.
+bool holds_token(std::string_view text);
+
+// That many random bytes as lower-case hex digits.
+std::string random_hex(std::size_t bytes);
+
+}  // namespace token_auth::registry

@@ -1,0 +1,316 @@
+#include "registry/validate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/time.hpp"
+#include "registry/token_text.hpp"
+#include "token_auth/address.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+using Result = std::optional<Problem>;
+
+constexpr const char* token_rule = "holds a token; tokens never go into a registry";
+
+// The length of the UTF-8 sequence at the beginning of the text; 0 where there is none.
+// Source: RFC 3629 section 4 (no surrogates, no overlong forms).
+std::size_t utf8_sequence(std::string_view text) {
+    const auto byte = [&](std::size_t i) {
+        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+    };
+    const auto tail = [&](std::size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
+    const unsigned first = byte(0);
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first >= 0xC2 && first <= 0xDF) {
+        return tail(1) ? 2 : 0;
+    }
+    if (first >= 0xE0 && first <= 0xEF) {
+        const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
+        const unsigned high = first == 0xED ? 0x9F : 0xBF;
+        return byte(1) >= low && byte(1) <= high && tail(2) ? 3 : 0;
+    }
+    if (first >= 0xF0 && first <= 0xF4) {
+        const unsigned low = first == 0xF0 ? 0x90 : 0x80;
+        const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
+        return byte(1) >= low && byte(1) <= high && tail(2) && tail(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+Result identifier(std::string_view field, std::string_view value) {
+    if (!is_identifier(value)) {
+        return Problem{std::string(field), identifier_rule};
+    }
+    return std::nullopt;
+}
+
+Result identifier_or_empty(std::string_view field, std::string_view value) {
+    return value.empty() ? std::nullopt : identifier(field, value);
+}
+
+Result time(std::string_view field, std::int64_t value) {
+    if (value < 0 || value > cli::time_max) {
+        return Problem{std::string(field), "must be a time from 1970 to 9999"};
+    }
+    return std::nullopt;
+}
+
+Result scopes(const std::vector<std::string>& values) {
+    std::size_t size = 0;
+    for (const auto& scope : values) {
+        if (!is_scope(scope)) {
+            return Problem{"scopes",
+                           "must be 1 to 128 printable ASCII characters each, without space, "
+                           "double quote or backslash"};
+        }
+        size += scope.size() + 1;
+    }
+    if (size > scopes_max) {
+        return Problem{"scopes", fmt::format("must be at most {} bytes in all", scopes_max - 1)};
+    }
+    return std::nullopt;
+}
+
+// The first problem of those given.
+template <typename... Results>
+Result first(Results... results) {
+    Result found;
+    (void)((found = std::move(results)).has_value() || ...);
+    return found;
+}
+
+Result belonging(const Token& token) {
+    const bool wants_organization = token.kind != kind_user;
+    const bool wants_group = token.kind == kind_group;
+    if (wants_organization != !token.organization.empty()) {
+        return Problem{"organization", wants_organization
+                                           ? "is needed for this kind of token"
+                                           : "is not for user tokens, which carry none"};
+    }
+    if (wants_group != !token.group.empty()) {
+        return Problem{"group",
+                       wants_group ? "is needed for a group token" : "is for group tokens only"};
+    }
+    if (!wants_organization && token.user.empty()) {
+        return Problem{"user", "is needed for a user token"};
+    }
+    if (!wants_organization && !token.role.empty()) {
+        return Problem{"role", "is not for user tokens, whose role is their membership's"};
+    }
+    return std::nullopt;
+}
+
+Result texts(const Token& token) {
+    if (!is_plain_text(token.name, name_max)) {
+        return Problem{"name", fmt::format("must be 1 to {} bytes of UTF-8 without control "
+                                           "characters",
+                                           name_max)};
+    }
+    if (!token.description.empty() && !is_plain_text(token.description, description_max)) {
+        return Problem{"description", fmt::format("must be at most {} bytes of UTF-8 without "
+                                                  "control characters",
+                                                  description_max)};
+    }
+    if (holds_token(token.name)) {
+        return Problem{"name", token_rule};
+    }
+    if (holds_token(token.description)) {
+        return Problem{"description", token_rule};
+    }
+    if (!token.prefix.empty() &&
+        (!is_identifier(token.prefix) || token.prefix.size() > prefix_max)) {
+        return Problem{"prefix", fmt::format("must be 1 to {} letters, digits, dots, underscores "
+                                             "or hyphens",
+                                             prefix_max)};
+    }
+    return std::nullopt;
+}
+
+Result blocks(const std::vector<std::string>& allow) {
+    if (allow.size() > allow_max) {
+        return Problem{"allow", fmt::format("must be at most {} blocks", allow_max)};
+    }
+    for (const auto& block : allow) {
+        Cidr encoded{};
+        if (!parse_cidr(block, encoded)) {
+            return Problem{"allow",
+                           "must be addresses or CIDR blocks such as 192.0.2.0/24 or "
+                           "2001:db8::/32, with no bits set behind the prefix"};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Problem> check(const Role& role) {
+    if (role.scopes.empty()) {
+        return Problem{"scopes", "must hold at least one scope"};
+    }
+    return first(identifier("id", role.id), scopes(role.scopes));
+}
+
+std::optional<Problem> check(const Organization& organization) {
+    return first(identifier("id", organization.id), time("created", organization.created));
+}
+
+std::optional<Problem> check(const Group& group) {
+    return first(identifier("organization", group.organization), identifier("id", group.id),
+                 time("created", group.created));
+}
+
+std::optional<Problem> check(const User& user) {
+    return first(identifier("id", user.id), time("created", user.created));
+}
+
+std::optional<Problem> check(const Membership& membership) {
+    return first(identifier("user", membership.user),
+                 identifier("organization", membership.organization),
+                 identifier("role", membership.role), time("created", membership.created));
+}
+
+std::optional<Problem> check(const Token& token) {
+    return first(identifier("id", token.id), identifier_or_empty("user", token.user),
+                 identifier_or_empty("organization", token.organization),
+                 identifier_or_empty("group", token.group), identifier_or_empty("role", token.role),
+                 identifier_or_empty("predecessor", token.predecessor),
+                 identifier_or_empty("successor", token.successor), belonging(token), texts(token),
+                 scopes(token.scopes), blocks(token.allow), time("created", token.created),
+                 time("not_before", token.not_before), time("expires", token.expires),
+                 time("revoked", token.revoked));
+}
+
+bool is_plain_text(std::string_view text, std::size_t max) {
+    if (text.empty() || text.size() > max) {
+        return false;
+    }
+    while (!text.empty()) {
+        const auto first_byte = static_cast<unsigned char>(text[0]);
+        const std::size_t length = utf8_sequence(text);
+        const bool c1_control =
+            length == 2 && first_byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+        if (length == 0 || first_byte < 0x20 || first_byte == 0x7F || c1_control) {
+            return false;
+        }
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::vector<std::string> canonical(std::vector<std::string> words) {
+    std::sort(words.begin(), words.end());
+    words.erase(std::unique(words.begin(), words.end()), words.end());
+    return words;
+}
+
+std::vector<std::string> split_words(std::string_view words) {
+    std::vector<std::string> out;
+    for (auto word = next_word(words); !word.empty(); word = next_word(words)) {
+        out.emplace_back(word);
+    }
+    return out;
+}
+
+std::string join_words(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, " "));
+}
+
+std::string to_hex(const Digest& digest) {
+    std::string out;
+    out.reserve(2 * digest.size());
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const std::uint8_t byte : digest) {
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
+    return out;
+}
+
+namespace {
+
+int nibble(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
+}
+
+bool bytes_of_hex(std::string_view text, std::uint8_t* out) {
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+        const int high = nibble(text[i]);
+        const int low = nibble(text[i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i / 2] = static_cast<std::uint8_t>(high * 16 + low);
+    }
+    return true;
+}
+
+constexpr std::string_view plain_name = "sha256:";
+constexpr std::string_view keyed_name = "hmac-sha256:";
+constexpr std::size_t key_id_digits = 8;
+
+}  // namespace
+
+std::optional<Digest> from_hex(std::string_view text) {
+    Digest digest{};
+    if (text.size() != 2 * digest.size() || !bytes_of_hex(text, digest.data())) {
+        return std::nullopt;
+    }
+    return digest;
+}
+
+std::string format_key_id(KeyId id) {
+    return fmt::format("{:08x}", id);
+}
+
+std::string format_digest(const TokenDigest& digest) {
+    if (digest.key_id == no_key) {
+        return std::string(plain_name) + to_hex(digest.bytes);
+    }
+    return fmt::format("{}{}:{}", keyed_name, format_key_id(digest.key_id), to_hex(digest.bytes));
+}
+
+std::optional<TokenDigest> parse_digest(std::string_view text) {
+    TokenDigest out;
+    if (text.starts_with(keyed_name)) {
+        text.remove_prefix(keyed_name.size());
+        std::array<std::uint8_t, key_id_digits / 2> id{};
+        if (text.size() <= key_id_digits || text[key_id_digits] != ':' ||
+            !bytes_of_hex(text.substr(0, key_id_digits), id.data())) {
+            return std::nullopt;
+        }
+        for (const std::uint8_t byte : id) {
+            out.key_id = (out.key_id << 8) | byte;
+        }
+        text.remove_prefix(key_id_digits + 1);
+        if (out.key_id == no_key) {
+            return std::nullopt;
+        }
+    } else if (text.starts_with(plain_name)) {
+        text.remove_prefix(plain_name.size());
+    } else {
+        return std::nullopt;
+    }
+    const auto bytes = from_hex(text);
+    if (!bytes) {
+        return std::nullopt;
+    }
+    out.bytes = *bytes;
+    return out;
+}
+
+}  // namespace token_auth::registry

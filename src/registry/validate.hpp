@@ -1,0 +1,54 @@
+// What may get into a registry. Everything that writes one checks by these first.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/model.hpp"
+
+namespace token_auth::registry {
+
+inline constexpr std::size_t description_max = 1000;  // bytes of UTF-8
+inline constexpr std::size_t prefix_max = 16;         // bytes of a token's prefix
+
+// What is wrong with an entity: the field (its name in JSON Lines) and one clause such as
+// "must be 1 to 255 bytes". The clause holds none of the field's value.
+struct Problem {
+    std::string field;
+    std::string text;
+};
+
+// Check one entity by itself; whether what it names exists is the registry's to say. Members that
+// may be left out (created, a token's user) may be empty.
+std::optional<Problem> check(const Role& role);
+std::optional<Problem> check(const Organization& organization);
+std::optional<Problem> check(const Group& group);
+std::optional<Problem> check(const User& user);
+std::optional<Problem> check(const Membership& membership);
+std::optional<Problem> check(const Token& token);
+
+// The clause for a text that is no identifier.
+inline constexpr const char* identifier_rule =
+    "must be 1 to 64 letters, digits, dots, underscores or hyphens";
+
+// Whether it is 1 to `max` bytes of UTF-8 without control characters.
+bool is_plain_text(std::string_view text, std::size_t max);
+
+// Sorted, without repetitions.
+std::vector<std::string> canonical(std::vector<std::string> words);
+// Words separated by spaces, in the order given.
+std::vector<std::string> split_words(std::string_view words);
+std::string join_words(const std::vector<std::string>& words);
+
+// A digest as JSON Lines writes it (see TokenDigest).
+std::string format_digest(const TokenDigest& digest);
+std::optional<TokenDigest> parse_digest(std::string_view text);
+// 8 lower-case hex digits.
+std::string format_key_id(KeyId id);
+// 32 bytes as 64 lower-case hex digits, as the registry's tables hold them.
+std::string to_hex(const Digest& digest);
+std::optional<Digest> from_hex(std::string_view text);
+
+}  // namespace token_auth::registry

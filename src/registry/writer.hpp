@@ -1,0 +1,84 @@
+// Changes of a registry, each with its row in the audit trail, in one write transaction.
+//
+// Nothing here needs undoing by the caller: an exception thrown out of Registry::write() rolls
+// everything back. Errors are cli::Error; the text names the thing and the remedy.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/output.hpp"
+#include "registry/reader.hpp"
+
+namespace token_auth::registry {
+
+// Who changes the registry, and when (Unix seconds).
+struct Author {
+    std::string name;
+    std::int64_t now = 0;
+};
+
+// What put() did.
+enum class Outcome { added, updated, unchanged };
+
+class Writer : public Reader {
+  public:
+    Writer(soci::session& session, Author author);
+
+    std::int64_t now() const { return author_.now; }
+
+    // Make the entity be as given: check it (validate.hpp) and what it names, then add or update
+    // it, or do nothing where it is so already. Empty `created` becomes that of the entity there
+    // is, or now. `action` is the word for the audit trail; empty: "add" or "update".
+    Outcome put(Role role, std::string_view action = {});
+    Outcome put(Organization organization, std::string_view action = {});
+    Outcome put(Group group, std::string_view action = {});
+    Outcome put(User user, std::string_view action = {});
+    Outcome put(Membership membership, std::string_view action = {});
+    // Where an organization's or group's token names no user, it gets the technical user of the
+    // token there is, or a new one, "tu-<id>".
+    Outcome put(Token token, std::string_view action = {});
+
+    // Remove the entity with all that hangs on it (its tokens, memberships, groups), each with a
+    // row of its own in the audit trail. It must exist.
+    void remove(const Role& role);
+    void remove(const Organization& organization);
+    void remove(const Group& group);
+    void remove(const User& user);
+    void remove(const Membership& membership);
+    void remove(const Token& token);
+
+  private:
+    void log(std::string_view action, std::string_view entity, const std::string& key,
+             const cli::Json& detail);
+    void remove_tokens(const TokenFilter& filter);
+    void remove_memberships(const std::string& user, const std::string& organization);
+
+    void require_organization(const std::string& id);
+    void require_role(const std::string& id);
+    void settle_user(Token& token, const std::optional<TokenView>& before);
+    void check_references(const Token& token);
+    void store(const Token& token);
+
+    Author author_;
+    Command<std::string, std::string> put_role_;
+    Command<std::string, int, long long> put_organization_;
+    Command<std::string, std::string, long long> put_group_;
+    Command<std::string, int, int, long long> put_user_;
+    Command<std::string, std::string, std::string, long long> put_membership_;
+    TokenRow token_row_;
+    std::optional<soci::statement> put_token_;
+    Command<std::string, std::string> unlink_successor_;
+    Command<std::string, std::string> unlink_predecessor_;
+    Command<std::string> delete_token_;
+    Command<long long, std::string, std::string, std::string, std::string, std::string> log_;
+};
+
+// What an audit row tells of an entity: its object without type, key and digest.
+cli::Json audit_detail(cli::Json object, std::string_view entity);
+// Of a change: {"field":{"from":…,"to":…},…}, null where there is none.
+cli::Json audit_difference(const cli::Json& from, const cli::Json& to);
+
+}  // namespace token_auth::registry

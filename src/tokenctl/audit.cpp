@@ -1,0 +1,107 @@
+// audit: who changed what, when.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "cli/shown.hpp"
+#include "cli/table.hpp"
+#include "cli/time.hpp"
+#include "tokenctl/context.hpp"
+#include "tokenctl/view.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+struct Options {
+    std::string since;
+    std::string token;
+    std::string key;
+    std::string limit = "100";
+};
+
+// A time, or a duration back from now.
+std::int64_t since_option(const std::string& text) {
+    if (const auto back = cli::parse_duration(text)) {
+        return std::max<std::int64_t>(cli::now() - *back, 0);
+    }
+    return cli::time_or_duration_option("--since", text, 0);
+}
+
+std::uint64_t limit_option(const std::string& text) {
+    const bool digits =
+        !text.empty() && text.size() <= 9 &&
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits) {
+        throw cli::Error(fmt::format("--limit {} is not understood: write a number, 0 for all",
+                                     cli::shown(text)),
+                         cli::exit_usage);
+    }
+    return std::stoull(text);
+}
+
+cli::Json parsed(const std::string& detail) {
+    cli::Json object = cli::Json::parse(detail, nullptr, false);
+    return object.is_discarded() ? cli::Json::object() : object;
+}
+
+int audit(const Context& context, const Options& options) {
+    registry::AuditFilter filter;
+    filter.limit = limit_option(options.limit);
+    filter.key = options.key;
+    if (!options.since.empty()) {
+        filter.since = since_option(options.since);
+    }
+    if (!options.token.empty()) {
+        require_token_id(options.token);
+        filter.entity = "token";
+        filter.key = options.token;
+    }
+    cli::Table table({"SEQ", "AT", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
+    cli::Json objects = cli::Json::array();
+    context.open(registry::Access::read).read([&](registry::Reader& reader) {
+        reader.audit(filter, [&](const registry::AuditRow& row) {
+            if (context.json) {
+                objects.push_back({{"seq", row.seq},
+                                   {"at", cli::format_time(row.at)},
+                                   {"actor", row.actor},
+                                   {"action", row.action},
+                                   {"entity", row.entity},
+                                   {"key", row.key},
+                                   {"detail", parsed(row.detail)}});
+            } else {
+                table.row({std::to_string(row.seq), cli::format_time(row.at), row.actor, row.action,
+                           row.entity, row.key, row.detail});
+            }
+        });
+    });
+    print_list(context, table.text(), objects);
+    return cli::exit_done;
+}
+
+}  // namespace
+
+void add_audit_command(cli::Program& program, Context& context) {
+    auto options = std::make_shared<Options>();
+    CLI::App& command =
+        program.command(program.app(), "audit", "Show who changed what, when; the latest last",
+                        [&context, options] { return audit(context, *options); });
+    command
+        .add_option(
+            "--since", options->since,
+            fmt::format("Only since then: {} ago, or {}", cli::duration_forms, cli::time_forms))
+        ->type_name("TIME");
+    CLI::Option* token =
+        command.add_option("--token", options->token, "Only changes of this token")
+            ->type_name("ID");
+    command
+        .add_option("--key", options->key,
+                    "Only changes of this: an id, ORG/GROUP, or \"USER ORG\" for a membership")
+        ->type_name("KEY")
+        ->excludes(token);
+    command.add_option("--limit", options->limit, "At most the latest N; 0 for all")
+        ->type_name("N")
+        ->capture_default_str();
+}
+
+}  // namespace token_auth::tokenctl

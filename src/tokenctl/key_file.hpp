@@ -1,0 +1,28 @@
+// The key that makes keyed digests, where the user gives one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "registry/model.hpp"
+#include "token_auth/digest.hpp"
+
+namespace token_auth::tokenctl {
+
+// Makes the digests of new tokens: plain, or keyed where a file is named.
+class KeyFile {
+  public:
+    // `path` may be empty: no key. cli::Error where the file is none.
+    explicit KeyFile(const std::string& path);
+
+    bool is_given() const { return digester_.key_count() > 0; }
+
+    registry::TokenDigest digest(std::string_view token);
+
+  private:
+    void read(const std::string& path);
+
+    Digester digester_;
+};
+
+}  // namespace token_auth::tokenctl

@@ -1,0 +1,122 @@
+// user: people, and the technical users that tokens act for.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/table.hpp"
+#include "cli/time.hpp"
+#include "tokenctl/context.hpp"
+#include "tokenctl/view.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+struct Options {
+    std::vector<std::string> names;
+    bool force = false;
+    bool technical = false;
+    bool all = false;
+};
+
+int add(const Context& context, const Options& options) {
+    require_identifiers("user", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            if (writer.user(name)) {
+                throw exists("user", name);
+            }
+            writer.put(registry::User{name, false, false, 0});
+            reports.push_back({with_outcome("added", object_of(*writer.user(name))),
+                               fmt::format("added user {}", name)});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int disable(const Context& context, const Options& options, bool disabled) {
+    require_identifiers("user", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            auto user = need_user(writer, name);
+            const bool changes = user.disabled != disabled;
+            user.disabled = disabled;
+            writer.put(user, disabled ? "disable" : "enable");
+            const char* state = disabled ? "disabled" : "enabled";
+            reports.push_back({with_outcome(changes ? "updated" : "unchanged", object_of(user)),
+                               fmt::format("user {} is {}{}{}", name, changes ? "now " : "", state,
+                                           changes ? "" : " already")});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int remove(const Context& context, const Options& options) {
+    require_identifiers("user", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            const auto user = need_user(writer, name);
+            registry::TokenFilter filter;
+            filter.user = name;
+            const auto tokens = writer.count_tokens(filter);
+            if (tokens > 0 && !options.force) {
+                throw owns_tokens("user", name, tokens);
+            }
+            writer.remove(user);
+            reports.push_back(
+                {with_outcome("removed", object_of(user)), fmt::format("removed user {}", name)});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int list(const Context& context, const Options& options) {
+    cli::Table table({"USER", "STATUS", "SORT", "CREATED"});
+    cli::Json objects = cli::Json::array();
+    context.open(registry::Access::read).read([&](registry::Reader& reader) {
+        reader.users([&](const registry::User& each) {
+            if (!options.all && each.technical != options.technical) {
+                return;
+            }
+            objects.push_back(object_of(each));
+            table.row({each.id, each.disabled ? "disabled" : "active",
+                       each.technical ? "technical" : "person", cli::format_time(each.created)});
+        });
+    });
+    print_list(context, table.text(), objects);
+    return cli::exit_done;
+}
+
+}  // namespace
+
+void add_user_commands(cli::Program& program, Context& context) {
+    auto options = std::make_shared<Options>();
+    CLI::App& user = program.group("user", "Users");
+    names_option(program.command(user, "add", "Add users",
+                                 [&context, options] { return add(context, *options); }),
+                 "USER", options->names, "The user's identifier");
+
+    CLI::App& lister = program.command(user, "list", "List people",
+                                       [&context, options] { return list(context, *options); });
+    lister.add_flag("--technical", options->technical, "List technical users instead");
+    lister.add_flag("--all", options->all, "List people and technical users");
+
+    names_option(program.command(user, "disable", "Let no token of these users in",
+                                 [&context, options] { return disable(context, *options, true); }),
+                 "USER", options->names, "The user");
+    names_option(program.command(user, "enable", "Undo disable",
+                                 [&context, options] { return disable(context, *options, false); }),
+                 "USER", options->names, "The user");
+
+    CLI::App& remover = program.command(user, "remove", "Remove users with all their tokens",
+                                        [&context, options] { return remove(context, *options); });
+    names_option(remover, "USER", options->names, "The user");
+    remover.add_flag("--force", options->force, "Remove the user's tokens as well, for good");
+}
+
+}  // namespace token_auth::tokenctl
