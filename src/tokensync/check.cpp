@@ -1,0 +1,197 @@
+#include "check.hpp"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "cli/output.hpp"
+#include "cli/shown.hpp"
+#include "cli/table.hpp"
+#include "entries.hpp"
+#include "record_sink.hpp"
+#include "view.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+constexpr std::size_t listed_max = 1000;  // differences shown; the others are counted
+
+// A store that is a moment behind is not a store that differs.
+constexpr int attempts = 5;
+constexpr std::chrono::milliseconds between_attempts{200};
+
+struct Difference {
+    std::string problem;  // "missing" (in the store), "extra" (there), "differs"
+    Name name;
+    std::vector<std::string> fields;
+};
+
+struct Result {
+    std::vector<Difference> listed;
+    std::uint64_t total = 0;
+    bool behind = false;
+
+    void add(Difference difference) {
+        ++total;
+        if (listed.size() < listed_max) {
+            listed.push_back(std::move(difference));
+        }
+    }
+};
+
+// Walks the store beside the records it is given, in the order of their keys.
+class Comparison {
+  public:
+    Comparison(const View& view, Result& result)
+        : path_(view.path()),
+          result_(result),
+          transaction_(view.begin(meta_)),
+          cursor_(open_cursor(transaction_.get(), path_)) {
+        step(MDB_FIRST);
+    }
+
+    const Meta& meta() const noexcept { return meta_; }
+
+    void put(std::string_view key, std::string_view value) {
+        pass_until(key);
+        if (at_end_ || key_ != key) {
+            result_.add({"missing", name_of(key, value), {}});
+            return;
+        }
+        if (value_ != value) {
+            result_.add({"differs", name_of(key, value), differing_fields(key, value_, value)});
+        }
+        count_here();
+        step(MDB_NEXT);
+    }
+
+    void finish() {
+        pass_until({});
+        const Counts& counts = meta_.counts;
+        if (counts.tokens != seen_.counts.tokens || counts.users != seen_.counts.users ||
+            counts.organizations != seen_.counts.organizations ||
+            counts.memberships != seen_.counts.memberships || counts.roles != seen_.counts.roles) {
+            result_.add({"differs", {"record", "meta"}, {"counts"}});
+        }
+        if (meta_.key_uses != seen_.key_uses) {
+            result_.add({"differs", {"record", "meta"}, {"digests"}});
+        }
+    }
+
+  private:
+    void step(MDB_cursor_op operation) {
+        MDB_val key{};
+        MDB_val value{};
+        const int error = mdb_cursor_get(cursor_.get(), &key, &value, operation);
+        at_end_ = error == MDB_NOTFOUND;
+        if (error != MDB_SUCCESS && !at_end_) {
+            fail(path_, "read", error);
+        }
+        key_ = at_end_ ? std::string_view() : to_view(key);
+        value_ = at_end_ ? std::string_view() : to_view(value);
+    }
+
+    // Up to `key`, or to the end where it is empty.
+    void pass_until(std::string_view key) {
+        while (!at_end_ && (key.empty() || key_ < key)) {
+            if (key_ != meta_key()) {
+                result_.add({"extra", name_of(key_, value_), {}});
+                count_here();
+            }
+            step(MDB_NEXT);
+        }
+    }
+
+    void count_here() {
+        try {
+            count(seen_, key_, value_, +1);
+        } catch (const DamagedRecord&) {
+            // Listed already: it is no record of the registry's.
+        }
+    }
+
+    std::string path_;
+    Result& result_;
+    Meta meta_;
+    Meta seen_;
+    TransactionHandle transaction_;
+    Cursor cursor_;
+    bool at_end_ = false;
+    std::string_view key_;
+    std::string_view value_;
+};
+
+Result compare(registry::Source& source, const View& view) {
+    Result result;
+    const std::string identity = source.identity();
+    Comparison comparison(view, result);
+    if (comparison.meta().source != identity) {
+        result.add({"differs",
+                    {"registry", fmt::format("{} (the store is a copy of {})", identity,
+                                             comparison.meta().source)},
+                    {"identity"}});
+        return result;
+    }
+    RecordSink<Comparison> sink(comparison, nullptr);
+    const std::string position = source.all(sink);
+    comparison.finish();
+    result.behind = position != comparison.meta().position;
+    return result;
+}
+
+void print(const std::string& path, const Result& result) {
+    if (result.total == 0) {
+        cli::write_out(fmt::format("the store {} and the registry hold the same\n", path));
+        return;
+    }
+    cli::Table table({"PROBLEM", "ENTITY", "ID", "FIELDS"});
+    for (const Difference& difference : result.listed) {
+        table.row({difference.problem, difference.name.sort, difference.name.id,
+                   fmt::format("{}", fmt::join(difference.fields, ", "))});
+    }
+    std::string text = table.text();
+    if (result.total > result.listed.size()) {
+        text += fmt::format("... and {} more\n", result.total - result.listed.size());
+    }
+    cli::write_out(text);
+    cli::note(fmt::format("{} {} between the store {} and the registry; {}",
+                          cli::counted(result.total, "difference"),
+                          result.total == 1 ? "was found" : "were found", path,
+                          result.behind ? "the store is behind: run \"tokensync run\""
+                                        : "mend it with \"tokensync run --full\""));
+}
+
+void print_json(const Result& result) {
+    cli::Json json;
+    json["equal"] = result.total == 0;
+    json["total"] = result.total;
+    json["behind"] = result.behind;
+    json["differences"] = cli::Json::array();
+    for (const Difference& difference : result.listed) {
+        cli::Json item;
+        item["problem"] = difference.problem;
+        item["entity"] = difference.name.sort;
+        item["id"] = difference.name.id;
+        item["fields"] = difference.fields;
+        json["differences"].push_back(item);
+    }
+    cli::print_json(json);
+}
+
+}  // namespace
+
+bool check(registry::Source& source, const std::string& path, bool json) {
+    const View view(path);
+    Result result = compare(source, view);
+    for (int attempt = 1; attempt < attempts && result.total > 0 && result.behind; ++attempt) {
+        std::this_thread::sleep_for(between_attempts);
+        result = compare(source, view);
+    }
+    json ? print_json(result) : print(path, result);
+    return result.total == 0;
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,323 @@
+#include "explain.hpp"
+
+#include <fmt/core.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "cli/error.hpp"
+#include "cli/output.hpp"
+#include "cli/shown.hpp"
+#include "cli/table.hpp"
+#include "cli/time.hpp"
+#include "lmdb.hpp"
+#include "reason.hpp"
+#include "registry/validate.hpp"
+#include "secret_input.hpp"
+#include "token_auth/credential.hpp"
+#include "token_auth/digest.hpp"
+#include "token_auth/policy.hpp"
+#include "token_auth/store.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+[[noreturn]] void misused(const std::string& text) {
+    throw cli::Error(text, cli::exit_usage);
+}
+
+// The question with its words understood. Views are of the question.
+struct Asked {
+    Requirements requirements;
+    std::vector<std::string_view> groups;
+    std::vector<std::string_view> roles;
+    std::vector<std::string_view> scopes;
+    std::vector<std::string_view> scopes_any;
+    Address client;
+    std::int64_t now = 0;
+    std::optional<std::int64_t> max_age;
+};
+
+Words words_of(const std::vector<std::string>& texts, std::vector<std::string_view>& views) {
+    views.assign(texts.begin(), texts.end());
+    return {views.data(), views.size()};
+}
+
+bool is_group(std::string_view word) {
+    const std::size_t slash = word.find('/');
+    return slash == std::string_view::npos
+               ? is_identifier(word)
+               : is_identifier(word.substr(0, slash)) && is_identifier(word.substr(slash + 1));
+}
+
+template <typename Predicate>
+void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
+    for (std::size_t i = 0; i < words.count; ++i) {
+        std::string_view value = words.values[i];
+        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+            if (!holds(word)) {
+                misused(fmt::format("{} {} is not {}", option, cli::shown(word), what));
+            }
+        }
+    }
+}
+
+OrganizationMode mode_of(const std::string& name) {
+    if (name == "required") {
+        return OrganizationMode::required;
+    }
+    if (name == "optional") {
+        return OrganizationMode::optional;
+    }
+    if (name == "off") {
+        return OrganizationMode::off;
+    }
+    misused(fmt::format("--organization-mode {} is not known: write required, optional or off",
+                        cli::shown(name)));
+}
+
+unsigned kinds_of(const std::vector<std::string>& names) {
+    unsigned kinds = 0;
+    for (const std::string& name : names) {
+        Kind kind{};
+        if (!kind_of_name(name, kind)) {
+            misused(fmt::format("--kind {} is not known: write organization, group or user",
+                                cli::shown(name)));
+        }
+        kinds |= kind;
+    }
+    return names.empty() ? kinds_all : kinds;
+}
+
+void understand(const Question& question, Asked& asked) {
+    Requirements& requirements = asked.requirements;
+    requirements.kinds = kinds_of(question.kinds);
+    requirements.organization_mode = mode_of(question.organization_mode);
+    requirements.organization = question.organization;
+    requirements.groups = words_of(question.groups, asked.groups);
+    requirements.roles = words_of(question.roles, asked.roles);
+    requirements.scopes = words_of(question.scopes, asked.scopes);
+    requirements.scopes_any = words_of(question.scopes_any, asked.scopes_any);
+    require_words("--need-group", requirements.groups, "a group: write GROUP or ORG/GROUP",
+                  is_group);
+    require_words("--need-role", requirements.roles, "a role's name", is_identifier);
+    require_words("--need-scope", requirements.scopes, "a scope", is_scope);
+    require_words("--need-scope-any", requirements.scopes_any, "a scope", is_scope);
+    if (!question.address.empty() && !parse_address(question.address, asked.client)) {
+        misused(fmt::format("--address {} is no IP address: write 192.0.2.1 or 2001:db8::1",
+                            cli::shown(question.address)));
+    }
+    asked.now = question.at.empty() ? cli::now() : cli::time_option("--at", question.at);
+    if (!question.max_age.empty()) {
+        asked.max_age = cli::duration_option("--max-age", question.max_age);
+    }
+}
+
+void add_key(Digester& digester, const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::array<char, key_max + 128> content{};  // room for white space around the key
+    stream.read(content.data(), content.size());
+    const auto size = static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0));
+    const bool read = stream.is_open() && !stream.bad();
+    const std::string_view key = key_of_file(std::string_view(content.data(), size));
+    const bool added = !key.empty() && digester.add_key(key);
+    OPENSSL_cleanse(content.data(), content.size());
+    if (!read) {
+        throw cli::Error(
+            fmt::format("cannot read the key file {}; check its path and its "
+                        "permissions",
+                        file));
+    }
+    if (!added) {
+        throw cli::Error(
+            fmt::format("the key file {} cannot be taken: a key is {} to {} bytes, and there are "
+                        "at most {} of them",
+                        file, key_min, key_max, keys_max));
+    }
+}
+
+// The credential in a line: the value of an Authorization field, or a bare token.
+Credential credential_of(std::string_view line) {
+    const auto is = [line](std::string_view scheme) {
+        return line.size() == scheme.size() &&
+               std::equal(line.begin(), line.end(), scheme.begin(), [](char a, char b) {
+                   return std::tolower(static_cast<unsigned char>(a)) == b;
+               });
+    };
+    if (line.find(' ') != std::string_view::npos || is("bearer") || is("token")) {
+        return parse_authorization(line, scheme_bearer | scheme_token);
+    }
+    return parse_bare(line);
+}
+
+struct Finding {
+    Code code = Code::ok;
+    std::string why;
+    Claims claims{};
+    std::string scopes;  // effective
+    std::uint64_t generation = 0;
+};
+
+[[noreturn]] void fail_store(const std::string& path, const Store& store) {
+    throw StoreError(fmt::format("the store {}: {}", path, store.problem()));
+}
+
+std::string_view why_no_credential(Code code) {
+    switch (code) {
+        case Code::credentials_missing:
+            return "the line is empty, or is of a scheme other than Bearer and Token";
+        case Code::request_malformed:
+            return "there is a scheme, but no well-formed token behind it";
+        default:
+            return "the token holds a byte that tokens have not, or is longer than 4096 bytes";
+    }
+}
+
+Code code_of(Presented presented) {
+    switch (presented) {
+        case Presented::nothing:
+            return Code::credentials_missing;
+        case Presented::malformed_request:
+            return Code::request_malformed;
+        case Presented::malformed_token:
+            return Code::token_malformed;
+        case Presented::token:
+            break;
+    }
+    return Code::ok;
+}
+
+// Fills `finding`, whose views are of the snapshot.
+void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string_view token,
+               const Question& question, const Asked& asked, Finding& finding) {
+    finding.generation = snapshot.meta().generation;
+    const std::int64_t age = cli::now() - snapshot.meta().synced / 1000;
+    if (asked.max_age && age > *asked.max_age) {
+        finding.code = Code::store_stale;
+        finding.why = fmt::format("the last completed sync was {} ago, longer than --max-age",
+                                  cli::format_duration(age));
+        return;
+    }
+    KeyId missing = no_key;
+    switch (identify(snapshot, digester, token, asked.requirements.organization_mode,
+                     asked.requirements.organization, finding.claims, missing)) {
+        case Identified::found:
+        case Identified::not_found:
+            break;
+        case Identified::broken:
+            fail_store(question.store, store);
+        case Identified::key_missing:
+            throw cli::Error(
+                fmt::format("cannot decide: the token is not found without the key {}, under which "
+                            "the store holds tokens; give its file with --key",
+                            registry::format_key_id(missing)));
+        case Identified::no_digest:
+            throw cli::Error("cannot make the token's digest: libcrypto failed; check its setup");
+    }
+    finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
+    finding.why =
+        reason(finding.code, finding.claims, asked.requirements, asked.now, question.address);
+    finding.scopes.resize(effective_scopes_size(finding.claims));
+    finding.scopes.resize(effective_scopes(finding.claims, finding.scopes.data()));
+}
+
+std::string expiry(const TokenRecord& token) {
+    return token.expires == 0 ? "never" : cli::format_time(token.expires);
+}
+
+void print(const Finding& finding) {
+    const Answer& answered = answer(finding.code);
+    const TokenRecord& token = finding.claims.token;
+    std::string text;
+    const auto line = [&text](std::string_view name, std::string_view value) {
+        if (!value.empty()) {
+            text += fmt::format("{:<14}{}\n", name, cli::printable(value));
+        }
+    };
+    line("decision", answered.name);
+    line("status", answered.status == 0 ? "let through" : std::to_string(answered.status));
+    line("detail", answered.detail);
+    if (finding.claims.known) {
+        line("token", token.id);
+        line("name", token.name);
+        line("kind", kind_name(token.kind));
+        line("subject", token.subject);
+        line("organization", finding.claims.organization);
+        line("group", token.group);
+        line("role", finding.claims.role);
+        line("scopes", finding.scopes);
+        line("expires", expiry(token));
+    }
+    if (finding.generation != 0) {
+        line("generation", std::to_string(finding.generation));
+    }
+    line("reason", finding.why);
+    cli::write_out(text);
+}
+
+void print_json(const Finding& finding) {
+    const Answer& answered = answer(finding.code);
+    const TokenRecord& token = finding.claims.token;
+    cli::Json json;
+    json["decision"] = std::string(answered.name);
+    json["status"] = answered.status;
+    json["detail"] = std::string(answered.detail);
+    if (finding.claims.known) {
+        json["token"] = std::string(token.id);
+        json["name"] = std::string(token.name);
+        json["kind"] = std::string(kind_name(token.kind));
+        json["subject"] = std::string(token.subject);
+        json["organization"] = std::string(finding.claims.organization);
+        json["group"] = std::string(token.group);
+        json["role"] = std::string(finding.claims.role);
+        json["scopes"] = finding.scopes;
+        json["expires"] = expiry(token);
+    }
+    json["generation"] = finding.generation;
+    json["reason"] = finding.why;
+    cli::print_json(json);
+}
+
+}  // namespace
+
+void explain(const Question& question) {
+    Asked asked;
+    understand(question, asked);
+    Digester digester;
+    if (!digester.init()) {
+        throw cli::Error("libcrypto has no SHA-256; check the OpenSSL setup of this host");
+    }
+    for (const std::string& file : question.key_files) {
+        add_key(digester, file);
+    }
+
+    const SecretLine line;
+    const Credential credential = credential_of(line.text());
+    Finding finding;
+    if (credential.presented != Presented::token) {
+        finding.code = code_of(credential.presented);
+        finding.why = why_no_credential(finding.code);
+        question.json ? print_json(finding) : print(finding);
+        return;
+    }
+    const auto store = std::make_unique<Store>();
+    if (!store->open(question.store.c_str())) {
+        fail_store(question.store, *store);
+    }
+    Snapshot snapshot(*store);
+    if (!snapshot.ok()) {
+        fail_store(question.store, *store);
+    }
+    decide_in(snapshot, *store, digester, credential.token, question, asked, finding);
+    question.json ? print_json(finding) : print(finding);
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,68 @@
+// LMDB with owners and exceptions: what the writer and the readers of the store share.
+#pragma once
+
+#include <lmdb.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "cli/error.hpp"
+
+namespace token_auth::tokensync {
+
+// Something is wrong with the store or with its directory, not with the registry. Whoever gets it
+// must close what is open of the store: LMDB may hold on to the failure.
+class StoreError : public cli::Error {
+  public:
+    using cli::Error::Error;
+};
+
+struct EnvironmentCloser {
+    void operator()(MDB_env* environment) const noexcept { mdb_env_close(environment); }
+};
+using Environment = std::unique_ptr<MDB_env, EnvironmentCloser>;
+
+struct TransactionAborter {
+    void operator()(MDB_txn* transaction) const noexcept { mdb_txn_abort(transaction); }
+};
+using TransactionHandle = std::unique_ptr<MDB_txn, TransactionAborter>;
+
+struct CursorCloser {
+    void operator()(MDB_cursor* cursor) const noexcept { mdb_cursor_close(cursor); }
+};
+using Cursor = std::unique_ptr<MDB_cursor, CursorCloser>;
+
+inline constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) gives
+
+inline MDB_val to_val(std::string_view text) noexcept {
+    return {text.size(), const_cast<char*>(text.data())};
+}
+inline std::string_view to_view(const MDB_val& value) noexcept {
+    return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+// Throws the StoreError for an LMDB or system error: `doing` completes "cannot … the store <path>".
+[[noreturn]] void fail(const std::string& path, const char* doing, int error);
+
+// Not an error: the transaction is to be run again on a larger map.
+class MapFull : public std::runtime_error {
+  public:
+    MapFull() : std::runtime_error("the store's map is full") {}
+};
+
+// The result of an LMDB call that writes: throws MapFull or StoreError where it is no success.
+void require_written(int error, const std::string& path);
+
+// An environment on the directory `path`, as mdb_env_open() takes them. Throws StoreError.
+Environment open_environment(const std::string& path, unsigned flags);
+
+// Throws StoreError where the data file is shorter than its pages need: to read on would end the
+// process (SIGBUS).
+void require_whole(MDB_env* environment, const std::string& path);
+
+TransactionHandle begin_reading(MDB_env* environment, const std::string& path);
+Cursor open_cursor(MDB_txn* transaction, const std::string& path);
+
+}  // namespace token_auth::tokensync

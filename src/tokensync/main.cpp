@@ -1,0 +1,169 @@
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "cli/output.hpp"
+#include "cli/program.hpp"
+#include "cli/time.hpp"
+#include "explain.hpp"
+#include "progress.hpp"
+#include "registry/sql_source.hpp"
+#include "report.hpp"
+#include "status.hpp"
+#include "sync.hpp"
+#include "watch.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+// How long `run` waits for another tokensync to be done with the store.
+constexpr std::chrono::seconds run_waits{5};
+
+struct Options {
+    std::string registry;
+    StoreOptions store;
+    std::string heartbeat = "5s";
+    bool full = false;
+    bool json = false;
+    Question question;
+    std::vector<std::string> strays;
+};
+
+int run(Options& options) {
+    registry::SqlSource source(options.registry);
+    options.store.lock_wait = run_waits;
+    // Before the store is touched: a wrong registry must leave nothing behind.
+    source.identity();
+    Writer writer(options.store);
+    Progress progress(!options.json);
+    Wish wish;
+    wish.force = options.store.force;
+    wish.full = options.full;
+    wish.commit_unchanged = true;
+    const Outcome outcome = synchronize(source, writer, wish, progress);
+    cli::write_out((options.json ? outcome_json(outcome, *writer.meta())
+                                 : outcome_line(outcome, *writer.meta())) +
+                   "\n");
+    return cli::exit_done;
+}
+
+int watch_command(Options& options) {
+    const std::int64_t heartbeat =
+        options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
+    registry::SqlSource source(options.registry);
+    watch(source, options.store, std::chrono::seconds(heartbeat), options.json);
+    return cli::exit_done;
+}
+
+int check_command(Options& options) {
+    registry::SqlSource source(options.registry);
+    return check(source, options.store.path, options.json) ? cli::exit_done : cli::exit_differs;
+}
+
+int explain_command(Options& options) {
+    if (!options.strays.empty()) {
+        throw cli::Error(
+            "the token is read from standard input: on the command line, others could see it; "
+            "give it as in: tokensync explain < FILE",
+            cli::exit_usage);
+    }
+    options.question.store = options.store.path;
+    options.question.json = options.json;
+    explain(options.question);
+    return cli::exit_done;
+}
+
+void add_writing_options(CLI::App& command, Options& options) {
+    command
+        .add_option("--group", options.store.group,
+                    "The group that may read the store: nginx's, such as www-data "
+                    "(default: the directory's)")
+        ->type_name("NAME");
+    command.add_flag("--force", options.store.force,
+                     "Take over a store of another registry, and remove more than half of its "
+                     "tokens");
+}
+
+void add_explain(cli::Program& program, Options& options) {
+    CLI::App& command = program.command(
+        program.app(), "explain",
+        "Decide for a token, or an Authorization field, on standard input as the module would, "
+        "and say why",
+        [&options] { return explain_command(options); });
+    Question& question = options.question;
+    const auto repeatable = [&command](const char* name, std::vector<std::string>& into,
+                                       const char* help, const char* type) {
+        command.add_option(name, into, help)
+            ->type_name(type)
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    };
+    command.add_option("--organization", question.organization, "The one the request names")
+        ->type_name("ORG");
+    command
+        .add_option("--organization-mode", question.organization_mode, "required, optional or off")
+        ->type_name("MODE")
+        ->capture_default_str();
+    repeatable("--kind", question.kinds, "A kind of token let in (default: all)", "KIND");
+    repeatable("--need-group", question.groups, "Any of these: GROUP or ORG/GROUP", "GROUP");
+    repeatable("--need-role", question.roles, "Any of these", "ROLE");
+    repeatable("--need-scope", question.scopes, "All of these", "SCOPE");
+    repeatable("--need-scope-any", question.scopes_any, "Any of these", "SCOPE");
+    command.add_option("--address", question.address, "The client's address")->type_name("IP");
+    command
+        .add_option("--at", question.at,
+                    "When the request is made: 2027-01-31 (00:00:00 UTC) or RFC 3339 (default: "
+                    "now)")
+        ->type_name("TIME");
+    command.add_option("--max-age", question.max_age, "How old the last completed sync may be")
+        ->type_name("TIME");
+    repeatable("--key", question.key_files, "A key for keyed digests", "FILE");
+    command.add_option("stray", options.strays)->group("");  // to refuse it without showing it
+}
+
+int tokensync_main(int argc, char** argv) {
+    Options options;
+    cli::Program program("tokensync",
+                         "Keeps the token store of nginx's token-auth module up to date");
+    cli::add_registry_option(program.app(), options.registry);
+    options.store.path = "/var/lib/token-auth/db";
+    program.app()
+        .add_option("--db", options.store.path, "The store: a directory")
+        ->envname("TOKEN_AUTH_DB")
+        ->type_name("DIR")
+        ->capture_default_str();
+    program.app().add_flag("--json", options.json, "Write JSON");
+
+    CLI::App& once = program.command(program.app(), "run", "Bring the store up to date once",
+                                     [&options] { return run(options); });
+    add_writing_options(once, options);
+    once.add_flag("--full", options.full, "Read everything, not only what changed");
+
+    CLI::App& service =
+        program.command(program.app(), "watch", "Stay connected and keep the store up to date",
+                        [&options] { return watch_command(options); });
+    add_writing_options(service, options);
+    service
+        .add_option("--heartbeat", options.heartbeat,
+                    "How often to note in the store that it is up to date (0: never)")
+        ->type_name("TIME")
+        ->capture_default_str();
+
+    program.command(program.app(), "status", "Generation, age, counts, size and readers",
+                    [&options] {
+                        status(options.store.path, options.json);
+                        return cli::exit_done;
+                    });
+    program.command(program.app(), "check",
+                    "Compare store and registry; exit status 4 and a list where they differ",
+                    [&options] { return check_command(options); });
+    add_explain(program, options);
+    return program.run(argc, argv);
+}
+
+}  // namespace
+}  // namespace token_auth::tokensync
+
+int main(int argc, char** argv) {
+    return token_auth::tokensync::tokensync_main(argc, argv);
+}

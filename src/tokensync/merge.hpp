@@ -1,0 +1,34 @@
+// A full load into a store that holds something: one transaction, one pass over both.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "change.hpp"
+#include "lmdb.hpp"
+
+namespace token_auth::tokensync {
+
+// Makes the store's content what it is given, in the order of the keys: what is missing from it
+// and what differs is written, and what was not given is erased by finish().
+class Merge {
+  public:
+    explicit Merge(Change& change);
+
+    void put(std::string_view key, std::string_view value);
+    void finish();
+
+  private:
+    void erase_before(std::string_view key);
+    void seek(std::string_view key);
+    void step();
+
+    Change& change_;
+    Cursor cursor_;
+    bool at_end_ = false;
+    std::string_view key_;  // of the record that the cursor is on
+    std::string_view value_;
+    std::string last_;  // the key given last
+};
+
+}  // namespace token_auth::tokensync

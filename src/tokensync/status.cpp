@@ -1,0 +1,145 @@
+#include "status.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "cli/output.hpp"
+#include "cli/time.hpp"
+#include "registry/validate.hpp"
+#include "view.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+struct Facts {
+    Meta meta;
+    std::int64_t age = 0;  // milliseconds
+    std::uint64_t file_bytes = 0;
+    std::uint64_t disk_bytes = 0;
+    std::uint64_t map_bytes = 0;
+    std::uint64_t readers = 0;
+    std::uint64_t max_readers = 0;
+};
+
+// One call for each line of LMDB's table; the first is its head, or says that there is none.
+int count_reader(const char* line, void* context) {
+    if (line[0] != '(' && std::string_view(line).find("pid") == std::string_view::npos) {
+        ++*static_cast<std::uint64_t*>(context);
+    }
+    return 0;
+}
+
+Facts gather(const View& view) {
+    Facts facts;
+    view.begin(facts.meta);
+
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    facts.age = std::max<std::int64_t>(now.count() - facts.meta.synced, 0);
+
+    MDB_envinfo info{};
+    mdb_filehandle_t handle{};
+    struct stat file {};
+    int error = mdb_env_info(view.environment(), &info);
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_get_fd(view.environment(), &handle);
+    }
+    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
+        error = errno;
+    }
+    if (error == MDB_SUCCESS) {
+        error = std::min(mdb_reader_list(view.environment(), count_reader, &facts.readers), 0);
+    }
+    if (error != MDB_SUCCESS) {
+        fail(view.path(), "measure", error);
+    }
+    facts.file_bytes = static_cast<std::uint64_t>(file.st_size);
+    facts.disk_bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
+    facts.map_bytes = info.me_mapsize;
+    facts.max_readers = info.me_maxreaders;
+    return facts;
+}
+
+std::string key_name(KeyId id) {
+    return id == no_key ? "sha256" : "hmac-sha256:" + registry::format_key_id(id);
+}
+
+std::string size_text(std::uint64_t bytes) {
+    double size = static_cast<double>(bytes);
+    for (const char* unit : {"KiB", "MiB"}) {
+        size /= 1024;
+        if (size < 1024) {
+            return fmt::format("{:.1f} {}", size, unit);
+        }
+    }
+    return fmt::format("{:.1f} GiB", size / 1024);
+}
+
+void print(const std::string& path, const Facts& facts) {
+    const Meta& meta = facts.meta;
+    std::string text;
+    const auto line = [&text](std::string_view name, const std::string& value) {
+        text += fmt::format("{:<14}{}\n", name, value);
+    };
+    line("store", path);
+    line("generation", fmt::format("{}", meta.generation));
+    line("synced", fmt::format("{} ({:.1f} s ago)", cli::format_time(meta.synced / 1000),
+                               static_cast<double>(facts.age) / 1000));
+    line("created", cli::format_time(meta.created / 1000));
+    line("registry", meta.source);
+    line("position", meta.position);
+    line("tokens", fmt::format("{}", meta.counts.tokens));
+    line("users", fmt::format("{}", meta.counts.users));
+    line("organizations", fmt::format("{}", meta.counts.organizations));
+    line("memberships", fmt::format("{}", meta.counts.memberships));
+    line("roles", fmt::format("{}", meta.counts.roles));
+    for (const auto& [id, tokens] : meta.key_uses) {
+        line("digests", fmt::format("{} ({})", key_name(id), tokens));
+    }
+    line("on disk", size_text(facts.disk_bytes));
+    line("map", size_text(facts.map_bytes));
+    line("readers", fmt::format("{} of {}", facts.readers, facts.max_readers));
+    cli::write_out(text);
+}
+
+void print_json(const std::string& path, const Facts& facts) {
+    const Meta& meta = facts.meta;
+    cli::Json digests = cli::Json::object();
+    for (const auto& [id, tokens] : meta.key_uses) {
+        digests[key_name(id)] = tokens;
+    }
+    cli::Json json;
+    json["store"] = path;
+    json["generation"] = meta.generation;
+    json["synced"] = cli::format_time(meta.synced / 1000);
+    json["age"] = static_cast<double>(facts.age) / 1000;
+    json["created"] = cli::format_time(meta.created / 1000);
+    json["registry"] = meta.source;
+    json["position"] = meta.position;
+    json["counts"]["tokens"] = meta.counts.tokens;
+    json["counts"]["users"] = meta.counts.users;
+    json["counts"]["organizations"] = meta.counts.organizations;
+    json["counts"]["memberships"] = meta.counts.memberships;
+    json["counts"]["roles"] = meta.counts.roles;
+    json["digests"] = digests;
+    json["file_bytes"] = facts.file_bytes;
+    json["disk_bytes"] = facts.disk_bytes;
+    json["map_bytes"] = facts.map_bytes;
+    json["readers"] = facts.readers;
+    json["max_readers"] = facts.max_readers;
+    cli::print_json(json);
+}
+
+}  // namespace
+
+void status(const std::string& path, bool json) {
+    const View view(path);
+    const Facts facts = gather(view);
+    json ? print_json(path, facts) : print(path, facts);
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,155 @@
+#include "sync.hpp"
+
+#include <fmt/core.h>
+
+#include <optional>
+#include <utility>
+
+#include "load.hpp"
+#include "merge.hpp"
+#include "record_sink.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+constexpr std::uint64_t few_tokens = 100;  // of which any number may go at once
+
+class Run {
+  public:
+    Run(registry::Source& source, Writer& writer, const Wish& wish, Progress& progress)
+        : source_(source),
+          writer_(writer),
+          wish_(wish),
+          progress_(progress),
+          identity_(source.identity()) {}
+
+    Outcome go() {
+        const auto begun = std::chrono::steady_clock::now();
+        const std::optional<Meta>& meta = writer_.meta();
+        if (meta && meta->source != identity_ && !wish_.force) {
+            throw cli::Error(
+                fmt::format("the store {} is a copy of another registry ({}, not {}); check "
+                            "--registry and --db, or take the store over with \"tokensync run "
+                            "--force\"; nothing was changed",
+                            writer_.path(), meta->source, identity_),
+                cli::exit_refused);
+        }
+        Outcome outcome;
+        if (!meta) {
+            load(outcome);
+        } else if (wish_.full || meta->source != identity_ || !incremental(outcome)) {
+            merge(outcome);
+        }
+        outcome.generation = writer_.meta()->generation;
+        outcome.took = std::chrono::duration_cast<std::chrono::microseconds>(
+            std::chrono::steady_clock::now() - begun);
+        return outcome;
+    }
+
+  private:
+    // Ends a transaction that turned out to have nothing to write.
+    struct NothingChanged {};
+
+    // False where the store's position is not in the log.
+    bool incremental(Outcome& outcome) {
+        try {
+            const Tally tally = writer_.commit([&](Change& change) {
+                RecordSink<Change> sink(change, nullptr);
+                std::optional<std::string> position = source_.changes(change.meta().position, sink);
+                if (!position) {
+                    throw PositionLost();
+                }
+                require_few_removed(change.tally());
+                if (*position == change.meta().position && !wish_.commit_unchanged) {
+                    throw NothingChanged();
+                }
+                change.meta().position = std::move(*position);
+            });
+            note(outcome, tally);
+        } catch (const NothingChanged&) {
+            return true;
+        } catch (const PositionLost&) {
+            return false;
+        } catch (const DamagedRecord&) {
+            return false;
+        }
+        return true;
+    }
+
+    void merge(Outcome& outcome) {
+        outcome.full = true;
+        const Tally tally = writer_.commit([&](Change& change) {
+            progress_.start(source_.token_count());
+            std::string position;
+            {
+                Merge merged(change);
+                RecordSink<Merge> sink(merged, &progress_);
+                position = source_.all(sink);
+                merged.finish();
+            }
+            require_same_source();
+            require_few_removed(change.tally());
+            change.meta().source = identity_;
+            change.meta().position = std::move(position);
+        });
+        note(outcome, tally);
+    }
+
+    void load(Outcome& outcome) {
+        outcome.full = true;
+        progress_.start(source_.token_count());
+        Load loaded(writer_);
+        RecordSink<Load> sink(loaded, &progress_);
+        const std::string position = source_.all(sink);
+        require_same_source();
+        loaded.finish(identity_, position);
+        outcome.committed = true;
+        outcome.written = loaded.records();
+    }
+
+    // Another registry may have been put in this one's place since it was asked who it is.
+    void require_same_source() {
+        if (source_.identity() != identity_) {
+            throw cli::Error(
+                "the registry was exchanged for another one during the sync; run tokensync again, "
+                "nothing was changed");
+        }
+    }
+
+    void require_few_removed(const Tally& tally) const {
+        const std::uint64_t before = writer_.meta()->counts.tokens;
+        if (!wish_.force && before > few_tokens && tally.tokens_erased > before / 2) {
+            throw cli::Error(
+                fmt::format("this would remove {} of the {} tokens in the store {}; check the "
+                            "registry, and if that is meant, run \"tokensync run --force\"; "
+                            "nothing was changed",
+                            tally.tokens_erased, before, writer_.path()),
+                cli::exit_refused);
+        }
+    }
+
+    static void note(Outcome& outcome, const Tally& tally) {
+        outcome.committed = true;
+        outcome.written = tally.written;
+        outcome.erased = tally.erased;
+    }
+
+    struct PositionLost {};
+
+    registry::Source& source_;
+    Writer& writer_;
+    const Wish& wish_;
+    Progress& progress_;
+    std::string identity_;
+};
+
+}  // namespace
+
+Outcome synchronize(registry::Source& source, Writer& writer, const Wish& wish,
+                    Progress& progress) {
+    const Outcome outcome = Run(source, writer, wish, progress).go();
+    progress.finish();
+    return outcome;
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,38 @@
+// Brings a store up to date with its source.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "progress.hpp"
+#include "registry/source.hpp"
+#include "writer.hpp"
+
+namespace token_auth::tokensync {
+
+struct Outcome {
+    bool full = false;       // everything was read, not only what changed
+    bool committed = false;  // the store was written, be it only to say that it is up to date
+    std::uint64_t written = 0;
+    std::uint64_t erased = 0;
+    std::uint64_t generation = 0;
+    std::chrono::microseconds took{0};
+
+    bool changed() const noexcept { return written + erased > 0; }
+};
+
+struct Wish {
+    bool force = false;             // take over a store of another registry; remove many tokens
+    bool full = false;              // read everything, also where the changes would do
+    bool commit_unchanged = false;  // where nothing changed, note in the store that it is so
+};
+
+// Applies what changed since the store's position; reads everything where the store is empty or
+// its position is not in the source's log any more. All of it becomes visible at once, or none.
+//
+// Refuses, with exit status 3 and nothing changed, to take over a store of another registry and
+// to remove more than half of over 100 tokens, unless forced.
+Outcome synchronize(registry::Source& source, Writer& writer, const Wish& wish, Progress& progress);
+
+}  // namespace token_auth::tokensync

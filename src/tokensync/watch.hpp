@@ -1,0 +1,20 @@
+// Keeps a store up to date until told to stop.
+#pragma once
+
+#include <chrono>
+
+#include "directory.hpp"
+#include "registry/source.hpp"
+
+namespace token_auth::tokensync {
+
+// Runs until SIGTERM or SIGINT. Once the store has been brought up to date for the first time,
+// nothing but these ends it: errors are logged when they begin and when they end, and tried again
+// while the store goes on being served. Before that, only the registry is waited for; what is
+// wrong with the store, and what is refused, is thrown.
+//
+// Each `heartbeat` (0: never) the store is told that it is still up to date.
+void watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
+           bool json);
+
+}  // namespace token_auth::tokensync

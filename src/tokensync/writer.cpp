@@ -1,0 +1,211 @@
+#include "writer.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "load.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+constexpr std::size_t first_map_size = std::size_t{64} << 20;
+
+std::int64_t milliseconds_now() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+Environment open_for_writing(const std::string& path) {
+    // A lock file that outlived its data file belongs to readers of the old one: a new data file
+    // beside it would be taken for theirs.
+    const std::string lock = path + "/lock.mdb";
+    if (access((path + "/data.mdb").c_str(), F_OK) != 0 && errno == ENOENT &&
+        unlink(lock.c_str()) != 0 && errno != ENOENT) {
+        fail(path, "remove the old lock.mdb of", errno);
+    }
+    Environment environment = open_environment(path, 0);
+    require_whole(environment.get(), path);
+    return environment;
+}
+
+// Throws where the environment holds the data of another program, or a store that is no more.
+std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
+    MDB_val key = to_val(meta_key());
+    MDB_val value{};
+    int error = mdb_get(transaction, main_dbi, &key, &value);
+    if (error == MDB_NOTFOUND) {
+        MDB_stat statistics{};
+        error = mdb_stat(transaction, main_dbi, &statistics);
+        if (error == MDB_SUCCESS && statistics.ms_entries == 0) {
+            return std::nullopt;
+        }
+        key = to_val(unfinished_key);
+        if (error == MDB_SUCCESS) {
+            error = mdb_get(transaction, main_dbi, &key, &value);
+        }
+        if (error == MDB_SUCCESS && to_view(value) == unfinished_value) {
+            return std::nullopt;
+        }
+    }
+    if (error != MDB_SUCCESS && error != MDB_NOTFOUND) {
+        fail(path, "read", error);
+    }
+    MetaRecord record;
+    const MetaProblem problem =
+        error == MDB_SUCCESS ? decode(to_view(value), record) : MetaProblem::not_a_store;
+    switch (problem) {
+        case MetaProblem::none:
+            break;
+        case MetaProblem::not_a_store:
+            throw StoreError(
+                fmt::format("the directory {} holds the LMDB file of another program; name an "
+                            "empty or a new directory with --db",
+                            path));
+        case MetaProblem::other_version:
+            throw StoreError(
+                fmt::format("the store {} is of another version of token-auth; remove the "
+                            "directory (it is only a copy of the registry) and run \"tokensync "
+                            "run\"",
+                            path));
+        case MetaProblem::damaged:
+            throw StoreError(
+                fmt::format("the store {} is damaged: its meta record cannot be read; remove the "
+                            "directory (it is only a copy of the registry) and run \"tokensync "
+                            "run\"",
+                            path));
+    }
+    return owned(record);
+}
+
+// Before anything is made in the directory: it may be another program's. Where sync.lock is there,
+// the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
+const StoreOptions& require_no_other_program(const StoreOptions& options) {
+    const std::string& path = options.path;
+    struct stat info {};
+    if (stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_size > 0 &&
+        access((path + "/sync.lock").c_str(), F_OK) != 0) {
+        const Environment environment = open_environment(path, MDB_RDONLY | MDB_NOLOCK);
+        require_whole(environment.get(), path);
+        const TransactionHandle transaction = begin_reading(environment.get(), path);
+        read_meta(transaction.get(), path);
+    }
+    return options;
+}
+
+}  // namespace
+
+Writer::Writer(const StoreOptions& options)
+    : directory_(require_no_other_program(options)),
+      environment_(open_for_writing(directory_.path())) {
+    MDB_envinfo info{};
+    int error = mdb_env_info(environment_.get(), &info);
+    if (error == MDB_SUCCESS && info.me_mapsize < first_map_size) {
+        error = mdb_env_set_mapsize(environment_.get(), first_map_size);
+    }
+    if (error != MDB_SUCCESS) {
+        fail(path(), "size", error);
+    }
+    meta_ = read_meta(begin_reading(environment_.get(), path()).get(), path());
+    directory_.settle_files();
+}
+
+void Writer::grow() {
+    MDB_envinfo info{};
+    int error = mdb_env_info(environment_.get(), &info);
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_set_mapsize(environment_.get(), info.me_mapsize * 2);
+    }
+    if (error != MDB_SUCCESS) {
+        fail(path(), "enlarge", error);
+    }
+}
+
+void Writer::transact(const std::function<void(MDB_txn*)>& body) {
+    require_whole(environment_.get(), path());
+    // Pages that a killed reader holds on to can be used again.
+    int dead = 0;
+    int error = mdb_reader_check(environment_.get(), &dead);
+    if (error != MDB_SUCCESS) {
+        fail(path(), "check the readers of", error);
+    }
+    for (;;) {
+        MDB_txn* made = nullptr;
+        error = mdb_txn_begin(environment_.get(), nullptr, 0, &made);
+        if (error == MDB_MAP_RESIZED) {
+            error = mdb_env_set_mapsize(environment_.get(), 0);
+            if (error == MDB_SUCCESS) {
+                error = mdb_txn_begin(environment_.get(), nullptr, 0, &made);
+            }
+        }
+        if (error != MDB_SUCCESS) {
+            fail(path(), "write", error);
+        }
+        try {
+            TransactionHandle transaction(made);
+            body(made);
+            require_written(mdb_txn_commit(transaction.release()), path());
+            return;
+        } catch (const MapFull&) {
+            grow();
+        }
+    }
+}
+
+void Writer::put_meta(MDB_txn* transaction, Meta& meta) {
+    const std::int64_t now = milliseconds_now();
+    const std::uint64_t before = meta_ ? meta_->generation : 0;
+    // The clock makes a store that was deleted and built again newer than the one before it.
+    meta.generation = std::max(before + 1, static_cast<std::uint64_t>(now));
+    meta.synced = now;
+    meta.created = meta_ ? meta_->created : now;
+
+    if (meta.key_uses.size() > key_uses_max) {
+        throw cli::Error(
+            fmt::format("the registry holds tokens under more than {} keys for digests; rotate "
+                        "the tokens of the oldest ones, nothing was synced",
+                        key_uses_max));
+    }
+    MetaRecord record;
+    record.generation = meta.generation;
+    record.synced = meta.synced;
+    record.created = meta.created;
+    record.counts = meta.counts;
+    for (const auto& [id, tokens] : meta.key_uses) {
+        record.key_uses[record.key_use_count++] = {id, tokens};
+    }
+    record.source = meta.source;
+    record.position = meta.position;
+    std::array<char, value_max> buffer{};
+    const std::size_t size = encode(record, buffer.data(), buffer.size());
+    if (size == 0) {
+        throw cli::Error(
+            "the registry's id is no identifier ([A-Za-z0-9._-], 1 to 64 bytes); see the row "
+            "registry_id of its table meta");
+    }
+    MDB_val key = to_val(meta_key());
+    MDB_val value = to_val({buffer.data(), size});
+    require_written(mdb_put(transaction, main_dbi, &key, &value, 0), path());
+}
+
+Tally Writer::commit(const std::function<void(Change&)>& body) {
+    Meta after;
+    Tally tally;
+    transact([&](MDB_txn* transaction) {
+        Change change(transaction, path(), meta_.value_or(Meta{}));
+        body(change);
+        after = std::move(change.meta());
+        tally = change.tally();
+        put_meta(transaction, after);
+    });
+    meta_ = std::move(after);
+    return tally;
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,178 @@
+# tokensync explain: every decision it can come to, and that it never shows the token.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use JSON::PP;
+use Test::More;
+use TokenAuth::Sync;
+
+sub token { return TokenAuth::Sync::token(@_) }
+
+my $world = TokenAuth::Sync->new;
+$world->import_lines(
+    { type => 'role', id => 'reader', scopes => ['agents:read'] },
+    { type => 'role', id => 'admin',  scopes => ['*'] },
+    { type => 'organization', id => 'acme' },
+    { type => 'organization', id => 'hooli', suspended => JSON::PP::true },
+    { type => 'group', organization => 'acme', id => 'devs' },
+    { type => 'user', id => 'ann' },
+    { type => 'user', id => 'carl', disabled => JSON::PP::true },
+    { type => 'membership', user => 'ann', organization => 'acme', role => 'reader' },
+    token('plain', role => 'admin', scopes => ['agents:read']),
+    token('bare'),
+    token('scoped',  scopes => ['agents:read']),
+    token('role',    role => 'reader'),
+    token('gone',    revoked => '2026-01-01T00:00:00Z'),
+    token('later',   not_before => '2099-01-01T00:00:00Z'),
+    token('expired', expires => '2026-01-01T00:00:00Z'),
+    token('bound',   allow => ['192.0.2.0/24']),
+    token('hooli',   organization => 'hooli'),
+    token('devs',    kind => 'group', group => 'devs'),
+    token('ann',     kind => 'user', organization => undef, user => 'ann'),
+    token('carl',    kind => 'user', organization => undef, user => 'carl'),
+);
+$world->sync_ok('run');
+
+my @cases = (
+    # [ line on standard input, options, decision, HTTP status, reason ]
+    ['plain-token', [], 'ok', 0, qr/^the token "plain" is valid and meets all that was asked for$/],
+    ['Bearer plain-token', [], 'ok', 0, qr/"plain"/],
+    ['token  plain-token ', [], 'ok', 0, qr/"plain"/],
+    ['Token token="plain-token"', [], 'ok', 0, qr/"plain"/],
+    ['', [], 'credentials_missing', 401, qr/^the line is empty/],
+    ['Basic cGxhaW4tdG9rZW4=', [], 'credentials_missing', 401, qr/scheme other than Bearer/],
+    ['Bearer', [], 'request_malformed', 400, qr/no well-formed token behind it/],
+    ['Token token="plain-token', [], 'request_malformed', 400, qr/no well-formed/],
+    ['plain_token!', [], 'token_malformed', 401, qr/a byte that tokens have not/],
+    ['x' x 4097, [], 'token_malformed', 401, qr/longer than 4096 bytes/],
+    ['other-token', [], 'token_unknown', 401, qr/no token with this digest/],
+    ['gone-token', [], 'token_revoked', 401, qr/"gone" is revoked \(tokenctl restore/],
+    ['carl-token', [], 'token_revoked', 401, qr/the user "carl" of the token "carl" is disabled/],
+    ['later-token', [], 'token_not_yet_valid', 401, qr/valid from 2099-01-01T00:00:00Z on, and/],
+    ['later-token', ['--at', '2099-01-01'], 'ok', 0, qr/valid/],
+    ['expired-token', [], 'token_expired', 401, qr/expired at 2026-01-01T00:00:00Z, and it is/],
+    ['expired-token', ['--at', '2025-12-31T23:59:59Z'], 'ok', 0, qr/valid/],
+    ['bound-token', [], 'address_not_allowed', 403, qr/bound to addresses, and no --address/],
+    ['bound-token', ['--address', '203.0.113.9'], 'address_not_allowed', 403,
+        qr/blocks of the token "bound" do not hold 203\.0\.113\.9/],
+    ['bound-token', ['--address', '192.0.2.77'], 'ok', 0, qr/valid/],
+    ['plain-token', [qw(--kind user --kind group)], 'kind_not_allowed', 403,
+        qr/of the kind organization, which is not among/],
+    ['ann-token', [], 'organization_missing', 401, qr/the request names none \(--organization\)/],
+    ['ann-token', ['--organization-mode', 'off'], 'ok', 0, qr/valid/],
+    ['ann-token', ['--organization-mode', 'optional'], 'ok', 0, qr/valid/],
+    ['ann-token', ['--organization', 'a b'], 'organization_malformed', 400,
+        qr/organization "a b" is no identifier/],
+    ['ann-token', ['--organization', 'acme'], 'ok', 0, qr/valid/],
+    ['plain-token', ['--organization', 'hooli'], 'organization_mismatch', 403,
+        qr/belongs to the organization "acme", and the request names "hooli"/],
+    ['ann-token', ['--organization', 'hooli'], 'not_a_member', 403,
+        qr/"ann" is no member of "hooli", or there is no such/],
+    ['hooli-token', [], 'organization_suspended', 403, qr/"hooli" is suspended/],
+    ['plain-token', ['--need-group', 'devs'], 'group_missing', 403,
+        qr/not for a group, and one of "devs" is asked for/],
+    ['devs-token', ['--need-group', 'ops acme/ops'], 'group_missing', 403,
+        qr{for the group "acme/devs", and one of "ops", "acme/ops"}],
+    ['devs-token', ['--need-group', 'acme/devs'], 'ok', 0, qr/valid/],
+    ['bare-token', ['--need-role', 'admin'], 'role_missing', 403, qr/has no role here/],
+    ['role-token', [qw(--need-role admin --need-role owner)], 'role_missing', 403,
+        qr/is "reader", and one of "admin", "owner" is asked for/],
+    ['role-token', ['--need-role', 'reader'], 'ok', 0, qr/valid/],
+    ['bare-token', ['--need-scope', 'a'], 'scope_missing', 403, qr/neither a role here nor scopes/],
+    ['scoped-token', ['--need-scope', 'agents:read agents:write'], 'scope_missing', 403,
+        qr/its own scopes \(agents:read\) do not cover "agents:write"$/],
+    ['role-token', ['--need-scope-any', 'a b'], 'scope_missing', 403,
+        qr/its role "reader" \(agents:read\) does not cover any of "a", "b"$/],
+    ['plain-token', ['--need-scope', 'x'], 'scope_missing', 403,
+        qr/its role "admin" \(\*\) and its own scopes \(agents:read\) do not both cover "x"/],
+    ['plain-token', ['--need-scope', 'agents:read', '--need-scope-any', 'x agents:read'], 'ok', 0,
+        qr/valid/],
+);
+
+my %reached;
+for my $case (@cases) {
+    my ($line, $options, $decision, $status, $reason) = @$case;
+    my $what = length $line > 40 ? 'a long line' : "'$line' @$options";
+    my $result = $world->sync({ stdin => "$line\n" }, 'explain', '--json', @$options);
+    is $result->{status}, 0, "$what: exit status" or diag $result->{err};
+    my $json = decode_json($result->{out} || '{}');
+    is $json->{decision}, $decision, "$what: decision";
+    is $json->{status}, $status, "$what: HTTP status";
+    like $json->{reason}, $reason, "$what: reason";
+    my $text = $world->sync({ stdin => $line }, 'explain', @$options);
+    like $text->{out}, qr/^decision +$decision$/m, "$what: for people";
+    my ($token) = $line =~ /([a-z]+[-_]token)/;
+    unlike join('', map { @$_{qw(out err)} } $result, $text), qr/\Q$token\E/,
+        "$what: the token is not shown" if defined $token;
+    $reached{$decision} = 1;
+}
+
+subtest 'what it says of the token' => sub {
+    my $result = $world->sync({ stdin => 'plain-token' }, 'explain', '--json');
+    my $json = decode_json($result->{out});
+    is_deeply { map { $_ => $json->{$_} }
+            qw(token name kind subject organization group role scopes expires) },
+        {
+            token => 'plain', name => 'plain', kind => 'organization', subject => 'tu-plain',
+            organization => 'acme', group => '', role => 'admin', scopes => 'agents:read',
+            expires => '2100-01-01T00:00:00Z',
+        }, 'as JSON';
+    like $world->sync({ stdin => 'plain-token' }, 'explain')->{out},
+        qr/^decision +ok\nstatus +let through\ntoken +plain\nname +plain\nkind +organization\n/,
+        'for people';
+};
+
+subtest 'a store that is too old' => sub {
+    sleep 2;
+    my $result = $world->sync({ stdin => 'plain-token' }, qw(explain --json --max-age 0s));
+    my $json = decode_json($result->{out});
+    is_deeply [ @$json{qw(decision status)} ], [ 'store_stale', 503 ], 'decision';
+    $reached{store_stale} = 1;
+    is $world->decision('plain-token', '--max-age', '1h'), 'ok', 'young enough';
+};
+
+subtest 'keyed digests' => sub {
+    my ($key, $other) = map { $world->dir . "/$_" } qw(key other);
+    TokenAuth::Sync::spew($key,   'k' x 40 . "\n");
+    TokenAuth::Sync::spew($other, 'o' x 40 . "\n");
+    chomp(my $token = $world->ctl_ok('create', '--org', 'acme', '--name', 'keyed', '--key', $key));
+    $world->sync_ok('run');
+    is $world->decision($token, '--key', $key), 'ok', 'with its key';
+    is $world->decision($token, '--key', $other, '--key', $key), 'ok', 'with several keys';
+    is $world->decision('plain-token'), 'ok', 'others need none';
+    my $result = $world->sync({ stdin => $token }, 'explain', '--key', $other);
+    is $result->{status}, 1, 'without its key there is no decision';
+    like $result->{err}, qr/cannot decide: .* without the key [0-9a-f]{8}, .* give its file with/,
+        'but the remedy';
+    unlike $result->{err}, qr/\Q$token\E/, 'and not the token';
+};
+
+is_deeply [ sort keys %reached ], [ sort qw(ok credentials_missing request_malformed
+    token_malformed store_stale token_unknown token_revoked token_not_yet_valid token_expired
+    address_not_allowed kind_not_allowed organization_missing organization_malformed
+    organization_mismatch not_a_member organization_suspended group_missing role_missing
+    scope_missing) ], 'all codes but anonymous and store_unavailable were reached';
+
+subtest 'a token on the command line is refused, and not repeated' => sub {
+    for my $token ('short', 'ak_abcdefgh.' . 'S' x 49, 'pat_x.y') {
+        for my $arguments ([$token], ["--token=$token"], ['--token', $token]) {
+            my $result = $world->sync('explain', @$arguments);
+            is $result->{status}, 2, 'exit status';
+            unlike $result->{out} . $result->{err}, qr/\Q$token\E/, 'not repeated';
+        }
+    }
+    like $world->sync('explain', 'short')->{err}, qr/read from standard input/, 'the remedy';
+};
+
+subtest 'more than a token on standard input' => sub {
+    for my $input ("first-token\nsecond-token\n", 'x' x 20_000) {
+        my $result = $world->sync({ stdin => $input }, 'explain');
+        is $result->{status}, 2, 'exit status';
+        like $result->{err}, qr/give one token on one line/, 'remedy';
+        unlike $result->{err}, qr/first|second|xxxx/, 'not repeated';
+    }
+};
+
+done_testing;

@@ -1,0 +1,212 @@
+# What tokensync will not do: take a strange directory for its store, a store of another registry
+# for this one's, or a registry that lost its tokens for the truth.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use TokenAuth::Sync;
+
+# Names, sizes and contents of all files below a directory.
+sub listing {
+    my ($dir) = @_;
+    opendir my $handle, $dir or return 'none';
+    return join "\n", map { "$_: " . (-f "$dir/$_" ? TokenAuth::Sync::slurp("$dir/$_") : 'no file') }
+        sort grep { !/^\.\.?$/ } readdir $handle;
+}
+
+sub refused_directory {
+    my ($world, $text, $what) = @_;
+    my $before = listing($world->db);
+    for my $arguments ([], ['--force']) {
+        my $run = $world->sync('run', @$arguments);
+        is $run->{status}, 1, "$what: exit status (run @$arguments)";
+        like $run->{err}, $text, "$what: names thing and remedy";
+        is $run->{err} =~ tr/\n//, 1, "$what: in one line";
+        is listing($world->db), $before, "$what: nothing was changed";
+    }
+    return;
+}
+
+subtest 'a directory that holds something else' => sub {
+    my $world = TokenAuth::Sync->new;
+    mkdir $world->db or die;
+    TokenAuth::Sync::spew($world->db . '/letter.txt', 'dear reader');
+    refused_directory($world, qr/db holds "letter\.txt" and no token store; name an empty or a new/,
+        'a file');
+};
+
+subtest 'the LMDB files of another program' => sub {
+    my $world = TokenAuth::Sync->new;
+    mkdir $world->db or die;
+    my $dump = $world->dir . '/dump';
+    TokenAuth::Sync::spew($dump, "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n"
+            . " key\n value\nDATA=END\n");
+    is $world->run_program({}, 'mdb_load', '-f', $dump, $world->db)->{status}, 0, 'made';
+    refused_directory($world, qr/db holds the LMDB file of another program; name an empty or/,
+        'LMDB');
+};
+
+subtest 'noise, and a truncated store' => sub {
+    my $world = TokenAuth::Sync->new;
+    mkdir $world->db or die;
+    TokenAuth::Sync::spew($world->db . '/data.mdb', 'noise ' x 5000);
+    refused_directory($world, qr/cannot open the store .*db: MDB_INVALID.*remove the directory/,
+        'noise');
+
+    unlink glob $world->db . '/*';
+    $world->populate(200);
+    $world->sync_ok('run');
+    truncate $world->db . '/data.mdb', 16384 or die;
+    my $run = $world->sync('run');
+    is $run->{status}, 1, 'truncated: exit status';
+    like $run->{err}, qr/db is damaged: data\.mdb is truncated; remove the directory/,
+        'truncated: remedy';
+    unlink glob $world->db . '/*';
+    is $world->sync('run')->{status}, 0, 'which helps';
+};
+
+subtest 'a store that is a file, and one that has no place' => sub {
+    my $world = TokenAuth::Sync->new;
+    TokenAuth::Sync::spew($world->db, 'a file');
+    my $run = $world->sync('run');
+    is $run->{status}, 1, 'exit status';
+    like $run->{err}, qr/cannot use as the store's directory .*db: Not a directory; name a dir/,
+        'remedy';
+    $run = $world->sync({ db => $world->dir . '/no/such/db' }, 'run');
+    is $run->{status}, 1, 'exit status';
+    like $run->{err}, qr{/no/such/db: No such file or directory; make the directory above it},
+        'remedy';
+};
+
+subtest 'a store of another registry' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    $world->sync_ok('run');
+    my $before = $world->json('status');
+    rename $world->registry, $world->registry . '.old';
+    unlink map { $world->registry . $_ } '-wal', '-shm';
+    $world->ctl_ok('init');
+    my $identity = $before->{registry};
+    for my $command ('run', 'watch') {
+        my $run = $world->sync($command);
+        is $run->{status}, 3, "$command: exit status";
+        like $run->{err},
+            qr/db is a copy of another registry \($identity, not [0-9a-f]{32}\).*--force"; nothing/,
+            "$command: names both and the remedy";
+    }
+    is_deeply $world->json('status')->{generation}, $before->{generation}, 'nothing was changed';
+    is $world->decision('t1-token'), 'ok', 'what it holds is served';
+    is $world->sync('check')->{status}, 4, 'check tells them apart';
+    is $world->sync('run', '--force')->{status}, 0, '--force';
+    is $world->decision('t1-token'), 'token_unknown', 'takes it over';
+    isnt $world->json('status')->{registry}, $identity, 'for good';
+};
+
+subtest 'a run that would remove most tokens' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(101);
+    my $backup = $world->dir . '/backup.db';
+    $world->sync_ok('run');
+
+    $world->ctl_ok('delete', map { "t$_" } 1 .. 50);
+    is $world->sync('run')->{status}, 0, 'half of them may go';
+    is $world->json('status')->{counts}{tokens}, 51, 'and went';
+
+    $world->import_lines(map { TokenAuth::Sync::token("t$_", role => 'reader') } 1 .. 150);
+    $world->sync_ok('run');
+    my $before = $world->json('status');
+    is $before->{counts}{tokens}, 150, 'tokens again';
+    $world->copy_registry($world->registry, $backup);
+    $world->ctl_ok('delete', map { "t$_" } 1 .. 76);
+    for my $arguments ([], ['--full']) {
+        my $run = $world->sync('run', @$arguments);
+        is $run->{status}, 3, "exit status (run @$arguments)";
+        like $run->{err}, qr/would remove 76 of the 150 tokens .*db; check the registry.*--force"/,
+            'how many, and the remedy';
+        is_deeply $world->json('status')->{generation}, $before->{generation},
+            'nothing was changed';
+    }
+    is $world->decision('t1-token'), 'ok', 'they are served';
+    is $world->sync('run', '--force')->{status}, 0, '--force';
+    is $world->json('status')->{counts}{tokens}, 74, 'removes them';
+    is $world->sync('check')->{status}, 0, 'and leaves the store equal';
+
+    $world->ctl_ok('delete', map { "t$_" } 77 .. 150);
+    is $world->sync('run')->{status}, 0, 'of 100 and less, all may go';
+    is $world->json('status')->{counts}{tokens}, 0, 'and went';
+};
+
+subtest 'two at once' => sub {
+    my $world = TokenAuth::Sync->new;
+    my $watch = $world->watch;
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /full load/ }), 'watch is up';
+    for my $command ('watch', 'run') {
+        my $run = $world->sync($command);
+        is $run->{status}, 1, "$command beside it: exit status";
+        like $run->{err}, qr/another tokensync is writing the store .*db; wait until it is done/,
+            "$command beside it: remedy";
+    }
+    is $world->stop($watch), 0, 'watch ends';
+    is $world->sync('run')->{status}, 0, 'and then it may be done';
+};
+
+SKIP: {
+    my $world = TokenAuth::Sync->new;
+    my $sql = sub {
+        return $world->run_program({}, 'sqlite3', $world->registry, $_[0])->{status};
+    };
+    skip 'needs the sqlite3 command', 1 if $sql->('SELECT 1') ne '0';
+    subtest 'what does not fit into the store is named' => sub {
+        $world->populate(2);
+        $world->sync_ok('run');
+        my $generation = $world->json('status')->{generation};
+        my $secret = 'ak_' . 'S3cr3t' x 9;
+        my @cases = (
+            ["UPDATE tokens SET name = printf('%0300d', 1) WHERE id = 't1'",
+                qr/the token "t1" in the registry has a name of more than 255 bytes; change it/],
+            ["UPDATE tokens SET name = 't1', scopes = 'a' || char(1) WHERE id = 't1'",
+                qr/the token "t1" in the registry has a scope that is none: \(2 bytes, not shown/],
+            ["UPDATE tokens SET scopes = '', allow = '10.0.0.0/33' WHERE id = 't1'",
+                qr/the token "t1" in the registry allows an address block that is none: "10.0.0.0/],
+            ["UPDATE tokens SET allow = '', digest = printf('%064d', 0) || '' , key_id = -1 "
+                    . "WHERE id = 't1'",
+                qr/the token "t1" has a key_id that is out of range/],
+            ["UPDATE tokens SET key_id = 0, digest = printf('%-64s', 'x') WHERE id = 't1'",
+                qr/the token "t1" has a digest that is not 64 lower-case hex digits/],
+            ["UPDATE tokens SET digest = printf('%064d', 7), id = '$secret!' WHERE id = 't1'",
+                qr/the token with the digest 00000000… in the registry has an id that is no ident/],
+            ["UPDATE tokens SET id = 't1' WHERE id LIKE 'ak%'; "
+                    . "INSERT INTO roles VALUES ('a b', 'x')",
+                qr/the role "a b" in the registry has an id that is no identifier/],
+        );
+        for my $case (@cases) {
+            my ($statement, $text) = @$case;
+            is $sql->($statement), '0', 'planted';
+            for my $arguments ([], ['--full']) {
+                my $run = $world->sync('run', @$arguments);
+                is $run->{status}, 1, "exit status (run @$arguments)";
+                like $run->{err}, $text, 'named';
+                unlike $run->{err}, qr/S3cr3t/, 'without what may be a secret';
+            }
+            is $world->json('status')->{generation}, $generation, 'nothing was changed';
+        }
+        is $sql->("DELETE FROM roles WHERE id = 'a b'"), '0', 'mended';
+        is $world->sync('run')->{status}, 0, 'and then it syncs';
+    };
+
+    subtest 'a log that was pruned' => sub {
+        is $sql->('DELETE FROM changes WHERE seq < (SELECT max(seq) FROM changes)'), '0', 'pruned';
+        ok !$world->json('run')->{full}, 'the position is there';
+        $world->ctl_ok('revoke', 't2');
+        is $sql->('DELETE FROM changes WHERE seq < (SELECT max(seq) FROM changes)'), '0', 'pruned';
+        ok $world->json('run')->{full}, 'the position is gone: all is read';
+        is $world->decision('t2-token'), 'token_revoked', 'and nothing is lost';
+        is $sql->('DELETE FROM changes'), '0', 'all of it pruned';
+        is $world->sync('run')->{status}, 0, 'still syncs';
+        is $world->sync('check')->{status}, 0, 'and is equal';
+    };
+}
+
+done_testing;
