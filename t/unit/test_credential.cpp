@@ -1,0 +1,252 @@
+// The Authorization field, as clients send it and as they should not.
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "report.hpp"
+#include "token_auth/credential.hpp"
+
+namespace token_auth::unit {
+namespace {
+
+constexpr unsigned both = scheme_bearer | scheme_token;
+
+constexpr std::string_view token68_bytes =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+
+std::string_view name_of(Presented presented) {
+    switch (presented) {
+        case Presented::nothing:
+            return "nothing";
+        case Presented::token:
+            return "token";
+        case Presented::malformed_request:
+            return "malformed_request";
+        case Presented::malformed_token:
+            return "malformed_token";
+    }
+    return "?";
+}
+
+// Parses a copy of its own size, so that reading beyond it is seen by the sanitizers.
+void expect(Report& report, std::string_view field, unsigned schemes, Presented presented,
+            std::string_view token = {}) {
+    const std::unique_ptr<char[]> copy(new char[field.size()]);
+    if (!field.empty()) {
+        std::memcpy(copy.get(), field.data(), field.size());
+    }
+    const Credential got = parse_authorization({copy.get(), field.size()}, schemes);
+    report.equal(name_of(got.presented), name_of(presented), "{} of schemes {}", shown(field),
+                 schemes);
+    report.equal(got.token, token, "the token in {}", shown(field));
+}
+
+void good_fields(Report& report) {
+    const struct {
+        std::string_view field;
+        std::string_view token;
+    } rows[] = {
+        {"Bearer abc", "abc"},          {"bearer abc", "abc"},
+        {"BEARER abc", "abc"},          {"bEaReR abc", "abc"},
+        {"Token abc", "abc"},           {"tOKEN abc", "abc"},
+        {"Bearer   abc", "abc"},        {"Bearer abc   ", "abc"},
+        {"  Bearer abc", "abc"},        {"Bearer a", "a"},
+        {"Bearer abc=", "abc="},        {"Bearer abc==========", "abc=========="},
+        {"Bearer -._~+/", "-._~+/"},    {"Bearer Bearer", "Bearer"},
+        {"Bearer ak_1.x", "ak_1.x"},    {"Token token=\"abc\"", "abc"},
+        {"Token Token=\"abc\"", "abc"}, {"token   TOKEN=\"abc==\"  ", "abc=="},
+        {"Token token=", "token="},     {"Bearer token=", "token="},
+    };
+    for (const auto& row : rows) {
+        expect(report, row.field, both, Presented::token, row.token);
+    }
+}
+
+void broken_fields(Report& report) {
+    const struct {
+        std::string_view field;
+        Presented presented;
+    } rows[] = {
+        {"Bearer", Presented::malformed_request},
+        {"Bearer ", Presented::malformed_request},
+        {"Bearer     ", Presented::malformed_request},
+        {"token", Presented::malformed_request},
+        {"Token  ", Presented::malformed_request},
+        {"Token token=\"", Presented::malformed_request},
+        {"Token token=\"\"", Presented::malformed_request},
+        {"Token token=\"abc", Presented::malformed_request},
+        {"Token token=\"abc\"x", Presented::malformed_request},
+        {"Token token=\"abc\" x", Presented::malformed_request},
+        {"Token token=\"abc\"\"", Presented::malformed_request},
+        {"Token token=\"a\"b\"", Presented::malformed_request},
+        {"Token token=\"abc\", nonce=\"def\"", Presented::malformed_request},
+        {"Token token=\"a b\"", Presented::malformed_token},
+        {"Token token=\"=\"", Presented::malformed_token},
+        {"Token token=abc", Presented::malformed_token},
+        {"Token token =\"abc\"", Presented::malformed_token},
+        {"Bearer token=\"abc\"", Presented::malformed_token},
+        {"Bearer abc def", Presented::malformed_token},
+        {"Bearer abc, Bearer def", Presented::malformed_token},
+        {"Bearer =", Presented::malformed_token},
+        {"Bearer =abc", Presented::malformed_token},
+        {"Bearer a=b", Presented::malformed_token},
+        {"Bearer \tabc", Presented::malformed_token},
+        {"Bearer abc\t", Presented::malformed_token},
+        {"Bearer \"abc\"", Presented::malformed_token},
+    };
+    for (const auto& row : rows) {
+        expect(report, row.field, both, row.presented);
+    }
+}
+
+void other_schemes(Report& report) {
+    const std::string_view fields[] = {
+        "",
+        " ",
+        "     ",
+        "Basic YWxhZGRpbjpvcGVuc2VzYW1l",
+        "Digest username=\"x\"",
+        "Basic",
+        "Bearerabc",
+        "BearerX abc",
+        "XBearer abc",
+        "Bear abc",
+        "Bearer-2 abc",
+        "Tokens abc",
+        "Negotiate abc==",
+        "abc",
+        "ak_1.secret",
+        "\"Bearer\" abc",
+        ", Bearer abc",
+        "\tBearer abc",
+        std::string_view("\0Bearer abc", 11),
+        "\xff",
+    };
+    for (const std::string_view field : fields) {
+        expect(report, field, both, Presented::nothing);
+    }
+    const Credential got = parse_authorization(std::string_view(), both);
+    report.equal(name_of(got.presented), name_of(Presented::nothing), "a field without data");
+}
+
+void accepted_schemes(Report& report) {
+    expect(report, "Bearer abc", scheme_bearer, Presented::token, "abc");
+    expect(report, "Token abc", scheme_token, Presented::token, "abc");
+    expect(report, "Token abc", scheme_bearer, Presented::nothing);
+    expect(report, "Bearer abc", scheme_token, Presented::nothing);
+    expect(report, "Bearer", scheme_token, Presented::nothing);
+    expect(report, "Token token=\"", scheme_bearer, Presented::nothing);
+    expect(report, "Bearer abc", 0, Presented::nothing);
+    expect(report, "Token abc", 0, Presented::nothing);
+}
+
+// Every byte at the beginning of a token, inside of it, and at its end.
+void every_byte_in_a_token(Report& report) {
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        const bool in_token68 = token68_bytes.find(c) != std::string_view::npos;
+        const std::string inside = std::string("ab") + c + "cd";
+        expect(report, "Bearer " + inside, both,
+               in_token68 ? Presented::token : Presented::malformed_token,
+               in_token68 ? std::string_view(inside) : std::string_view());
+
+        const std::string last = std::string("ab") + c;
+        const bool last_ok = in_token68 || c == '=';
+        expect(report, "Bearer " + last, both,
+               last_ok || c == ' ' ? Presented::token : Presented::malformed_token,
+               last_ok    ? std::string_view(last)
+               : c == ' ' ? std::string_view("ab")
+                          : std::string_view());
+
+        const std::string first = c + std::string("ab");
+        expect(report, "Bearer " + first, both,
+               in_token68 || c == ' ' ? Presented::token : Presented::malformed_token,
+               in_token68 ? std::string_view(first)
+               : c == ' ' ? std::string_view("ab")
+                          : std::string_view());
+
+        report.equal(is_token68(inside), in_token68, "is_token68({})", shown(inside));
+        report.equal(is_token68(std::string(1, c)), in_token68, "is_token68 of byte {}", byte);
+    }
+}
+
+// Every byte right behind a scheme: only a space parts it from the token.
+void every_byte_after_the_scheme(Report& report) {
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        const std::string field = std::string("Bearer") + c + "abc";
+        const Credential got = parse_authorization(field, both);
+        if (c == ' ') {
+            report.equal(got.token, std::string_view("abc"), "a space after the scheme");
+        } else {
+            report.check(got.presented == Presented::nothing ||
+                             got.presented == Presented::malformed_request,
+                         "byte {} after the scheme: {}", byte, name_of(got.presented));
+            report.check(got.token.empty(), "byte {} after the scheme: a token", byte);
+        }
+    }
+}
+
+void lengths(Report& report) {
+    for (const std::size_t length :
+         {std::size_t{1}, token_max - 1, token_max, token_max + 1, token_max * 2}) {
+        const bool fits = length <= 4096;
+        const Presented presented = fits ? Presented::token : Presented::malformed_token;
+        for (const std::string& token :
+             {std::string(length, 'a'), std::string("a").append(length - 1, '=')}) {
+            const std::string_view expected = fits ? std::string_view(token) : std::string_view();
+            expect(report, "Bearer " + token, both, presented, expected);
+            expect(report, "Token token=\"" + token + "\"", both, presented, expected);
+            expect(report, "Bearer   " + token + "   ", both, presented, expected);
+            report.equal(name_of(parse_bare(token).presented), name_of(presented),
+                         "a bare token of {} bytes", length);
+            report.equal(is_token68(token), fits, "is_token68 of {} bytes", length);
+        }
+    }
+}
+
+void bare_values(Report& report) {
+    const struct {
+        std::string_view value;
+        Presented presented;
+    } rows[] = {
+        {"", Presented::nothing},
+        {"abc", Presented::token},
+        {"abc==", Presented::token},
+        {" abc", Presented::malformed_token},
+        {"abc ", Presented::malformed_token},
+        {" ", Presented::malformed_token},
+        {"Bearer abc", Presented::malformed_token},
+        {"=", Presented::malformed_token},
+        {"a,b", Presented::malformed_token},
+        {std::string_view("a\0b", 3), Presented::malformed_token},
+        {"\xc3\xa4", Presented::malformed_token},
+    };
+    for (const auto& row : rows) {
+        const Credential got = parse_bare(row.value);
+        report.equal(name_of(got.presented), name_of(row.presented), "bare {}", shown(row.value));
+        report.equal(got.token, row.presented == Presented::token ? row.value : std::string_view(),
+                     "the token in bare {}", shown(row.value));
+    }
+    report.equal(name_of(parse_bare(std::string_view()).presented), name_of(Presented::nothing),
+                 "a value without data");
+}
+
+}  // namespace
+}  // namespace token_auth::unit
+
+int main() {
+    using namespace token_auth::unit;
+    const CMUnitTest tests[] = {
+        UNIT_TEST(good_fields),
+        UNIT_TEST(broken_fields),
+        UNIT_TEST(other_schemes),
+        UNIT_TEST(accepted_schemes),
+        UNIT_TEST(every_byte_in_a_token),
+        UNIT_TEST(every_byte_after_the_scheme),
+        UNIT_TEST(lengths),
+        UNIT_TEST(bare_values),
+    };
+    return cmocka_run_group_tests_name("credential", tests, nullptr, nullptr);
+}

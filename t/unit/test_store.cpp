@@ -1,0 +1,317 @@
+// The store as it is when all goes well: opening, snapshots, and what it costs its writer.
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report.hpp"
+#include "scratch.hpp"
+#include "token_auth/store.hpp"
+
+namespace token_auth::unit {
+namespace {
+
+std::vector<Entry> full_world(std::uint64_t generation, bool revoked = false) {
+    TokenRecord record = plain_record();
+    record.revoked = revoked;
+    return {meta_entry(generation),
+            organization_entry("acme"),
+            user_entry("ann"),
+            membership_entry("ann", "acme", "viewer"),
+            role_entry("viewer", "agents:read"),
+            token_entry(digest_of("token"), record)};
+}
+
+void opening(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, full_world(7));
+    Store store;
+    report.check(!store.is_open(), "open before open()");
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    report.check(store.is_open(), "not open after open()");
+    report.equal(std::string_view(store.problem()), std::string_view(), "problem");
+    StoreIdentity identity;
+    report.check(store_identity(path.c_str(), identity), "identity");
+    report.check(store.identity() == identity, "another identity");
+    struct stat info {};
+    report.check(stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_ino == identity.inode &&
+                     info.st_dev == identity.device,
+                 "the identity is not that of data.mdb");
+    report.check(store.is_whole(), "whole: {}", store.problem());
+    report.equal(store.meta().generation, std::uint64_t{7}, "generation");
+    report.equal(store.meta().source, std::string_view("0123456789abcdef"), "source");
+    report.equal(store.meta().position, std::string_view("17"), "position");
+    store.close();
+    report.check(!store.is_open(), "open after close()");
+    store.close();
+    report.check(store.open(path.c_str()), "open again: {}", store.problem());
+    report.check(store.open(path.c_str()), "open while open: {}", store.problem());
+}
+
+void lookups(Report& report) {
+    const Directory directory;
+    write_store(directory / "db", full_world(1));
+    Store store;
+    report.check(store.open((directory / "db").c_str()), "open: {}", store.problem());
+    Snapshot snapshot(store);
+    report.check(snapshot.ok(), "snapshot: {}", store.problem());
+    report.equal(snapshot.meta().generation, std::uint64_t{1}, "generation");
+
+    TokenRecord token;
+    std::string_view value;
+    report.equal(snapshot.token(digest_of("token"), token, &value), Lookup::found, "token");
+    report.equal(token.id, std::string_view("T1"), "id of the token");
+    report.equal(value, encoded(plain_record()), "value of the token");
+    report.equal(snapshot.token(digest_of("another"), token), Lookup::not_found, "no token");
+    OrganizationRecord organization;
+    report.equal(snapshot.organization("acme", organization), Lookup::found, "organization");
+    report.equal(snapshot.organization("acm", organization), Lookup::not_found, "half a name");
+    report.equal(snapshot.organization("", organization), Lookup::not_found, "no name");
+    report.equal(snapshot.organization("a/b", organization), Lookup::not_found, "a bad name");
+    UserRecord user;
+    report.equal(snapshot.user("ann", user), Lookup::found, "user");
+    report.equal(snapshot.user("acme", user), Lookup::not_found, "an organization for a user");
+    MembershipRecord membership;
+    report.equal(snapshot.membership("ann", "acme", membership), Lookup::found, "membership");
+    report.equal(membership.role, std::string_view("viewer"), "role of the membership");
+    report.equal(snapshot.membership("ann", "globex", membership), Lookup::not_found, "no member");
+    report.equal(snapshot.membership("bob", "acme", membership), Lookup::not_found, "nobody");
+    RoleRecord role;
+    report.equal(snapshot.role("viewer", role), Lookup::found, "role");
+    report.equal(role.scopes, std::string_view("agents:read"), "scopes of the role");
+    report.equal(snapshot.role("admin", role), Lookup::not_found, "no role");
+}
+
+void identity_of_none(Report& report) {
+    const Directory directory;
+    StoreIdentity identity;
+    errno = 0;
+    report.check(!store_identity((directory / "db").c_str(), identity), "no directory");
+    report.equal(errno, ENOENT, "errno of no directory");
+    errno = 0;
+    report.check(!store_identity(std::string(5000, 'x').c_str(), identity), "a long path");
+    report.equal(errno, ENAMETOOLONG, "errno of a long path");
+}
+
+// A snapshot stays as it was; the next one has what was committed in between, meta and all.
+void isolation(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, full_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    {
+        Snapshot snapshot(store);
+        TokenRecord before;
+        report.equal(snapshot.token(digest_of("token"), before), Lookup::found, "before");
+        write_store(path, full_world(2, true));
+        TokenRecord during;
+        report.equal(snapshot.token(digest_of("token"), during), Lookup::found, "during");
+        report.check(!during.revoked, "a commit shows in a snapshot begun before it");
+        report.equal(snapshot.meta().generation, std::uint64_t{1}, "generation during");
+        report.equal(before.id, std::string_view("T1"), "views of the snapshot");
+    }
+    Snapshot snapshot(store);
+    TokenRecord after;
+    report.equal(snapshot.token(digest_of("token"), after), Lookup::found, "after");
+    report.check(after.revoked, "a commit does not show in the next snapshot");
+    report.equal(snapshot.meta().generation, std::uint64_t{2}, "generation after");
+}
+
+void meta_follows_commits(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, full_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    for (std::uint64_t generation = 2; generation < 12; ++generation) {
+        write_store(path, full_world(generation));
+        Snapshot snapshot(store);
+        report.equal(snapshot.meta().generation, generation, "generation of a snapshot");
+        report.equal(store.meta().generation, generation, "generation of the store");
+    }
+    // What is committed but no snapshot has seen is not there yet.
+    write_store(path, full_world(50));
+    report.equal(store.meta().generation, std::uint64_t{11}, "generation between snapshots");
+}
+
+// The writer makes its map larger and uses it; a store that is open follows.
+void growth_of_the_map(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    WriteOptions options;
+    options.map_size = std::size_t{1} << 20;
+    write_store(path, full_world(1), options);
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+
+    std::uint64_t generation = 1;
+    for (const std::size_t mebibytes : {12U, 20U, 30U}) {
+        ++generation;
+        const std::size_t former = options.map_size;
+        options.map_size = mebibytes << 20;
+        std::vector<Entry> many = {meta_entry(generation)};
+        const std::string scopes(4000, 's');
+        for (int i = 0; i < 2000; ++i) {
+            many.push_back(role_entry(fmt::format("r{}-{}", generation, i), scopes));
+        }
+        write_store(path, many, options);
+        report.check(file_size(path + "/data.mdb") > former,
+                     "the test did not outgrow the former map");
+        Snapshot snapshot(store);
+        report.check(snapshot.ok(), "snapshot: {}", store.problem());
+        RoleRecord role;
+        report.equal(snapshot.role(fmt::format("r{}-1999", generation), role), Lookup::found,
+                     "what was written beyond the former map");
+        report.equal(role.scopes, std::string_view(scopes), "its value");
+        report.equal(snapshot.meta().generation, generation, "generation");
+        report.check(store.is_whole(), "whole: {}", store.problem());
+    }
+}
+
+// Grown while a snapshot was held: that one goes on, the next one follows.
+void growth_under_a_snapshot(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    WriteOptions options;
+    options.map_size = std::size_t{1} << 20;
+    write_store(path, full_world(1), options);
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    {
+        Snapshot snapshot(store);
+        std::vector<Entry> many = {meta_entry(2)};
+        for (int i = 0; i < 2000; ++i) {
+            many.push_back(role_entry(fmt::format("r{}", i), std::string(4000, 's')));
+        }
+        options.map_size *= 16;
+        write_store(path, many, options);
+        TokenRecord token;
+        report.equal(snapshot.token(digest_of("token"), token), Lookup::found, "held");
+        RoleRecord role;
+        report.equal(snapshot.role("r1999", role), Lookup::not_found, "new ones in the held one");
+    }
+    Snapshot snapshot(store);
+    RoleRecord role;
+    report.check(snapshot.ok(), "snapshot: {}", store.problem());
+    report.equal(snapshot.role("r1999", role), Lookup::found, "new ones in the next one");
+}
+
+std::size_t size_after_commits(const std::string& path) {
+    WriteOptions options;
+    options.map_size = std::size_t{256} << 20;
+    options.transactions = 3000;
+    write_store(path, full_world(9), options);
+    return file_size(path + "/data.mdb");
+}
+
+// Between lookups a store holds no snapshot: pages are used again and the file does not grow.
+void idle_store_pins_nothing(Report& report) {
+    constexpr std::size_t most = std::size_t{1} << 20;
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, full_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    TokenRecord token;
+    report.equal(Snapshot(store).token(digest_of("token"), token), Lookup::found, "a lookup");
+    report.check(size_after_commits(path) < most, "grew to {} bytes beside an idle store",
+                 file_size(path + "/data.mdb"));
+    // So that the check above means something: a snapshot does pin them.
+    const Snapshot snapshot(store);
+    report.check(size_after_commits(path) > most, "grew to {} bytes only beside a snapshot",
+                 file_size(path + "/data.mdb"));
+}
+
+int gather(const char* line, void* context) {
+    *static_cast<std::string*>(context) += line;
+    return 0;
+}
+
+std::string readers_of(const std::string& path) {
+    return in_child([&] {
+        MDB_env* env = open_for_writing(path, default_map);
+        std::string list;
+        mdb_reader_list(env, gather, &list);
+        mdb_env_close(env);
+        return list;
+    });
+}
+
+// How LMDB lists the slot of this process: with the number of its snapshot, or a dash.
+std::size_t slots(const std::string& list, bool with_snapshot) {
+    std::size_t count = 0;
+    std::size_t begin = 0;
+    const std::string pid = std::to_string(getpid());
+    while (begin < list.size()) {
+        const std::size_t end = std::min(list.find('\n', begin), list.size());
+        const std::string line = list.substr(begin, end - begin);
+        if (line.find(pid + " ") != std::string::npos && line.ends_with('-') != with_snapshot) {
+            ++count;
+        }
+        begin = end + 1;
+    }
+    return count;
+}
+
+void reader_slots(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, full_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    report.equal(slots(readers_of(path), false), 1UL, "slots without a snapshot, once open");
+    {
+        const Snapshot snapshot(store);
+        report.equal(slots(readers_of(path), true), 1UL, "slots with a snapshot");
+        report.equal(slots(readers_of(path), false), 0UL, "slots besides it");
+    }
+    for (int i = 0; i < 100; ++i) {
+        const Snapshot snapshot(store);
+    }
+    report.equal(slots(readers_of(path), false), 1UL, "slots after a hundred snapshots");
+    report.equal(slots(readers_of(path), true), 0UL, "slots with a snapshot between them");
+    store.close();
+    const std::string list = readers_of(path);
+    report.check(slots(list, false) + slots(list, true) == 0, "a slot of a closed store: {}", list);
+}
+
+// A store is found by the directory's real name, once: what a symlink leads to later is not it.
+void through_a_symlink(Report& report) {
+    const Directory directory;
+    write_store(directory / "one", full_world(1));
+    write_store(directory / "two", full_world(2));
+    const std::string link = directory / "current";
+    report.check(symlink("one", link.c_str()) == 0, "symlink");
+    Store store;
+    report.check(store.open(link.c_str()), "open: {}", store.problem());
+    report.check(unlink(link.c_str()) == 0 && symlink("two", link.c_str()) == 0, "symlink again");
+    report.equal(Snapshot(store).meta().generation, std::uint64_t{1}, "generation");
+    StoreIdentity identity;
+    report.check(store_identity(link.c_str(), identity), "identity");
+    report.check(!(store.identity() == identity), "the symlink's identity did not change");
+}
+
+}  // namespace
+}  // namespace token_auth::unit
+
+int main() {
+    using namespace token_auth::unit;
+    const CMUnitTest tests[] = {
+        UNIT_TEST(opening),
+        UNIT_TEST(lookups),
+        UNIT_TEST(identity_of_none),
+        UNIT_TEST(isolation),
+        UNIT_TEST(meta_follows_commits),
+        UNIT_TEST(growth_of_the_map),
+        UNIT_TEST(growth_under_a_snapshot),
+        UNIT_TEST(idle_store_pins_nothing),
+        UNIT_TEST(reader_slots),
+        UNIT_TEST(through_a_symlink),
+    };
+    return cmocka_run_group_tests_name("store", tests, nullptr, nullptr);
+}

@@ -1,0 +1,231 @@
+// Stores that break while they are open, and tables of readers that are full. What must hold: a
+// problem with its remedy, never a wrong answer or the end of the process.
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "faults.hpp"
+#include "report.hpp"
+#include "scratch.hpp"
+#include "token_auth/store.hpp"
+
+namespace token_auth::unit {
+namespace {
+
+void snapshot_of_a_closed_store(Report& report) {
+    Store store;
+    const Snapshot snapshot(store);
+    report.check(!snapshot.ok(), "a snapshot of a store that was never opened");
+}
+
+void damaged_record(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    std::vector<Entry> entries = small_world(1);
+    entries[1].value += "x";
+    write_store(path, entries);
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    Snapshot snapshot(store);
+    OrganizationRecord organization;
+    report.equal(snapshot.organization("acme", organization), Lookup::broken, "damaged record");
+    report.check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
+                 "problem: {}", store.problem());
+}
+
+// The meta record is looked at again with every commit, not only when the store is opened.
+void meta_damaged_by_a_commit(Report& report) {
+    const Fault faults[] = {
+        {"damaged",
+         [](const std::string& path) {
+             rewrite_meta(path, [](std::string& value) { value.pop_back(); });
+         },
+         "damaged"},
+        {"of another version",
+         [](const std::string& path) {
+             rewrite_meta(path, [](std::string& value) { value[6] = 2; });
+         },
+         "another format version"},
+        {"deleted",
+         [](const std::string& path) {
+             write_store(path, {{std::string(meta_key()), ""}});
+         },
+         "no token store"},
+    };
+    for (const Fault& fault : faults) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        Store store;
+        report.check(store.open(path.c_str()), "open: {}", store.problem());
+        report.check(Snapshot(store).ok(), "{}: before", fault.name);
+        fault.make(path);
+        for (int i = 0; i < 3; ++i) {
+            report.check(!Snapshot(store).ok(), "{}: a snapshot", fault.name);
+        }
+        report.check(
+            std::string_view(store.problem()).find(fault.problem) != std::string_view::npos,
+            "{}: {}", fault.name, store.problem());
+    }
+}
+
+// A look, and, where it finds nothing, a lookup.
+std::string noticed(Store& store) {
+    if (store.is_whole()) {
+        Snapshot snapshot(store);
+        TokenRecord token;
+        if (snapshot.ok() && snapshot.token(digest_of("token"), token) != Lookup::broken) {
+            return "not noticed";
+        }
+    }
+    return store.problem();
+}
+
+// Files that change under an open store. Whether it is whole is asked once a second, before
+// anything is read: neither the question nor what follows may end the process.
+void damaged_while_open(Report& report) {
+    const Fault faults[] = {
+        {"cut off by a page",
+         [](const std::string& file) {
+             truncate(file.c_str(), static_cast<off_t>(file_size(file) - page));
+         },
+         "truncated"},
+        {"cut off to its meta pages",
+         [](const std::string& file) { truncate(file.c_str(), static_cast<off_t>(2 * page)); },
+         "truncated"},
+        {"cut off within its meta pages",
+         [](const std::string& file) { truncate(file.c_str(), static_cast<off_t>(page)); },
+         "truncated"},
+        {"cut off to nothing", [](const std::string& file) { truncate(file.c_str(), 0); },
+         "truncated"},
+        {"cut off to a byte", [](const std::string& file) { truncate(file.c_str(), 1); },
+         "truncated"},
+        {"overwritten with noise",
+         [](const std::string& file) { overwrite(file, 0, noise(file_size(file))); },
+         "tokensync run"},
+        {"overwritten with zero bytes",
+         [](const std::string& file) { overwrite(file, 0, std::string(file_size(file), '\0')); },
+         "tokensync run"},
+        {"overwritten with 0xff bytes",
+         [](const std::string& file) { overwrite(file, 0, std::string(file_size(file), '\xff')); },
+         "tokensync run"},
+        {"its meta pages overwritten with noise",
+         [](const std::string& file) { overwrite(file, 0, noise(2 * page)); }, "tokensync run"},
+    };
+    for (const Fault& fault : faults) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        const std::string problem = in_child([&]() -> std::string {
+            Store store;
+            if (!store.open(path.c_str()) || !Snapshot(store).ok() || !store.is_whole()) {
+                return std::string("before: ") + store.problem();
+            }
+            fault.make(path + "/data.mdb");
+            return noticed(store);
+        });
+        report.check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name,
+                     problem);
+    }
+}
+
+// Overwritten between two looks: the next lookup comes before the question whether it is whole.
+void overwritten_between_looks(Report& report) {
+    const struct {
+        const char* name;
+        std::string bytes;
+    } rows[] = {
+        {"noise", noise(16 * page)},
+        {"zero bytes", std::string(16 * page, '\0')},
+        {"0xff bytes", std::string(16 * page, '\xff')},
+    };
+    for (const auto& row : rows) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        const std::string outcome = in_child([&]() -> std::string {
+            Store store;
+            if (!store.open(path.c_str()) || !Snapshot(store).ok()) {
+                return std::string("before: ") + store.problem();
+            }
+            const std::string file = path + "/data.mdb";
+            overwrite(file, 0, row.bytes.substr(0, file_size(file)));
+            Snapshot snapshot(store);
+            TokenRecord token;
+            if (!snapshot.ok() || snapshot.token(digest_of("token"), token) == Lookup::broken) {
+                return "broken";
+            }
+            return "not noticed";
+        });
+        report.equal(outcome, std::string("broken"), "{}", row.name);
+    }
+}
+
+// All reader slots taken by others: a problem with its remedy, and all well once some are free.
+void readers_full(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(1));
+    unlink((path + "/lock.mdb").c_str());
+    Store store;
+    {
+        const Holder holder([&] {
+            MDB_env* env = open_for_writing(path, default_map, 2);
+            for (int i = 0; i < 2; ++i) {
+                MDB_txn* txn = nullptr;
+                if (mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) != MDB_SUCCESS) {
+                    throw std::runtime_error("take a slot");
+                }
+            }
+        });
+        report.check(!store.open(path.c_str()), "opened without a slot");
+        report.check(
+            std::string_view(store.problem()).find("too many processes") != std::string_view::npos,
+            "problem: {}", store.problem());
+        report.check(!store.is_open(), "open without a slot");
+    }
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    report.check(Snapshot(store).ok(), "snapshot: {}", store.problem());
+}
+
+// Slots of processes that were killed are no one's: whoever needs one takes it.
+void slots_of_the_dead(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(1));
+    unlink((path + "/lock.mdb").c_str());
+    // Keeps the lock file in use, so that its table of readers stays as it is.
+    const Holder holder([&] { open_for_writing(path, default_map, 2); });
+    for (int i = 0; i < 8; ++i) {
+        const std::string outcome = in_child([&]() -> std::string {
+            Store store;
+            if (!store.open(path.c_str())) {
+                return store.problem();
+            }
+            const Snapshot snapshot(store);
+            _exit(snapshot.ok() ? 9 : 1);  // killed inside a snapshot
+        });
+        report.equal(outcome, std::string("ended with status 9"), "reader {}", i);
+    }
+}
+
+}  // namespace
+}  // namespace token_auth::unit
+
+int main() {
+    using namespace token_auth::unit;
+    const CMUnitTest tests[] = {
+
+        UNIT_TEST(snapshot_of_a_closed_store), UNIT_TEST(damaged_record),
+        UNIT_TEST(meta_damaged_by_a_commit),   UNIT_TEST(damaged_while_open),
+        UNIT_TEST(overwritten_between_looks),  UNIT_TEST(readers_full),
+        UNIT_TEST(slots_of_the_dead),
+    };
+    return cmocka_run_group_tests_name("store_fault", tests, nullptr, nullptr);
+}

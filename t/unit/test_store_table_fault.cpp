@@ -1,0 +1,149 @@
+// Stores of a table that break, one way or another, and what becomes of those that share them.
+#include <unistd.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "faults.hpp"
+#include "report.hpp"
+#include "scratch.hpp"
+#include "token_auth/store_table.hpp"
+#include "watched.hpp"
+
+namespace token_auth::unit {
+namespace {
+
+// While an older store stands in its place, the one being served may still break.
+void served_breaks_beside_an_older(Report& report) {
+    const Directory directory;
+    const std::string link = directory / "current";
+    write_store(directory / "new", small_world(10));
+    write_store(directory / "old", small_world(9));
+    swap_link("new", link);
+    in_child_reported(report, [&](Report& inner) {
+        Watched watched({link});
+        watched.next_second();
+        swap_link("old", link);
+        inner.equal(watched.next_second(), std::string("10"), "refused");
+        watched.told();
+        truncate((directory / "new/data.mdb").c_str(), page);
+        const std::string served = watched.next_second();
+        inner.check(served == "none" || served == "9", "served {}", served);
+        inner.check(watched.told().starts_with("lost"), "the loss was not told");
+    });
+}
+
+void replaced_by_a_broken_one(Report& report) {
+    const Directory directory;
+    const std::string link = directory / "current";
+    write_store(directory / "good", small_world(1));
+    write_store(directory / "bad", small_world(2));
+    write_file(directory / "bad/data.mdb", "noise");
+    swap_link("good", link);
+    Watched watched({link});
+    report.equal(watched.next_second(), std::string("1"), "before");
+    swap_link("bad", link);
+    report.equal(watched.next_second(), std::string("none"), "a broken one in its place");
+    watched.next_second();
+    report.equal(watched.told(), std::string("opened lost"), "told");
+    swap_link("good", link);
+    report.equal(watched.next_second(), std::string("1"), "the good one again");
+    report.equal(watched.told(), std::string("opened"), "told of the return");
+}
+
+void given_up(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    const std::string link = directory / "link";
+    std::vector<Entry> damaged = small_world(1);
+    damaged[2].value.pop_back();
+    write_store(path, damaged);
+    swap_link("db", link);
+    Watched watched({path, link});
+    report.check(watched.store(0) != nullptr && watched.store(0) == watched.store(1),
+                 "the store is not shared");
+    watched.told();
+    report.equal(watched.same_second(0), std::string("none"), "a broken record");
+    report.equal(watched.told(), std::string("lost lost"), "told for both paths");
+    report.check(watched.text().find("damaged") != std::string::npos, "text: {}", watched.text());
+    report.equal(watched.same_second(0), std::string("none"), "given up");
+    watched.give_up(0);
+    report.equal(watched.told(), std::string(), "given up once more");
+    write_store(path, small_world(2));
+    report.equal(watched.next_second(0), std::string("2"), "mended");
+    report.equal(watched.next_second(1), std::string("2"), "mended by the other path");
+    report.check(watched.store(0) == watched.store(1), "two environments after it");
+}
+
+// Cut off or overwritten while it is open: noticed at the next look, and taken up once mended.
+void broken_while_open(Report& report) {
+    const struct {
+        const char* name;
+        void (*make)(const std::string& file);
+    } faults[] = {
+        {"cut off by a page",
+         [](const std::string& file) {
+             truncate(file.c_str(), static_cast<off_t>(file_size(file) - page));
+         }},
+        {"cut off to nothing", [](const std::string& file) { truncate(file.c_str(), 0); }},
+        {"written anew with noise",
+         [](const std::string& file) { write_file(file, std::string(file_size(file), '\xa5')); }},
+        {"written anew with zero bytes",
+         [](const std::string& file) { write_file(file, std::string(file_size(file), '\0')); }},
+    };
+    for (const auto& fault : faults) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        in_child_reported(report, [&](Report& inner) {
+            Watched watched({path});
+            inner.equal(watched.next_second(), std::string("1"), "{}: before", fault.name);
+            fault.make(path + "/data.mdb");
+            inner.equal(watched.next_second(), std::string("none"), "{}", fault.name);
+            inner.equal(watched.next_second(), std::string("none"), "{}: later", fault.name);
+            const std::string told = watched.told();
+            // The reason may change once, from what was seen to what opening says.
+            inner.check(told == "opened lost" || told == "opened lost lost", "{}: told {}",
+                        fault.name, told);
+            inner.check(watched.text().find("tokensync run") != std::string::npos, "{}: {}",
+                        fault.name, watched.text());
+            std::string mend = path + ".mended";
+            write_store(mend, small_world(2));
+            move(path, path + ".broken");
+            move(mend, path);
+            inner.equal(watched.next_second(), std::string("2"), "{}: mended", fault.name);
+            inner.equal(watched.told(), std::string("opened"), "{}: told", fault.name);
+        });
+    }
+}
+
+// Without its lock file, no one can tell this process of a commit once another one was made.
+void lock_file_replaced(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(1));
+    Watched watched({path});
+    report.equal(watched.next_second(), std::string("1"), "before");
+    unlink((path + "/lock.mdb").c_str());
+    report.equal(watched.next_second(), std::string("1"), "no lock file");
+    write_store(path, small_world(2));  // makes another
+    report.equal(watched.next_second(), std::string("2"), "another lock file");
+    write_store(path, small_world(3));
+    report.equal(watched.same_second(), std::string("3"), "a commit after it");
+}
+
+}  // namespace
+}  // namespace token_auth::unit
+
+int main() {
+    using namespace token_auth::unit;
+    const CMUnitTest tests[] = {
+        UNIT_TEST(served_breaks_beside_an_older),
+        UNIT_TEST(replaced_by_a_broken_one),
+        UNIT_TEST(given_up),
+        UNIT_TEST(broken_while_open),
+        UNIT_TEST(lock_file_replaced),
+    };
+    return cmocka_run_group_tests_name("store_table_fault", tests, nullptr, nullptr);
+}

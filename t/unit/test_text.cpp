@@ -1,0 +1,141 @@
+// Identifiers, scopes, lists of words.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::unit {
+namespace {
+
+constexpr std::string_view letters_and_digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+// Every byte, alone and between two good ones.
+template <typename Accepts>
+void every_byte(Report& report, std::string_view what, Accepts accepts,
+                bool (*test)(std::string_view)) {
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        const bool expected = accepts(byte);
+        for (const std::string& text : {std::string(1, c), std::string("a") + c + "z"}) {
+            report.equal(test(text), expected, "{}({})", what, shown(text));
+        }
+    }
+}
+
+bool identifier(std::string_view text) {
+    return is_identifier(text);
+}
+bool scope(std::string_view text) {
+    return is_scope(text);
+}
+
+void identifiers(Report& report) {
+    every_byte(
+        report, "is_identifier",
+        [](unsigned byte) {
+            const char c = static_cast<char>(byte);
+            return letters_and_digits.find(c) != std::string_view::npos || c == '.' || c == '_' ||
+                   c == '-';
+        },
+        identifier);
+    report.check(!is_identifier(""), "the empty one");
+    report.check(!is_identifier(std::string_view()), "the one without data");
+    report.check(is_identifier(std::string(64, 'a')), "64 bytes");
+    report.check(!is_identifier(std::string(65, 'a')), "65 bytes");
+}
+
+void scopes(Report& report) {
+    every_byte(
+        report, "is_scope",
+        [](unsigned byte) {
+            return byte == 0x21 || (byte >= 0x23 && byte <= 0x5b) || (byte >= 0x5d && byte <= 0x7e);
+        },
+        scope);
+    report.check(!is_scope(""), "the empty one");
+    report.check(is_scope(std::string(128, 'a')), "128 bytes");
+    report.check(!is_scope(std::string(129, 'a')), "129 bytes");
+}
+
+void coverage(Report& report) {
+    const struct {
+        std::string_view granted;
+        std::string_view wanted;
+        bool covered;
+    } rows[] = {
+        {"agents:read", "agents:read", true},
+        {"agents:read", "agents:rea", false},
+        {"agents:read", "agents:read2", false},
+        {"agents:read", "Agents:read", false},
+        {"agents:*", "agents:read", true},
+        {"agents:*", "agents:read:all", true},
+        {"agents:*", "agents:*", true},
+        {"agents:*", "agents:", true},
+        {"agents:*", "agents", false},
+        {"agents:*", "agentsread", false},
+        {"agents:*", "calls:read", false},
+        {"agents:*", "*", false},
+        {"agents:*", "", false},
+        {"agents:read:*", "agents:read", false},
+        {"agents:read:*", "agents:read:all", true},
+        {"agents*", "agents:read", false},
+        {"a*", "ab", false},
+        {"*:read", "agents:read", false},
+        {"*", "agents:read", true},
+        {"*", "*", true},
+        {"**", "agents:read", false},
+        {":*", ":read", true},
+        {":*", "agents:read", false},
+    };
+    for (const auto& row : rows) {
+        report.equal(scope_covers(row.granted, row.wanted), row.covered, "{} covers {}",
+                     row.granted, row.wanted);
+    }
+}
+
+void words(Report& report) {
+    const struct {
+        std::string_view list;
+        std::vector<std::string_view> words;
+    } rows[] = {
+        {"", {}},
+        {"   ", {}},
+        {"a", {"a"}},
+        {" a", {"a"}},
+        {"a ", {"a"}},
+        {"a b", {"a", "b"}},
+        {"  a   bc  d ", {"a", "bc", "d"}},
+        {"a\tb c", {"a\tb", "c"}},
+        {std::string_view("a\0b c", 5), {std::string_view("a\0b", 3), "c"}},
+    };
+    for (const auto& row : rows) {
+        std::string_view rest = row.list;
+        std::vector<std::string_view> got;
+        for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+            got.push_back(word);
+        }
+        report.check(got == row.words, "words of {}", shown(row.list));
+        report.check(next_word(rest).empty(), "the end of {} stays the end", shown(row.list));
+    }
+}
+
+void lists_of_grants(Report& report) {
+    report.check(any_covers("calls:read agents:*", "agents:read"), "the last of two");
+    report.check(any_covers("  agents:*  ", "agents:read"), "one between spaces");
+    report.check(!any_covers("", "agents:read"), "none");
+    report.check(!any_covers("agents:write calls:*", "agents:read"), "two others");
+}
+
+}  // namespace
+}  // namespace token_auth::unit
+
+int main() {
+    using namespace token_auth::unit;
+    const CMUnitTest tests[] = {
+        UNIT_TEST(identifiers), UNIT_TEST(scopes),          UNIT_TEST(coverage),
+        UNIT_TEST(words),       UNIT_TEST(lists_of_grants),
+    };
+    return cmocka_run_group_tests_name("text", tests, nullptr, nullptr);
+}

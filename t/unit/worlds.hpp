@@ -1,0 +1,50 @@
+// Draws worlds and requests at random: odd ones often, and yet such that every answer occurs.
+#pragma once
+
+#include <rapidcheck.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "oracle.hpp"
+
+namespace token_auth::unit {
+
+class Draw {
+  public:
+    explicit Draw(const rc::Random& random) : random_(random) {}
+
+    std::size_t below(std::size_t limit) {
+        return static_cast<std::size_t>(random_.next() % limit);
+    }
+    bool chance(unsigned percent) { return below(100) < percent; }
+
+    template <typename T>
+    const T& of(const std::vector<T>& values) {
+        return values[below(values.size())];
+    }
+
+  private:
+    rc::Random random_;
+};
+
+// Names that worlds are made of; some of them are in no world.
+extern const std::vector<std::string> all_scopes;
+
+World draw_world(Draw& draw);
+
+// `tokens` are those of the world, by what is presented.
+Request draw_request(Draw& draw, const World& world, const std::vector<std::string>& tokens);
+
+// The same request with one thing less in it, for every such thing.
+std::vector<Request> simpler(const Request& request);
+
+std::ostream& operator<<(std::ostream& out, const Request& request);
+
+// The world as far as it bears on a token.
+std::string description(const World& world, const std::string& token);
+
+}  // namespace token_auth::unit
