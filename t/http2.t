@@ -1,0 +1,159 @@
+# The same over HTTP/2.
+use strict;
+use warnings;
+use lib 't/lib';
+use TokenAuth::Gateway;
+use TokenAuth::Server;
+use TokenAuth::Wire;
+use JSON::PP;
+use Test::More;
+
+plan skip_all => 'curl has no HTTP/2' unless `curl --version` =~ /\bHTTP2\b/;
+
+my $dir = gateway_dir() . '/nginx';
+mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
+open my $out, '>', "$dir/html/secret" or die "secret: $!";
+print $out "secret\n";
+close $out;
+open $out, '>', "$dir/body" or die "body: $!";
+print $out 'x' x (1 << 20);
+close $out;
+
+my $store = store_dir();
+my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
+    token_auth_db $store;
+    client_max_body_size 32m;
+    server {
+        listen 127.0.0.1:%PORT% http2;
+        root $dir/html;
+        token_auth api;
+        location /html/ { token_auth_error html; alias $dir/html/; }
+        location = /echo { proxy_pass http://127.0.0.1:@{[ $ENV{TEST_NGINX_SERVER_PORT} ]}; }
+        location = /lost { token_auth_db $dir/nowhere; }
+        location = /scope { token_auth_scope agents:write; }
+    }
+    server {
+        listen 127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT};
+        location / { return 200 "\$request_method \$content_length\\n"; }
+    }
+END
+my $base = 'http://127.0.0.1:' . $server->port;
+
+# curl with the arguments given; (head, body).
+sub curl {
+    my @arguments = @_;
+    open my $in, '-|', 'curl', '-s', '-i', '--max-time', '10', '--http2-prior-knowledge', @arguments
+        or die "curl: $!";
+    my $text = do { local $/; <$in> } // '';
+    close $in or die "curl failed with status " . ($? >> 8);
+    return split /\r\n\r\n/, $text, 2;
+}
+
+my $bearer = 'Authorization: Bearer';
+my @cases = (
+    [ 401, 'credentials_missing',  '', '/secret' ],
+    [ 400, 'request_malformed',    'invalid_request', '/secret', '-H', 'Authorization: Token' ],
+    [ 401, 'token_malformed',      'invalid_token', '/secret', '-H', "$bearer a,b" ],
+    [ 401, 'token_unknown',        'invalid_token', '/secret', '-H', "$bearer nobody-token" ],
+    [ 401, 'token_expired',        'invalid_token', '/secret', '-H', "$bearer expired-token" ],
+    [ 403, 'address_not_allowed',  'insufficient_scope', '/secret', '-H', "$bearer elsewhere-token" ],
+    [ 401, 'organization_missing', 'invalid_token', '/secret', '-H', "$bearer bob-token" ],
+    [ 400, 'organization_malformed', 'invalid_request', '/secret', '-H', "$bearer bob-token", '-H', 'X-Org-Id: a b' ],
+    [ 403, 'scope_missing',        'insufficient_scope', '/scope', '-H', "$bearer acme-reader-token" ],
+    [ 503, 'store_unavailable',    undef, '/lost', '-H', "$bearer acme-token" ],
+);
+for my $case (@cases) {
+    my ($status, $code, $error, $path, @arguments) = @$case;
+    my ($head, $body) = curl(@arguments, "$base$path");
+    my $problem = eval { decode_json($body) } // {};
+    is "$problem->{status} $problem->{code}", "$status $code", "$code: the document";
+    like $head, qr{\AHTTP/2 $status ?\r$}m, "$code: the status";
+    is field("$head\r\n", 'content-type'), 'application/problem+json', "$code: its type";
+    is field("$head\r\n", 'cache-control'), 'no-store', "$code: not stored";
+    my @challenges = fields("$head\r\n", 'www-authenticate');
+    if ($status == 503) {
+        is_deeply [ @challenges, field("$head\r\n", 'retry-after') ], ['5'], "$code: retried, not challenged";
+        next;
+    }
+    my $rest = ' realm="api"';
+    $rest .= qq(, error="$error", error_description="$problem->{detail}") if $error ne '';
+    $rest .= ', scope="agents:write"' if $code eq 'scope_missing';
+    is_deeply \@challenges, [ "Bearer$rest", "Token$rest" ], "$code: both challenges, in order";
+}
+
+my ($head, $body) = curl('-H', "$bearer acme-token", "$base/secret");
+is $body, "secret\n", 'let in';
+unlike $head, qr/www-authenticate|cache-control/, 'with nothing of ours';
+
+($head, $body) = curl('-I', "$base/secret");
+like $head, qr{\AHTTP/2 401.*^content-length: 126\r$}ms, 'HEAD: the header of the document';
+is $body // '', '', 'HEAD: no body';
+
+($head, $body) = curl("$base/html/secret");
+like $body, qr/401 Authorization Required/, 'in html';
+
+($head, $body) = curl('-H', "$bearer acme-token", '--data-binary', "\@$dir/body", "$base/echo");
+is $body, "POST 1048576\n", 'POST with a body, let in';
+
+# A denied POST whose body is still on its way. curl is of no use here: nginx ends such a stream with
+# the whole answer and RST_STREAM(NO_ERROR) (RFC 9113, section 8.1), upon which curl 7.88 throws the
+# answer away. So the frames are looked at.
+{
+    my $socket = $server->connect;
+    print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, '');
+    print $socket headers_frame(1, 0, 'POST', '/echo', 'content-length' => 1000);
+    my ($document, $ending) = stream($socket, 1);
+    is eval { decode_json($document)->{code} }, 'credentials_missing', 'the answer does not wait for the body';
+    is $ending, 'reset with 0', 'and what follows is no error';
+    print $socket frame(0, 1, 1, 'x' x 1000);    # END_STREAM
+    print $socket headers_frame(3, 1, 'GET', '/secret', authorization => 'Bearer acme-token');
+    is_deeply [ stream($socket, 3) ], [ "secret\n", 'ended' ], 'the body is passed over, the connection goes on';
+    print $socket headers_frame(5, 0, 'POST', '/echo', authorization => 'Bearer elsewhere-token'),
+        frame(0, 1, 5, 'x' x 1000);
+    ($document) = stream($socket, 5);
+    is eval { decode_json($document)->{code} }, 'address_not_allowed', 'a body that comes along';
+}
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+    return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
+sub headers_frame {
+    my ($stream, $end, $method, $path, @fields) = @_;
+    my $block = '';
+    @fields = (':method', $method, ':scheme', 'http', ':path', $path, ':authority', 'localhost', @fields);
+    while (my ($name, $value) = splice @fields, 0, 2) {
+        $block .= "\0" . join '', map { chr(length) . $_ } $name, $value;    # literal, not indexed
+    }
+    return frame(1, 4 | $end, $stream, $block);    # END_HEADERS
+}
+
+# The content of a stream, and how it ended.
+sub stream {
+    my ($socket, $wanted) = @_;
+    local $SIG{ALRM} = sub { die "no end of stream $wanted within 10 seconds\n" };
+    alarm 10;
+    my $content = '';
+    my $ended = 'cut off';
+    while (read($socket, my $head, 9) == 9) {
+        my ($length, $type, $flags, $stream) = unpack 'NCCN', "\0$head";
+        read $socket, my $payload, $length if $length != 0;
+        next if $stream != $wanted;
+        $content .= $payload if $type == 0;
+        $ended = 'ended' if $type <= 1 && $flags & 1;
+        $ended = 'reset with ' . unpack 'N', $payload if $type == 3;
+        # After an answer to an unfinished request comes its reset.
+        last if $type == 3 || $ended eq 'ended' && $wanted != 1;
+    }
+    alarm 0;
+    return ($content, $ended);
+}
+
+# Several Authorization fields: refused, by nginx or by the module.
+($head, $body) = curl('-H', "$bearer acme-token", '-H', "$bearer acme-token", "$base/secret");
+like $head, qr{\AHTTP/2 400}, 'two Authorization fields';
+
+unlike $server->errors, qr/\[(?:alert|crit|emerg)\]/, 'nothing alarming was logged';
+
+done_testing;

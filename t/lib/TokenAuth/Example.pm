@@ -1,0 +1,94 @@
+# Runs a directory of examples/ as it stands: its setup with the real tools, its nginx.conf in a
+# real nginx, with nothing changed but paths and ports.
+package TokenAuth::Example;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use TokenAuth::Server;
+
+my $root = abs_path(dirname(__FILE__) . '/../../..');
+my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
+
+sub new {
+    my ($class, $name) = @_;
+    my $dir = tempdir('token-auth-example-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $dir;
+    my $self = bless { dir => $dir, name => $name }, $class;
+    local $ENV{PATH} = "$build:$ENV{PATH}";
+    $ENV{TOKEN_AUTH_REGISTRY} = "sqlite:$dir/registry.db";
+    $ENV{TOKEN_AUTH_DB} = "$dir/db";
+    for (split /\n/, `$root/examples/$name/setup 2>$dir/setup.log`) {
+        my ($key, $token) = split /=/, $_, 2;
+        $self->{tokens}{$key} = $token;
+    }
+    die "the setup of $name failed:\n" . `cat $dir/setup.log` if $?;
+
+    my @group = $> == 0 ? qw(--group www-data) : ();
+    system("$build/tokensync run @group 2>>$dir/setup.log") == 0
+        or die "tokensync failed:\n" . `cat $dir/setup.log`;
+    $self->{server} = TokenAuth::Server->start(dir => $dir, http => $self->_http);
+    $self->{server}->watch(@group);
+    return $self;
+}
+
+# The http block of the example, and a second server that answers as the upstream.
+sub _http {
+    my ($self) = @_;
+    open my $in, '<', "$root/examples/$self->{name}/nginx.conf" or die "nginx.conf: $!";
+    my $text = do { local $/; <$in> };
+    my ($http) = $text =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
+    my $upstream = TokenAuth::Server::free_port();
+    $http =~ s{/var/lib/token-auth/db}{$self->{dir}/db}g or die 'no store named';
+    $http =~ s{include    token_auth_params}{include $root/conf/token_auth_params}g;
+    $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream} or die 'no upstream named';
+    $http =~ s{127\.0\.0\.1:8080}{127.0.0.1:%PORT%} or die 'no listen';
+    return $http . <<"END";
+    server {
+        listen 127.0.0.1:$upstream;
+        return 200 "subject=\$http_x_token_subject org=\$http_x_token_org group=\$http_x_token_group role=\$http_x_token_role scopes=\$http_x_token_scopes credential=\$http_authorization length=\$content_length\\n";
+    }
+END
+}
+
+sub token { return $_[0]{tokens}{ $_[1] } // die "the setup printed no $_[1]" }
+
+# curl with the arguments given, the last one a path; (status, body).
+sub curl {
+    my ($self, @arguments) = @_;
+    my $path = pop @arguments;
+    open my $out, '-|', 'curl', '-sS', '-w', "\n%{http_code}", @arguments,
+        'http://127.0.0.1:' . $self->{server}->port . $path
+        or die "curl: $!";
+    my $text = do { local $/; <$out> };
+    close $out;
+    my ($body, $status) = $text =~ /\A(.*)\n(\d+)\z/s or die "curl said: $text";
+    return ($status, $body);
+}
+
+# tokenctl with the arguments given; its standard output.
+sub tokenctl {
+    my ($self, @arguments) = @_;
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>>"$0"', "$self->{dir}/setup.log",
+        "$build/tokenctl", @arguments
+        or die "tokenctl: $!";
+    my $text = do { local $/; <$out> } // '';
+    close $out or die "tokenctl @arguments failed:\n" . `cat $self->{dir}/setup.log`;
+    return $text;
+}
+
+# Calls until the status is the one that is waited for; false after five seconds.
+sub becomes {
+    my ($self, $status, @arguments) = @_;
+    for (1 .. 250) {
+        my ($got) = $self->curl(@arguments);
+        return 1 if $got == $status;
+        select undef, undef, undef, 0.02;
+    }
+    return 0;
+}
+
+1;

@@ -1,0 +1,127 @@
+# A real nginx and a real "tokensync watch" for tests and benchmarks that are no Test::Nginx blocks.
+package TokenAuth::Server;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use IO::Socket::INET;
+use Time::HiRes qw(sleep time);
+
+my $root = abs_path(dirname(__FILE__) . '/../../..');
+my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
+
+# A port that is free now.
+sub free_port {
+    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
+        or die "no free port: $!";
+    return $socket->sockport;
+}
+
+# start(dir => …, http => "…", [main => "…"], [binary => …]): runs nginx with that http block in
+# that directory; "%PORT%" in it is replaced. Dies where nginx does not come up.
+sub start {
+    my ($class, %options) = @_;
+    my $self = bless { dir => $options{dir}, port => free_port() }, $class;
+    my $user = $> == 0 ? 'user ' . ($options{user} // 'www-data') . ';' : '';
+    my $http = $options{http};
+    $http =~ s/%PORT%/$self->{port}/g;
+    $self->{log} = "$self->{dir}/error.log";
+    my $temp = join "\n", map { "    ${_}_temp_path $self->{dir}/temp_$_;" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+    my $main = $options{main} // '';
+    open my $out, '>', "$self->{dir}/nginx.conf" or die "$self->{dir}/nginx.conf: $!";
+    print $out <<"END";
+load_module $build/ngx_http_token_auth_module.so;
+$user
+daemon off;
+pid $self->{dir}/nginx.pid;
+error_log $self->{log} notice;
+$main
+events { worker_connections 1024; }
+http {
+    access_log off;
+$temp
+$http
+}
+END
+    close $out or die "nginx.conf: $!";
+    my $binary = $options{binary} // $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
+    $self->{pid} = spawn($self->{log}, $binary, '-p', $self->{dir}, '-c',
+        "$self->{dir}/nginx.conf", '-e', $self->{log});
+    for (1 .. 200) {
+        return $self if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+        last if waitpid($self->{pid}, 1) == $self->{pid};    # WNOHANG
+        sleep 0.02;
+    }
+    die "nginx did not start:\n" . $self->errors;
+}
+
+sub port { return $_[0]{port} }
+sub pid  { return $_[0]{pid} }
+
+sub errors {
+    my ($self) = @_;
+    open my $in, '<', $self->{log} or return '';
+    local $/;
+    return <$in> // '';
+}
+
+sub reload { return kill 'HUP', $_[0]{pid} }
+
+# get(path, header => value, …): one request on a connection of its own; (status, head, body).
+sub get {
+    my ($self, $path, @headers) = @_;
+    my $socket = $self->connect;
+    my $head = '';
+    while (my ($name, $value) = splice @headers, 0, 2) {
+        $head .= "$name: $value\r\n";
+    }
+    print $socket "GET $path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n$head\r\n";
+    my $text = do { local $/; <$socket> } // '';
+    my ($status) = $text =~ m{\AHTTP/1\.1 (\d+)};
+    my ($fields, $body) = split /\r\n\r\n/, $text, 2;
+    return ($status // 0, $fields // '', $body // '');
+}
+
+sub connect {
+    my ($self) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5)
+        // die "cannot connect to nginx: $!";
+}
+
+# Starts "tokensync watch"; it ends with this object.
+sub watch {
+    my ($self, @arguments) = @_;
+    $self->{sync_log} = "$self->{dir}/sync.log";
+    $self->{sync} = spawn($self->{sync_log}, "$build/tokensync", 'watch', @arguments);
+    return;
+}
+
+# Runs a command in the background, its output appended to a log; the process id.
+sub spawn {
+    my ($log, @command) = @_;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDIN,  '<',  '/dev/null';
+        open STDOUT, '>>', $log;
+        open STDERR, '>>', $log;
+        exec { $command[0] } @command or exit 127;
+    }
+    return $pid;
+}
+
+sub stop {
+    my ($self) = @_;
+    local ($?, $!);
+    for my $pid (grep { defined } delete @{$self}{qw(pid sync)}) {
+        kill 'TERM', $pid;
+        waitpid $pid, 0;
+    }
+    return;
+}
+
+sub DESTROY { $_[0]->stop; return }
+
+1;
