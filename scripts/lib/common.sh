@@ -1,0 +1,126 @@
+# Sourced by the scripts beside this directory: where things are, and the installing of what is
+# missing. Not a command of its own.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${TOKEN_AUTH_BUILD:-$root/build}
+jobs=$(nproc)
+
+# nginx and the tools stand in sbin on Debian, which is not in everybody's path.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+
+packages_build=(
+    g++ make cmake pkg-config
+    nginx nginx-dev libssl-dev liblmdb-dev
+    libsoci-dev libsqlite3-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libcmocka-dev librapidcheck-dev
+)
+packages_demo=(curl ca-certificates)
+packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git)
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "must be root to install packages (or have sudo): $*"
+    fi
+}
+
+missing_packages() {
+    local package
+    for package in "$@"; do
+        if [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null)" != "ii " ]; then
+            printf '%s\n' "$package"
+        fi
+    done
+}
+
+# Runs apt-get without questions, and without starting the services that packages bring:
+# the nginx of the system stays as it was.
+apt_quiet() {
+    local policy=/usr/sbin/policy-rc.d log status=0
+    log=$(mktemp)
+    local own_policy=
+    if [ ! -e "$policy" ]; then
+        own_policy=$policy
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1 || status=$?
+    if [ -n "$own_policy" ]; then
+        as_root rm -f "$own_policy"
+    fi
+    if [ "$status" != 0 ]; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        die "apt-get $1 failed (above); mend the package sources, or install the packages by hand"
+    fi
+    rm -f "$log"
+}
+
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    if [ "${#missing[@]}" = 0 ]; then
+        return
+    fi
+    command -v apt-get >/dev/null ||
+        die "this system has no apt-get; install the equivalents of: ${missing[*]}"
+    say "installing ${missing[*]}"
+    apt_quiet update
+    apt_quiet install --no-install-recommends "${missing[@]}"
+}
+
+# Test::Nginx: a package of the system's own suites where they have it, else that one
+# architecture-independent package from Debian unstable (same mirror, package lists of its own, so
+# that the system's sources stay as they were), else from CPAN.
+install_test_nginx() {
+    if perl -MTest::Nginx::Socket -e 1 2>/dev/null; then
+        return
+    fi
+    apt_quiet update
+    if [ -n "$(apt-cache policy libtest-nginx-perl 2>/dev/null | grep -E 'Candidate: [0-9]')" ]; then
+        install_packages libtest-nginx-perl
+        return
+    fi
+    say "installing libtest-nginx-perl from Debian unstable"
+    if ! test_nginx_from_unstable; then
+        say "not to be had there; trying cpanm"
+        install_packages cpanminus libtest-base-perl liblwp-protocol-https-perl libtext-diff-perl
+        as_root cpanm --quiet --notest Test::Nginx ||
+            die "cannot install Test::Nginx: neither apt nor cpanm has it; install it by hand"
+    fi
+    perl -MTest::Nginx::Socket -e 1 || die "Test::Nginx does not load"
+}
+
+test_nginx_from_unstable() {
+    local state=$build/apt mirror keyring options
+    # Debian's own mirror, not the one of security updates, which has no unstable.
+    mirror=$(apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
+        awk '$1 !~ /security/ { print $2; exit }')
+    [ -n "$mirror" ] || return 1
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    local signed=
+    [ -e "$keyring" ] && signed="[signed-by=$keyring]"
+    printf 'deb %s %s unstable main\n' "$signed" "$mirror" >"$state/sources.list"
+    options=(
+        -qq
+        -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
+        -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"
+        -o APT::Sandbox::User=root -o Acquire::Languages=none
+    )
+    as_root apt-get "${options[@]}" update >"$state/log" 2>&1 &&
+        (cd "$state" && rm -f libtest-nginx-perl_*.deb &&
+            as_root apt-get "${options[@]}" download libtest-nginx-perl >>"$state/log" 2>&1) ||
+        return 1
+    apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
+}
