@@ -56,7 +56,7 @@ class StoreTable {
 
     void look(Slot& slot, Listener listener, void* context) noexcept;
     void lose(Slot& slot, const char* why, Listener listener, void* context) noexcept;
-    Shared* acquire(const Slot& slot, const StoreIdentity& identity,
+    Shared* acquire(const char* path, const StoreIdentity& identity,
                     char (&why)[problem_size]) noexcept;
     static void release(Shared*& shared) noexcept;
 

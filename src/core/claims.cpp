@@ -1,5 +1,7 @@
 #include "token_auth/claims.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "token_auth/text.hpp"
@@ -134,27 +136,52 @@ std::size_t effective_scopes_size(const Claims& claims) noexcept {
 std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept {
     // Of two grants of which one covers the other, both allow the narrower one: so the effective
     // scopes are those words of each list that the other list covers.
-    const std::string_view lists[] = {claims.role_scopes, claims.token.scopes};
+    const Grants set = grants_of(claims);
+    struct List {
+        std::string_view words;
+        bool limited;  // by the other list
+        std::string_view limit;
+    };
+    const List lists[] = {
+        {set.by_role ? claims.role_scopes : std::string_view{}, set.by_token, claims.token.scopes},
+        {claims.token.scopes, set.by_role, claims.role_scopes},
+    };
     std::size_t used = 0;
     std::string_view last;
     for (;;) {
-        std::string_view next;
-        for (std::string_view list : lists) {
-            for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
-                if (word > last && (next.empty() || word < next) && grants(claims, word)) {
-                    next = word;
+        // A batch of the smallest ones that were not written yet, in order.
+        std::array<std::string_view, 64> batch;
+        std::size_t count = 0;
+        bool full = false;
+        for (const List& list : lists) {
+            std::string_view words = list.words;
+            for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
+                if (word <= last || (full && word >= batch[count - 1]) ||
+                    (list.limited && !any_covers(list.limit, word))) {
+                    continue;
                 }
+                auto* const at = std::lower_bound(batch.begin(), batch.begin() + count, word);
+                if (at != batch.begin() + count && *at == word) {
+                    continue;
+                }
+                count -= full ? 1 : 0;
+                std::move_backward(at, batch.begin() + count, batch.begin() + count + 1);
+                *at = word;
+                ++count;
+                full = count == batch.size();
             }
         }
-        if (next.empty()) {
+        for (std::size_t i = 0; i < count; ++i) {
+            if (used != 0) {
+                buffer[used++] = ' ';
+            }
+            std::memcpy(buffer + used, batch[i].data(), batch[i].size());
+            used += batch[i].size();
+        }
+        if (!full) {
             return used;
         }
-        if (used != 0) {
-            buffer[used++] = ' ';
-        }
-        std::memcpy(buffer + used, next.data(), next.size());
-        used += next.size();
-        last = next;
+        last = batch[count - 1];
     }
 }
 

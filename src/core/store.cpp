@@ -135,6 +135,12 @@ bool Store::open(const char* path) noexcept {
         // Slots of killed readers are free again: tokensync, which also sees to that, may be down.
         error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
     }
+    if (error == MDB_MAP_RESIZED) {
+        error = mdb_env_set_mapsize(env_, 0);
+        if (error == MDB_SUCCESS) {
+            error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+        }
+    }
     if (error != MDB_SUCCESS) {
         fail("begin to read it", error);
         close();

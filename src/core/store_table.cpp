@@ -1,7 +1,9 @@
 #include "token_auth/store_table.hpp"
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -75,8 +77,11 @@ void StoreTable::give_up(std::size_t index, std::int64_t now, Listener listener,
 }
 
 void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
+    // Resolved once: a symlink that is turned between two steps must not lead to a store that is
+    // open already, which LMDB forbids to open twice.
+    char path[PATH_MAX];
     StoreIdentity identity;
-    if (!store_identity(slot.path, identity)) {
+    if (realpath(slot.path, path) == nullptr || !store_identity(path, identity)) {
         char why[problem_size];
         const bool absent = errno == ENOENT || errno == ENOTDIR;
         std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
@@ -100,7 +105,7 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     }
 
     char why[problem_size];
-    Shared* next = acquire(slot, identity, why);
+    Shared* next = acquire(path, identity, why);
     if (next == nullptr) {
         lose(slot, why, listener, context);
         return;
@@ -143,7 +148,7 @@ void StoreTable::lose(Slot& slot, const char* why, Listener listener, void* cont
     }
 }
 
-StoreTable::Shared* StoreTable::acquire(const Slot& slot, const StoreIdentity& identity,
+StoreTable::Shared* StoreTable::acquire(const char* path, const StoreIdentity& identity,
                                         char (&why)[problem_size]) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         Shared* const other = slots_[i].shared;
@@ -158,7 +163,7 @@ StoreTable::Shared* StoreTable::acquire(const Slot& slot, const StoreIdentity& i
         return nullptr;
     }
     shared->users = 1;
-    if (!shared->store.open(slot.path)) {
+    if (!shared->store.open(path)) {
         std::snprintf(why, sizeof(why), "%s", shared->store.problem());
         Shared* failed = shared;
         release(failed);

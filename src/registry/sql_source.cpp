@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -17,9 +18,12 @@ namespace {
 
 // Without events (a network file system, no inotify left) a change is seen this late at most.
 constexpr std::chrono::milliseconds poll_interval{250};
-// An event comes with the write to the log's file; readers see the commit just after it.
-constexpr std::chrono::milliseconds settle_time{20};
-constexpr std::chrono::milliseconds settle_step{1};
+// An event comes with the write to the log's file; readers see the commit after it, once the file
+// is on disk, which tells nobody. On a slow disk that takes its time, so it is looked for in
+// steps that grow.
+constexpr std::chrono::milliseconds settle_time{2000};
+constexpr std::chrono::milliseconds first_step{1};
+constexpr std::chrono::milliseconds last_step{25};
 
 constexpr std::string_view position_prefix = "sqlite:";
 
@@ -449,15 +453,14 @@ void SqlSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
         }
         Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd);
         if (woken == Woken::event) {
-            const auto settled = std::chrono::steady_clock::now() + settle_time;
-            while (!moved_on()) {
-                if (std::chrono::steady_clock::now() >= settled) {
+            const auto begun = std::chrono::steady_clock::now();
+            while (woken != Woken::stopped && !moved_on()) {
+                const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
+                    std::chrono::steady_clock::now() - begun);
+                if (waited >= settle_time) {
                     break;
                 }
-                woken = watch_.wait(settle_step, stop_fd);
-                if (woken == Woken::stopped) {
-                    return;
-                }
+                woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd);
             }
         }
         if (woken == Woken::stopped) {

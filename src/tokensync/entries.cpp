@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "cli/error.hpp"
 #include "cli/shown.hpp"
 #include "cli/table.hpp"
@@ -133,6 +135,19 @@ std::string_view Encoder::pack(const std::vector<std::string>& blocks, const std
     return allow_;
 }
 
+std::string_view Encoder::printable_name(std::string_view name) {
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    };
+    if (std::none_of(name.begin(), name.end(), is_control)) {
+        return name;
+    }
+    // Only SQL of somebody else's can write such a name; in a header field it could end the field.
+    name_ = name;
+    std::replace_if(name_.begin(), name_.end(), is_control, '?');
+    return name_;
+}
+
 Entry Encoder::encode(const registry::Membership& membership) {
     const std::string whose = fmt::format("the membership of {} in {}", label(membership.user),
                                           label(membership.organization));
@@ -171,7 +186,7 @@ Entry Encoder::encode(const registry::Token& token) {
     record.organization = token.organization;
     record.group = token.group;
     record.role = token.role;
-    record.name = token.name;
+    record.name = printable_name(token.name);
     // The label costs an allocation, of which a full load has none to spare.
     if (!token.scopes.empty()) {
         record.scopes = join(token.scopes, token_label(token));

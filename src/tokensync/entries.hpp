@@ -47,12 +47,14 @@ class Encoder {
     template <typename Record>
     std::string_view value_of(const Record& record);
     std::string_view join(const std::vector<std::string>& scopes, const std::string& whose);
+    std::string_view printable_name(std::string_view name);
     std::string_view pack(const std::vector<std::string>& blocks, const std::string& whose);
 
     KeyBuffer key_{};
     std::array<char, value_max> value_{};
     std::string scopes_;
     std::string allow_;
+    std::string name_;
 };
 
 // How many of them there are, by tag; null for a tag that is not counted.

@@ -80,7 +80,7 @@ OrganizationMode mode_of(const std::string& name) {
     if (name == "off") {
         return OrganizationMode::off;
     }
-    misused(fmt::format("--organization-mode {} is not known: write required, optional or off",
+    misused(fmt::format("--org-mode {} is not known: write required, optional or off",
                         cli::shown(name)));
 }
 
@@ -106,11 +106,10 @@ void understand(const Question& question, Asked& asked) {
     requirements.roles = words_of(question.roles, asked.roles);
     requirements.scopes = words_of(question.scopes, asked.scopes);
     requirements.scopes_any = words_of(question.scopes_any, asked.scopes_any);
-    require_words("--need-group", requirements.groups, "a group: write GROUP or ORG/GROUP",
-                  is_group);
-    require_words("--need-role", requirements.roles, "a role's name", is_identifier);
-    require_words("--need-scope", requirements.scopes, "a scope", is_scope);
-    require_words("--need-scope-any", requirements.scopes_any, "a scope", is_scope);
+    require_words("--group", requirements.groups, "a group: write GROUP or ORG/GROUP", is_group);
+    require_words("--role", requirements.roles, "a role's name", is_identifier);
+    require_words("--scope", requirements.scopes, "a scope", is_scope);
+    require_words("--scope-any", requirements.scopes_any, "a scope", is_scope);
     if (!question.address.empty() && !parse_address(question.address, asked.client)) {
         misused(fmt::format("--address {} is no IP address: write 192.0.2.1 or 2001:db8::1",
                             cli::shown(question.address)));

@@ -98,17 +98,16 @@ void add_explain(cli::Program& program, Options& options) {
             ->expected(1)
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     };
-    command.add_option("--organization", question.organization, "The one the request names")
+    command.add_option("--org", question.organization, "The one the request names")
         ->type_name("ORG");
-    command
-        .add_option("--organization-mode", question.organization_mode, "required, optional or off")
+    command.add_option("--org-mode", question.organization_mode, "required, optional or off")
         ->type_name("MODE")
         ->capture_default_str();
     repeatable("--kind", question.kinds, "A kind of token let in (default: all)", "KIND");
-    repeatable("--need-group", question.groups, "Any of these: GROUP or ORG/GROUP", "GROUP");
-    repeatable("--need-role", question.roles, "Any of these", "ROLE");
-    repeatable("--need-scope", question.scopes, "All of these", "SCOPE");
-    repeatable("--need-scope-any", question.scopes_any, "Any of these", "SCOPE");
+    repeatable("--group", question.groups, "Any of these: GROUP or ORG/GROUP", "GROUP");
+    repeatable("--role", question.roles, "Any of these", "ROLE");
+    repeatable("--scope", question.scopes, "All of these", "SCOPE");
+    repeatable("--scope-any", question.scopes_any, "Any of these", "SCOPE");
     command.add_option("--address", question.address, "The client's address")->type_name("IP");
     command
         .add_option("--at", question.at,

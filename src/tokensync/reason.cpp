@@ -93,7 +93,7 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
         case Code::organization_missing:
             return fmt::format(
                 "{} is a user token, which carries no organization, and the request "
-                "names none (--organization)",
+                "names none (--org)",
                 whose);
         case Code::organization_malformed:
             return fmt::format("the request's organization {} is no identifier", asked);

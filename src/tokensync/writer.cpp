@@ -35,6 +35,29 @@ Environment open_for_writing(const std::string& path) {
     return environment;
 }
 
+// Makes the data file as long as the map, without taking room on disk for it. LMDB does not write
+// pages at the file's end that one transaction took and gave back, so that a sound file could
+// otherwise be shorter than its number of pages, which readers take for a truncated one.
+void reserve(MDB_env* environment, const std::string& path) {
+    MDB_envinfo info{};
+    mdb_filehandle_t handle{};
+    struct stat file {};
+    int error = mdb_env_info(environment, &info);
+    if (error == MDB_SUCCESS) {
+        error = mdb_env_get_fd(environment, &handle);
+    }
+    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
+        error = errno;
+    }
+    const auto size = static_cast<off_t>(info.me_mapsize);
+    if (error == MDB_SUCCESS && file.st_size < size && ftruncate(handle, size) != 0) {
+        error = errno;
+    }
+    if (error != MDB_SUCCESS) {
+        fail(path, "reserve room in", error);
+    }
+}
+
 // Throws where the environment holds the data of another program, or a store that is no more.
 std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
     MDB_val key = to_val(meta_key());
@@ -112,6 +135,7 @@ Writer::Writer(const StoreOptions& options)
     if (error != MDB_SUCCESS) {
         fail(path(), "size", error);
     }
+    reserve(environment_.get(), path());
     meta_ = read_meta(begin_reading(environment_.get(), path()).get(), path());
     directory_.settle_files();
 }
@@ -125,6 +149,7 @@ void Writer::grow() {
     if (error != MDB_SUCCESS) {
         fail(path(), "enlarge", error);
     }
+    reserve(environment_.get(), path());
 }
 
 void Writer::transact(const std::function<void(MDB_txn*)>& body) {
@@ -141,6 +166,7 @@ void Writer::transact(const std::function<void(MDB_txn*)>& body) {
         if (error == MDB_MAP_RESIZED) {
             error = mdb_env_set_mapsize(environment_.get(), 0);
             if (error == MDB_SUCCESS) {
+                reserve(environment_.get(), path());
                 error = mdb_txn_begin(environment_.get(), nullptr, 0, &made);
             }
         }

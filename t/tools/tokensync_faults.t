@@ -51,16 +51,16 @@ subtest 'killed while all changes' => sub {
     my $killed = 0;
     my $role = 'reader';
     for my $delay (@delays) {
-        my $before = $world->decision('t1-token', '--need-role', 'reader');
+        my $before = $world->decision('t1-token', '--role', 'reader');
         $role = $role eq 'reader' ? 'writer' : 'reader';
         $world->import_lines({ type => 'role', id => 'writer', scopes => ['x'] },
             map { TokenAuth::Sync::token("t$_", role => $role) } 1 .. 2_000);
         $killed++ if killed_after($world, $delay);
         my ($first, $last) =
-            map { $world->decision("t$_-token", '--need-role', 'reader') } 1, 2_000;
+            map { $world->decision("t$_-token", '--role', 'reader') } 1, 2_000;
         is $first, $last, "after $delay s: all or nothing";
         $world->sync_ok('run');
-        is $world->decision('t1-token', '--need-role', 'reader'),
+        is $world->decision('t1-token', '--role', 'reader'),
             $role eq 'reader' ? 'ok' : 'role_missing', 'the next run completes';
     }
     cmp_ok $killed, '>', 0, 'some were killed';
@@ -81,12 +81,12 @@ subtest 'the map grows by itself' => sub {
     is $run->{tokens}, 7_000, 'all are there';
     my $status = $world->json('status');
     cmp_ok $status->{map_bytes}, '>=', 2 * $small, 'the map has grown';
-    is $world->decision('t7000-token', '--need-scope', $scopes->[0]), 'ok', 'and is read';
+    is $world->decision('t7000-token', '--scope', $scopes->[0]), 'ok', 'and is read';
 
     unlink glob $world->db . '/*';
     $run = $world->json('run');
     ok $run->{full}, 'by a first load';
-    is $world->decision('t7000-token', '--need-scope', $scopes->[0]), 'ok', 'and is read';
+    is $world->decision('t7000-token', '--scope', $scopes->[0]), 'ok', 'and is read';
 
     unlink glob $world->db . '/*';
     my $other = TokenAuth::Sync->new;

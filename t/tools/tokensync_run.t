@@ -51,7 +51,7 @@ subtest 'changes are applied, and only they' => sub {
     is $world->decision('t2-token'), 'token_unknown', 'seen';
     $world->ctl_ok('role', 'set', 'reader', 'agents:write');
     $world->sync_ok('run');
-    is $world->decision('t1-token', '--need-scope', 'agents:read'), 'scope_missing', 'role';
+    is $world->decision('t1-token', '--scope', 'agents:read'), 'scope_missing', 'role';
     $world->ctl_ok('org', 'suspend', 'acme');
     $world->sync_ok('run');
     is $world->decision('t1-token'), 'organization_suspended', 'organization';
@@ -69,7 +69,7 @@ subtest 'people and their memberships' => sub {
     $world->import_lines(TokenAuth::Sync::token('p1', kind => 'user', user => 'ann',
         organization => undef));
     $world->sync_ok('run');
-    my @acme = ('--organization', 'acme');
+    my @acme = ('--org', 'acme');
     is $world->decision('p1-token', @acme), 'ok', 'a member';
     $world->ctl_ok('user', 'disable', 'ann');
     $world->sync_ok('run');

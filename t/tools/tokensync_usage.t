@@ -37,11 +37,11 @@ subtest 'wrong usage' => sub {
         [['explain', '--at', 'noon'], qr/--at "noon" is not understood: write 2027/],
         [['explain', '--max-age', '1'], qr/--max-age "1" is not understood: write/],
         [['explain', '--kind', 'robot'], qr/--kind "robot" is not known: write organization/],
-        [['explain', '--organization-mode', 'x'], qr/"x" is not known: write required/],
+        [['explain', '--org-mode', 'x'], qr/"x" is not known: write required/],
         [['explain', '--address', 'here'], qr/--address "here" is no IP address: write/],
-        [['explain', '--need-scope', "caf\xe9"], qr/--need-scope \(4 bytes, not shown\) is not a/],
-        [['explain', '--need-role', 'a/b'], qr/--need-role "a\/b" is not a role's name/],
-        [['explain', '--need-group', 'a/b/c'], qr/--need-group "a\/b\/c" is not a group: write/],
+        [['explain', '--scope', "caf\xe9"], qr/--scope \(4 bytes, not shown\) is not a/],
+        [['explain', '--role', 'a/b'], qr/--role "a\/b" is not a role's name/],
+        [['explain', '--group', 'a/b/c'], qr/--group "a\/b\/c" is not a group: write/],
     );
     for my $case (@cases) {
         my ($arguments, $text) = @$case;
