@@ -67,7 +67,9 @@ apt_quiet() {
 
 install_packages() {
     local missing
-    mapfile -t missing < <(missing_packages "$@")
+    # Package names hold no white space. (No process substitution: it needs /proc.)
+    # shellcheck disable=SC2207
+    missing=($(missing_packages "$@"))
     if [ "${#missing[@]}" = 0 ]; then
         return
     fi

@@ -19,6 +19,7 @@ sub new {
     chmod 0755, $dir;
     my $self = bless { dir => $dir, name => $name }, $class;
     local $ENV{PATH} = "$build:$ENV{PATH}";
+    $ENV{TOKEN_AUTH_BUILD} = $build;
     $ENV{TOKEN_AUTH_REGISTRY} = "sqlite:$dir/registry.db";
     $ENV{TOKEN_AUTH_DB} = "$dir/db";
     for (split /\n/, `$root/examples/$name/setup 2>$dir/setup.log`) {
