@@ -1,5 +1,7 @@
 // ngx_http_token_auth_module: opaque API tokens, checked in the access phase against a
 // memory-mapped store. This file ties the parts in src/nginx to nginx.
+#include <algorithm>
+
 #include "nginx/access.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/denial.hpp"
@@ -28,6 +30,13 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
         !add_handler(core, NGX_HTTP_PRECONTENT_PHASE, precontent_handler)) {
         return NGX_ERROR;
     }
+    // Before all others of the log phase, which may log variables.
+    ngx_array_t* log = &core->phases[NGX_HTTP_LOG_PHASE].handlers;
+    if (!add_handler(core, NGX_HTTP_LOG_PHASE, log_handler)) {
+        return NGX_ERROR;
+    }
+    auto* handlers = static_cast<ngx_http_handler_pt*>(log->elts);
+    std::rotate(handlers, handlers + log->nelts - 1, handlers + log->nelts);
     install_filters();
     return NGX_OK;
 }

@@ -107,10 +107,10 @@ is upstream_got('GET', '/redirected', @acme), upstream_got('GET', '/', @acme), '
 like upstream_got('GET', '/key', 'X-Api-Key' => 'acme-token'), qr/^X-Token-Id: acme$/m,
     'a token from a field of its own';
 is upstream_got('GET', '/satisfy', Authorization => 'Basic YWNtZTphY21l'), '', 'let in by a password';
-is upstream_got('GET', '/error', Authorization => 'Bearer expired-token'), <<'END', 'denied, and sent on by error_page';
-X-Token-Id: expired
-X-Token-Kind: organization
-END
+is upstream_got('GET', '/error', Authorization => 'Bearer expired-token'), '',
+    'denied, and sent on by error_page: a refused token speaks for nobody';
+is upstream_got('GET', '/address', Authorization => 'Bearer revoked-token'), '',
+    'revoked, and let in by its address: nor does it here';
 
 # Every way to write the names that upstreams take for the same.
 my @names = qw(Id Kind Subject Org Group Role Scopes);

@@ -266,7 +266,7 @@ location = /error { add_header X-Id "$token_auth_result,$token_auth_id" always; 
 --- error_code eval
 [401, 401, 404]
 --- response_headers eval
-['X-Id: credentials_missing,', 'X-Id: token_expired,expired', 'X-Id: ok,acme']
+['X-Id: credentials_missing,', 'X-Id: token_expired,', 'X-Id: ok,acme']
 
 
 === TEST 20: a second location, reached after the first has let in, decides anew

@@ -13,7 +13,7 @@
 namespace token_auth {
 
 // A list of words: an array of values, each of which may itself hold several words separated by
-// spaces. Values that are empty ask for nothing.
+// spaces. Values that are empty ask for nothing; one of nothing but spaces is met by nobody.
 struct Words {
     const std::string_view* values = nullptr;
     std::size_t count = 0;

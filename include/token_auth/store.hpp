@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "token_auth/record.hpp"
+#include "token_auth/rescue.hpp"
 
 struct MDB_env;
 struct MDB_txn;
@@ -76,6 +77,7 @@ class Store {
     void explain(const char* text) noexcept;
 
     MDB_env* env_ = nullptr;
+    Rescue rescue_;
     MDB_txn* txn_ = nullptr;
     bool begun_ = false;  // the transaction holds a snapshot
     std::size_t meta_of_txn_ = 0;

@@ -32,12 +32,22 @@ void print_json(const Json& value) {
     write_out(json_line(value));
 }
 
+namespace {
+
+// fmt::print throws where standard error cannot be written; what was done stays done.
+void say(std::string_view prefix, std::string_view text) {
+    const std::string line = fmt::format("{}{}\n", prefix, text);
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+}  // namespace
+
 void note(std::string_view text) {
-    fmt::print(stderr, "{}\n", text);
+    say("", text);
 }
 
 void warn(std::string_view text) {
-    fmt::print(stderr, "warning: {}\n", text);
+    say("warning: ", text);
 }
 
 }  // namespace token_auth::cli

@@ -1,6 +1,8 @@
 #include "cli/program.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -70,18 +72,25 @@ int Program::dispatch(int argc, char** argv) {
 
 int Program::run(int argc, char** argv) noexcept {
     int status = exit_failed;
+    // A closed standard descriptor would be given to the first file opened, such as the store's.
+    for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+        if (fd > STDERR_FILENO) {
+            ::close(fd);
+            break;
+        }
+    }
     try {
         status = dispatch(argc, argv);
     } catch (const Error& error) {
-        fmt::print(stderr, "{}: {}\n", name_, error.what());
+        note(fmt::format("{}: {}", name_, error.what()));
         status = error.status();
     } catch (const std::bad_alloc&) {
         std::fputs("out of memory\n", stderr);
     } catch (const std::exception& error) {
-        fmt::print(stderr, "{}: {}\n", name_, scrubbed(error.what()));
+        note(fmt::format("{}: {}", name_, scrubbed(error.what())));
     }
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-        fmt::print(stderr, "{}: cannot write to standard output\n", name_);
+        note(fmt::format("{}: cannot write to standard output", name_));
         return status == exit_done ? exit_failed : status;
     }
     return status;

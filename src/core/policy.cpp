@@ -31,6 +31,17 @@ Asked any_of(const Words& words, Predicate meets) noexcept {
     return result;
 }
 
+// Whether a value is there but names nothing: a captured " " must not take a requirement off.
+bool any_blank(const Words& words) noexcept {
+    for (std::size_t i = 0; i < words.count; ++i) {
+        std::string_view value = words.values[i];
+        if (!value.empty() && next_word(value).empty()) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
     const bool named = requirements.organization_mode != OrganizationMode::off &&
                        !requirements.organization.empty();
@@ -81,18 +92,21 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if (organization != Code::ok) {
         return organization;
     }
-    if (any_of(requirements.groups, [&](std::string_view group) {
-            return !token.group.empty() && names_group(group, token);
-        }) == Asked::unmet) {
+    if (any_blank(requirements.groups) || any_of(requirements.groups, [&](std::string_view group) {
+                                              return !token.group.empty() &&
+                                                     names_group(group, token);
+                                          }) == Asked::unmet) {
         return Code::group_missing;
     }
-    if (any_of(requirements.roles, [&](std::string_view role) { return role == claims.role; }) ==
-        Asked::unmet) {
+    if (any_blank(requirements.roles) || any_of(requirements.roles, [&](std::string_view role) {
+                                             return role == claims.role;
+                                         }) == Asked::unmet) {
         return Code::role_missing;
     }
     const auto granted = [&](std::string_view scope) { return grants(claims, scope); };
     const auto not_granted = [&](std::string_view scope) { return !grants(claims, scope); };
-    if (any_of(requirements.scopes, not_granted) == Asked::met ||
+    if (any_blank(requirements.scopes) || any_blank(requirements.scopes_any) ||
+        any_of(requirements.scopes, not_granted) == Asked::met ||
         any_of(requirements.scopes_any, granted) == Asked::unmet) {
         return Code::scope_missing;
     }

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "token_auth/rescue.hpp"
+
 namespace token_auth {
 namespace {
 
@@ -111,10 +113,17 @@ bool Store::open(const char* path) noexcept {
         return false;
     }
 
+    char file[4096];
+    struct stat info {};
+    if (file_in(path_, "data.mdb", file) && stat(file, &info) == 0 && info.st_size == 0) {
+        explain(truncated);  // LMDB would say "Bad file descriptor"
+        return false;
+    }
     MDB_env* env = nullptr;
     int error = mdb_env_create(&env);
     if (error == MDB_SUCCESS) {
         env_ = env;
+        rescue_.start(env_);
         error = mdb_env_set_maxreaders(env_, store_max_readers);
     }
     if (error == MDB_SUCCESS) {
@@ -130,15 +139,15 @@ bool Store::open(const char* path) noexcept {
         return false;
     }
     MDB_txn* txn = nullptr;
-    error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
     if (error == MDB_READERS_FULL && mdb_reader_check(env_, nullptr) == MDB_SUCCESS) {
         // Slots of killed readers are free again: tokensync, which also sees to that, may be down.
-        error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+        error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
     }
     if (error == MDB_MAP_RESIZED) {
         error = mdb_env_set_mapsize(env_, 0);
         if (error == MDB_SUCCESS) {
-            error = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+            error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
         }
     }
     if (error != MDB_SUCCESS) {
@@ -149,7 +158,9 @@ bool Store::open(const char* path) noexcept {
     txn_ = txn;
     begun_ = true;
     MDB_dbi dbi = 0;
-    error = mdb_dbi_open(txn_, nullptr, 0, &dbi);  // sets the comparison of the main database
+    error = guarded([&] {
+        return mdb_dbi_open(txn_, nullptr, 0, &dbi);
+    });  // sets the comparison of the main database
     if (error != MDB_SUCCESS || dbi != main_dbi) {
         fail("open its database", error);
         close();
@@ -170,6 +181,7 @@ void Store::close() noexcept {
     }
     if (env_ != nullptr) {
         mdb_env_close(env_);
+        rescue_.stop();
         env_ = nullptr;
     }
     begun_ = false;
@@ -204,7 +216,7 @@ bool Store::holds_its_pages() noexcept {
         return false;
     }
     MDB_stat statistics;
-    const int error = mdb_env_stat(env_, &statistics);
+    const int error = guarded([&] { return mdb_env_stat(env_, &statistics); });
     if (error != MDB_SUCCESS) {
         fail("measure data.mdb", error);
         return false;
@@ -223,7 +235,7 @@ bool Store::holds_its_pages() noexcept {
 
 bool Store::last_page(std::uint64_t& last) noexcept {
     MDB_envinfo info;
-    const int error = mdb_env_info(env_, &info);
+    const int error = guarded([&] { return mdb_env_info(env_, &info); });
     if (error != MDB_SUCCESS) {
         fail("measure data.mdb", error);
         return false;
@@ -246,12 +258,12 @@ bool Store::begin() noexcept {
     if (!last_page(last)) {
         return false;
     }
-    int error = mdb_txn_renew(txn_);
+    int error = guarded([&] { return mdb_txn_renew(txn_); });
     if (error == MDB_MAP_RESIZED) {
         // The writer grew the map; no transaction is active here, so this one may follow.
         error = mdb_env_set_mapsize(env_, 0);
         if (error == MDB_SUCCESS) {
-            error = mdb_txn_renew(txn_);
+            error = guarded([&] { return mdb_txn_renew(txn_); });
         }
     }
     if (error != MDB_SUCCESS) {
@@ -277,7 +289,7 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
     }
     MDB_val name = val(key);
     MDB_val data;
-    const int error = mdb_get(txn_, main_dbi, &name, &data);
+    const int error = guarded([&] { return mdb_get(txn_, main_dbi, &name, &data); });
     if (error == MDB_SUCCESS) {
         value = {static_cast<const char*>(data.mv_data), data.mv_size};
         return Lookup::found;

@@ -187,4 +187,12 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
     return NGX_DECLINED;
 }
 
+ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
+    Context* context = find_context(r);
+    if (context != nullptr) {
+        context->logging = true;
+    }
+    return NGX_OK;
+}
+
 }  // namespace token_auth::nginx

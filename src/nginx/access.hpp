@@ -12,4 +12,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 // our denial back.
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 
+// Notes that the request is being logged.
+ngx_int_t log_handler(ngx_http_request_t* r) noexcept;
+
 }  // namespace token_auth::nginx

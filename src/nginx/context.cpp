@@ -53,6 +53,12 @@ Context* obtain_context(ngx_http_request_t* r) noexcept {
     return context;
 }
 
+bool names_token(ngx_http_request_t* r, const Context& context) noexcept {
+    return context.code == Code::ok || context.logging ||
+           (context.denied &&
+            ngx_http_get_module_ctx(r->main, ngx_http_token_auth_module) != nullptr);
+}
+
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
     const TokenRecord& token = claims.token;
     std::size_t size = token.id.size() + token.name.size();

@@ -19,11 +19,12 @@ struct Context {
     bool denied;    // and it is a denial that still stands
     bool body_due;  // the header of the denial is on its way, its body not yet
     bool goes_on;   // the connection can be kept after this 400
+    bool logging;   // the request has reached the log phase
     Code code;
     ngx_uint_t error_body;  // of the configuration that denied
 
     // Copies in the request's pool. The first group is set for every token that is known, the
-    // second only for one that is let in: a refused token speaks for nobody.
+    // second only for one that is let in: a refused token speaks for nobody. See names_token().
     std::string_view id;
     std::string_view kind;
     std::string_view name;
@@ -50,6 +51,10 @@ Context* find_context(ngx_http_request_t* r) noexcept;
 
 // The same, made where there is none; null without memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;
+
+// Whether variables may name the token: one that was let in always; a refused one in its refusal
+// and in the log, but never where the request goes on after all (an error_page, "satisfy any").
+bool names_token(ngx_http_request_t* r, const Context& context) noexcept;
 
 // Copies what the claims say into the request's pool. False without memory.
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept;

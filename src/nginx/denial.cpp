@@ -84,9 +84,11 @@ bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view sch
         end = append(end, "\"");
     }
     if (context.code == Code::scope_missing) {
+        u_char* const before = end;
         end = append(end, ", scope=\"");
+        u_char* const first = end;
         end = append_scopes(end, denial.scopes);
-        end = append(end, "\"");
+        end = end == first ? before : append(end, "\"");
     }
     if (!add_field(r, context, "WWW-Authenticate",
                    {reinterpret_cast<char*>(begin), static_cast<std::size_t>(end - begin)})) {

@@ -194,6 +194,11 @@ char* set_words(ngx_conf_t* cf, ngx_array_t*& words, bool (*valid)(std::string_v
     for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
         if (ngx_http_script_variables_count(&args[i]) == 0) {
             std::string_view list = view(args[i]);
+            if (args[i].len != 0 && next_word(list).empty()) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "blank value in \"%V\"", &args[0]);
+                return failed;
+            }
+            list = view(args[i]);
             for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
                 if (!valid(word)) {
                     ngx_str_t text = str(word);

@@ -38,7 +38,7 @@ const Context* find_identity(ngx_http_request_t* r) noexcept {
 // `data` is the offset of a std::string_view in Context.
 ngx_int_t get_text(ngx_http_request_t* r, ngx_http_variable_value_t* out, uintptr_t data) noexcept {
     const Context* context = find_identity(r);
-    if (context == nullptr) {
+    if (context == nullptr || !names_token(r, *context)) {
         return set(out, {});
     }
     const auto* bytes = reinterpret_cast<const char*>(context);
@@ -72,8 +72,9 @@ ngx_int_t get_scopes(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                       uintptr_t /*data*/) noexcept {
     const Context* context = find_context(r);
-    return context == nullptr || context->expires == 0 ? set(out, {})
-                                                       : set_number(r, out, context->expires);
+    return context == nullptr || context->expires == 0 || !names_token(r, *context)
+               ? set(out, {})
+               : set_number(r, out, context->expires);
 }
 
 ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,

@@ -29,5 +29,7 @@ like $body, qr/"detail":"Authentication is required\."/, 'and what is asked for'
 is $status, 401, 'only the Bearer scheme is taken';
 ($status) = $example->curl('/public/projects');
 is $status, 200, 'public pages stay open';
+($status, $body) = $example->curl('-H', 'X-Token-Subject: root', '/public/projects');
+like $body, qr/subject= /, 'and nobody speaks for another there';
 like $example->tokenctl('list'), qr/2126-01-01/, 'a token may live for a hundred years';
 done_testing;

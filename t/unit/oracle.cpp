@@ -23,6 +23,13 @@ std::vector<std::string> words_of(const std::vector<std::string>& values) {
     return words;
 }
 
+// Only an empty value asks for nothing; one of spaces is there, and names nothing that anybody has.
+bool blank(const std::vector<std::string>& values) {
+    return std::any_of(values.begin(), values.end(), [](const std::string& value) {
+        return !value.empty() && value.find_first_not_of(' ') == std::string::npos;
+    });
+}
+
 bool is_name(const std::string& text) {
     const std::string letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     return !text.empty() && text.size() <= 64 &&
@@ -202,15 +209,16 @@ std::string expected_code(const World& world, const Request& request) {
     }
 
     const std::vector<std::string> groups = words_of(request.groups);
-    if (!groups.empty() &&
-        std::none_of(groups.begin(), groups.end(), [&](const std::string& group) {
-            return token.kind == "group" &&
-                   (group == token.group || group == token.organization + "/" + token.group);
-        })) {
+    const bool in_group = std::any_of(groups.begin(), groups.end(), [&](const std::string& group) {
+        return token.kind == "group" &&
+               (group == token.group || group == token.organization + "/" + token.group);
+    });
+    if (blank(request.groups) || (!groups.empty() && !in_group)) {
         return "group_missing";
     }
     const std::vector<std::string> roles = words_of(request.roles);
-    if (!roles.empty() && std::find(roles.begin(), roles.end(), standing.role) == roles.end()) {
+    const bool in_role = std::find(roles.begin(), roles.end(), standing.role) != roles.end();
+    if (blank(request.roles) || (!roles.empty() && !in_role)) {
         return "role_missing";
     }
     const auto granted = [&](const std::string& scope) {
@@ -218,7 +226,8 @@ std::string expected_code(const World& world, const Request& request) {
     };
     const std::vector<std::string> scopes = words_of(request.scopes);
     const std::vector<std::string> scopes_any = words_of(request.scopes_any);
-    if (!std::all_of(scopes.begin(), scopes.end(), granted) ||
+    if (blank(request.scopes) || blank(request.scopes_any) ||
+        !std::all_of(scopes.begin(), scopes.end(), granted) ||
         (!scopes_any.empty() && std::none_of(scopes_any.begin(), scopes_any.end(), granted))) {
         return "scope_missing";
     }

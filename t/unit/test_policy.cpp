@@ -274,7 +274,7 @@ void groups(Report& report) {
                     {"two slashes", group({"acme/ops/x"}), "group_missing"},
                     {"the organization alone", group({"acme/"}), "group_missing"},
                     {"an empty value", group({""}), "ok"},
-                    {"a value of spaces", group({"   "}), "ok"},
+                    {"a value of spaces", group({"   "}), "group_missing"},
                     {"an empty value among others", group({"", "admins"}), "group_missing"},
                     {"an organization token", [](Case& c) { c.groups = {"ops"}; }, "group_missing"},
                     {"an organization token and its organization",
@@ -297,7 +297,8 @@ void roles(Report& report) {
                     {"in other letters", role("admin", {"Admin"}), "role_missing"},
                     {"none at all", role("", {"admin"}), "role_missing"},
                     {"an empty value", role("", {""}), "ok"},
-                    {"empty values", role("", {"", " "}), "ok"},
+                    {"empty values", role("", {"", ""}), "ok"},
+                    {"a value of spaces", role("admin", {"admin", " "}), "role_missing"},
                     {"an empty value among others", role("", {"", "admin"}), "role_missing"},
                 });
 }
@@ -326,7 +327,9 @@ void scopes(Report& report) {
                     {"by a wildcard", scope("agents:*", {"agents:read agents:write"}, {}), "ok"},
                     {"by the widest", scope("*", {"agents:read"}, {"calls:read"}), "ok"},
                     {"nothing granted", scope("", {"a"}, {}), "scope_missing"},
-                    {"nothing granted, nothing asked", scope("", {"", " "}, {"", ""}), "ok"},
+                    {"nothing granted, nothing asked", scope("", {"", ""}, {"", ""}), "ok"},
+                    {"a value of spaces", scope("*", {" "}, {}), "scope_missing"},
+                    {"a value of spaces among any", scope("*", {}, {"a", " "}), "scope_missing"},
                     {"an empty value among others", scope("", {"", "a"}, {}), "scope_missing"},
                     {"an empty value among any", scope("", {}, {"", "a"}), "scope_missing"},
                 });
