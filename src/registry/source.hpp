@@ -32,6 +32,9 @@ class Source {
   public:
     virtual ~Source() = default;
 
+    // What messages call it.
+    virtual std::string title() const { return "the registry"; }
+
     // Which registry this is: stays the same when its content changes.
     virtual std::string identity() = 0;
 

@@ -142,9 +142,9 @@ Result compare(registry::Source& source, const View& view) {
     return result;
 }
 
-void print(const std::string& path, const Result& result) {
+void print(const std::string& path, const std::string& source, const Result& result) {
     if (result.total == 0) {
-        cli::write_out(fmt::format("the store {} and the registry hold the same\n", path));
+        cli::write_out(fmt::format("the store {} and {} hold the same\n", path, source));
         return;
     }
     cli::Table table({"PROBLEM", "ENTITY", "ID", "FIELDS"});
@@ -157,9 +157,9 @@ void print(const std::string& path, const Result& result) {
         text += fmt::format("... and {} more\n", result.total - result.listed.size());
     }
     cli::write_out(text);
-    cli::note(fmt::format("{} {} between the store {} and the registry; {}",
+    cli::note(fmt::format("{} {} between the store {} and {}; {}",
                           cli::counted(result.total, "difference"),
-                          result.total == 1 ? "was found" : "were found", path,
+                          result.total == 1 ? "was found" : "were found", path, source,
                           result.behind ? "the store is behind: run \"tokensync run\""
                                         : "mend it with \"tokensync run --full\""));
 }
@@ -190,7 +190,7 @@ bool check(registry::Source& source, const std::string& path, bool json) {
         std::this_thread::sleep_for(between_attempts);
         result = compare(source, view);
     }
-    json ? print_json(result) : print(path, result);
+    json ? print_json(result) : print(path, source.title(), result);
     return result.total == 0;
 }
 

@@ -1,3 +1,6 @@
+#include <fmt/core.h>
+
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -7,6 +10,7 @@
 #include "cli/time.hpp"
 #include "explain.hpp"
 #include "progress.hpp"
+#include "registry/file_source.hpp"
 #include "registry/sql_source.hpp"
 #include "report.hpp"
 #include "status.hpp"
@@ -19,8 +23,13 @@ namespace {
 // How long `run` waits for another tokensync to be done with the store.
 constexpr std::chrono::seconds run_waits{5};
 
+constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
+
 struct Options {
     std::string registry;
+    std::string source;  // a file
+    const CLI::Option* registry_option = nullptr;
+    const CLI::Option* source_option = nullptr;
     StoreOptions store;
     std::string heartbeat = "5s";
     bool full = false;
@@ -29,18 +38,38 @@ struct Options {
     std::vector<std::string> strays;
 };
 
+std::unique_ptr<registry::Source> open_source(const Options& options) {
+    if (options.source_option->count() == 0) {
+        return std::make_unique<registry::SqlSource>(options.registry);
+    }
+    if (options.registry_option->count() > 0) {
+        throw cli::Error("--registry and --source are both given; a store has one source",
+                         cli::exit_usage);
+    }
+    return std::make_unique<registry::FileSource>(options.source);
+}
+
+void require_no_source(const Options& options, const char* command) {
+    if (options.source_option->count() > 0) {
+        throw cli::Error(
+            fmt::format("--source is not for {}, which reads only the store; leave it out",
+                        command),
+            cli::exit_usage);
+    }
+}
+
 int run(Options& options) {
-    registry::SqlSource source(options.registry);
+    const std::unique_ptr<registry::Source> source = open_source(options);
     options.store.lock_wait = run_waits;
     // Before the store is touched: a wrong registry must leave nothing behind.
-    source.identity();
+    source->identity();
     Writer writer(options.store);
     Progress progress(!options.json);
     Wish wish;
     wish.force = options.store.force;
     wish.full = options.full;
     wish.commit_unchanged = true;
-    const Outcome outcome = synchronize(source, writer, wish, progress);
+    const Outcome outcome = synchronize(*source, writer, wish, progress);
     cli::write_out((options.json ? outcome_json(outcome, *writer.meta())
                                  : outcome_line(outcome, *writer.meta())) +
                    "\n");
@@ -50,17 +79,27 @@ int run(Options& options) {
 int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
-    registry::SqlSource source(options.registry);
-    watch(source, options.store, std::chrono::seconds(heartbeat), options.json);
+    if (heartbeat > heartbeat_max) {
+        throw cli::Error("--heartbeat is at most 52w", cli::exit_usage);
+    }
+    const std::unique_ptr<registry::Source> source = open_source(options);
+    watch(*source, options.store, std::chrono::seconds(heartbeat), options.json);
     return cli::exit_done;
 }
 
 int check_command(Options& options) {
-    registry::SqlSource source(options.registry);
-    return check(source, options.store.path, options.json) ? cli::exit_done : cli::exit_differs;
+    const std::unique_ptr<registry::Source> source = open_source(options);
+    return check(*source, options.store.path, options.json) ? cli::exit_done : cli::exit_differs;
+}
+
+int status_command(Options& options) {
+    require_no_source(options, "status");
+    status(options.store.path, options.json);
+    return cli::exit_done;
 }
 
 int explain_command(Options& options) {
+    require_no_source(options, "explain");
     if (!options.strays.empty()) {
         throw cli::Error(
             "the token is read from standard input: on the command line, others could see it; "
@@ -71,6 +110,27 @@ int explain_command(Options& options) {
     options.question.json = options.json;
     explain(options.question);
     return cli::exit_done;
+}
+
+void add_source_options(CLI::App& app, Options& options) {
+    cli::add_registry_option(app, options.registry);
+    CLI::Option* const registry = app.get_option("--registry");
+    options.registry_option = registry;
+    options.source_option =
+        app.add_option_function<std::string>(
+               "--source",
+               [&options, registry](const std::string& path) {
+                   if (registry->get_envname().empty()) {
+                       throw cli::Error("--source is given twice; a store has one source",
+                                        cli::exit_usage);
+                   }
+                   options.source = path;
+                   // The environment names the registry where nothing else is said.
+                   registry->envname("");
+               },
+               "Read this JSON Lines file, in the form of tokenctl export, in place of a registry")
+            ->trigger_on_parse()
+            ->type_name("FILE");
 }
 
 void add_writing_options(CLI::App& command, Options& options) {
@@ -124,7 +184,7 @@ int tokensync_main(int argc, char** argv) {
     Options options;
     cli::Program program("tokensync",
                          "Keeps the token store of nginx's token-auth module up to date");
-    cli::add_registry_option(program.app(), options.registry);
+    add_source_options(program.app(), options);
     options.store.path = "/var/lib/token-auth/db";
     program.app()
         .add_option("--db", options.store.path, "The store: a directory")
@@ -149,12 +209,10 @@ int tokensync_main(int argc, char** argv) {
         ->capture_default_str();
 
     program.command(program.app(), "status", "Generation, age, counts, size and readers",
-                    [&options] {
-                        status(options.store.path, options.json);
-                        return cli::exit_done;
-                    });
+                    [&options] { return status_command(options); });
     program.command(program.app(), "check",
-                    "Compare store and registry; exit status 4 and a list where they differ",
+                    "Compare store and registry (or file); exit status 4 and a list where they "
+                    "differ",
                     [&options] { return check_command(options); });
     add_explain(program, options);
     return program.run(argc, argv);

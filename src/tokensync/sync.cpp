@@ -28,10 +28,11 @@ class Run {
         const std::optional<Meta>& meta = writer_.meta();
         if (meta && meta->source != identity_ && !wish_.force) {
             throw cli::Error(
-                fmt::format("the store {} is a copy of another registry ({}, not {}); check "
-                            "--registry and --db, or take the store over with \"tokensync run "
-                            "--force\"; nothing was changed",
-                            writer_.path(), meta->source, identity_),
+                fmt::format(
+                    "the store {} is a copy of another registry ({}, not {}); check "
+                    "--registry or --source, and --db, or take the store over with \"tokensync run "
+                    "--force\"; nothing was changed",
+                    writer_.path(), meta->source, identity_),
                 cli::exit_refused);
         }
         Outcome outcome;
@@ -111,8 +112,9 @@ class Run {
     void require_same_source() {
         if (source_.identity() != identity_) {
             throw cli::Error(
-                "the registry was exchanged for another one during the sync; run tokensync again, "
-                "nothing was changed");
+                fmt::format("{} was exchanged for another one during the sync; run tokensync "
+                            "again, nothing was changed",
+                            source_.title()));
         }
     }
 
@@ -120,10 +122,10 @@ class Run {
         const std::uint64_t before = writer_.meta()->counts.tokens;
         if (!wish_.force && before > few_tokens && tally.tokens_erased > before / 2) {
             throw cli::Error(
-                fmt::format("this would remove {} of the {} tokens in the store {}; check the "
-                            "registry, and if that is meant, run \"tokensync run --force\"; "
-                            "nothing was changed",
-                            tally.tokens_erased, before, writer_.path()),
+                fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
+                            "and if that is meant, run \"tokensync run --force\"; nothing was "
+                            "changed",
+                            tally.tokens_erased, before, writer_.path(), source_.title()),
                 cli::exit_refused);
         }
     }
