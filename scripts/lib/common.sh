@@ -4,7 +4,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-build=${TOKEN_AUTH_BUILD:-$root/build}
+build=$(realpath -m "${TOKEN_AUTH_BUILD:-$root/build}")
 jobs=$(nproc)
 
 # nginx and the tools stand in sbin on Debian, which is not in everybody's path.
@@ -47,16 +47,16 @@ missing_packages() {
 apt_quiet() {
     local policy=/usr/sbin/policy-rc.d log status=0
     log=$(mktemp)
-    local own_policy=
-    if [ ! -e "$policy" ]; then
-        own_policy=$policy
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1 || status=$?
-    if [ -n "$own_policy" ]; then
-        as_root rm -f "$own_policy"
-    fi
+    (
+        if [ ! -e "$policy" ]; then
+            # gone again however this ends: it would keep every service from starting
+            trap 'as_root rm -f "$policy"' EXIT
+            trap 'exit 130' INT TERM HUP
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+        fi
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1
+    ) || status=$?
     if [ "$status" != 0 ]; then
         tail -n 20 "$log" >&2
         rm -f "$log"

@@ -73,7 +73,8 @@ int Program::dispatch(int argc, char** argv) {
 int Program::run(int argc, char** argv) noexcept {
     int status = exit_failed;
     // A closed standard descriptor would be given to the first file opened, such as the store's.
-    for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+    // Opened for reading only, so that what cannot be printed is still an error.
+    for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) {
         if (fd > STDERR_FILENO) {
             ::close(fd);
             break;

@@ -84,10 +84,11 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     if (realpath(slot.path, path) == nullptr || !store_identity(path, identity)) {
         char why[problem_size];
         const bool absent = errno == ENOENT || errno == ENOTDIR;
-        std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
-                      absent
-                          ? "run \"tokensync run\" to build the store"
-                          : "let nginx's group read the directory (tokensync --group sets this)");
+        std::snprintf(
+            why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
+            absent ? "run \"tokensync run\" to build the store"
+                   : "let nginx's group read the directory (tokensync --group sets this) and "
+                     "pass through those above it");
         lose(slot, why, listener, context);
         return;
     }

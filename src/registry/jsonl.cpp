@@ -66,8 +66,9 @@ class Fields {
             return 0;
         }
         const auto time = cli::parse_time(text(name));
-        if (!time) {
-            fail(name, fmt::format("must be a time such as {}", cli::time_forms));
+        if (!time || *time == 0) {  // 0 stands for "none": an expiry in 1970 must not become never
+            fail(name, fmt::format("must be a time after 1970-01-01T00:00:00Z, such as {}",
+                                   cli::time_forms));
         }
         return *time;
     }

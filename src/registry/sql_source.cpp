@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -24,6 +25,8 @@ constexpr std::chrono::milliseconds poll_interval{250};
 constexpr std::chrono::milliseconds settle_time{2000};
 constexpr std::chrono::milliseconds first_step{1};
 constexpr std::chrono::milliseconds last_step{25};
+
+constexpr std::array<const char*, 3> file_suffixes{"", "-wal", "-shm"};
 
 constexpr std::string_view position_prefix = "sqlite:";
 
@@ -349,10 +352,21 @@ void all_users(soci::session& session, Sink& sink) {
 SqlSource::SqlSource(const std::string& url)
     : location_(parse_location(url)), watch_(location_.path) {}
 
-bool SqlSource::in_place() const noexcept {
-    struct stat info {};
-    return stat(location_.path.c_str(), &info) == 0 && info.st_dev == device_ &&
-           info.st_ino == inode_;
+SqlSource::Files SqlSource::files() const {
+    Files found{};
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        struct stat info {};
+        if (stat((location_.path + file_suffixes[i]).c_str(), &info) == 0) {
+            found[i] = {info.st_dev, info.st_ino};
+        }
+    }
+    return found;
+}
+
+// A log or index that was removed or exchanged under an open connection leaves it reading the old
+// one for ever, without an error.
+bool SqlSource::in_place() const {
+    return files() == files_;
 }
 
 void SqlSource::read(const std::function<void(soci::session&)>& body) {
@@ -361,11 +375,7 @@ void SqlSource::read(const std::function<void(soci::session&)>& body) {
     }
     if (!connection_) {
         // Looked at before it is opened: a file exchanged in between is noticed at the next call.
-        struct stat info {};
-        if (stat(location_.path.c_str(), &info) == 0) {
-            device_ = info.st_dev;
-            inode_ = info.st_ino;
-        }
+        files_ = files();
         connection_ = std::make_unique<Connection>(location_, Access::read);
     }
     try {

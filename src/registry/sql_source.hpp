@@ -7,11 +7,13 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "registry/connection.hpp"
 #include "registry/file_watch.hpp"
@@ -33,16 +35,19 @@ class SqlSource final : public Source {
     void wait(std::chrono::milliseconds timeout, int stop_fd) override;
 
   private:
+    // Device and inode of the file, its log and its index; zeros for one that is missing.
+    using Files = std::array<std::pair<dev_t, ino_t>, 3>;
+    Files files() const;
+
     // One snapshot.
     void read(const std::function<void(soci::session&)>& body);
-    bool in_place() const noexcept;
+    bool in_place() const;
     bool moved_on();
 
     Location location_;
     std::unique_ptr<Connection> connection_;
     FileWatch watch_;
-    dev_t device_ = 0;
-    ino_t inode_ = 0;
+    Files files_{};  // that the connection has open
     std::int64_t seen_ = -1;  // the last row of the log that was read; -1: none yet
 };
 

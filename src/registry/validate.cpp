@@ -69,6 +69,9 @@ Result scopes(const std::vector<std::string>& values) {
                            "must be 1 to 128 printable ASCII characters each, without space, "
                            "double quote or backslash"};
         }
+        if (holds_token(scope)) {
+            return Problem{"scopes", token_rule};
+        }
         size += scope.size() + 1;
     }
     if (size > scopes_max) {

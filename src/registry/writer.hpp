@@ -61,6 +61,9 @@ class Writer : public Reader {
     void settle_user(Token& token, const std::optional<TokenView>& before);
     void check_references(const Token& token);
     void store(const Token& token);
+    // Ends the link of token `other` to token `id`, where it has one.
+    template <typename Statement>
+    void unlink(Statement& statement, const std::string& other, const std::string& id);
 
     Author author_;
     Command<std::string, std::string> put_role_;

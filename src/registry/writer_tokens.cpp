@@ -120,10 +120,20 @@ void Writer::store(const Token& token) {
     put_token_->execute(true);
 }
 
+template <typename Statement>
+void Writer::unlink(Statement& statement, const std::string& other, const std::string& id) {
+    const auto found = other.empty() ? std::nullopt : token(other);
+    if (!found || (found->token.successor != id && found->token.predecessor != id)) {
+        return;
+    }
+    statement.run(other, id);
+    log("unlink", "token", other, cli::Json{{"from", id}});
+}
+
 void Writer::remove(const Token& value) {
     // Whoever was linked to it is so no longer: it may be rotated again.
-    unlink_successor_.run(value.predecessor, value.id);
-    unlink_predecessor_.run(value.successor, value.id);
+    unlink(unlink_successor_, value.predecessor, value.id);
+    unlink(unlink_predecessor_, value.successor, value.id);
     delete_token_.run(value.id);
     log("delete", "token", value.id, audit_detail(to_json(value), "token"));
 }

@@ -93,7 +93,22 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
     return *this;
 }
 
+namespace {
+
+// Run by root, what is behind a link would be overwritten and given to the directory's owner.
+void require_plain(const std::string& path, const char* name) {
+    struct stat info {};
+    const std::string file = path + '/' + name;
+    if (lstat(file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+        throw StoreError(fmt::format("{} is not a regular file; remove it", file));
+    }
+}
+
+}  // namespace
+
 void require_no_stranger(const std::string& path) {
+    require_plain(path, "data.mdb");
+    require_plain(path, "lock.mdb");
     const std::unique_ptr<DIR, DirectoryCloser> directory(opendir(path.c_str()));
     if (!directory) {
         fail_file("read the directory", path, errno, remedy_of(errno));

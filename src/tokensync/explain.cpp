@@ -198,8 +198,12 @@ Code code_of(Presented presented) {
 void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string_view token,
                const Question& question, const Asked& asked, Finding& finding) {
     finding.generation = snapshot.meta().generation;
-    const std::int64_t age = cli::now() - snapshot.meta().synced / 1000;
-    if (asked.max_age && age > *asked.max_age) {
+    const std::int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                 std::chrono::system_clock::now().time_since_epoch())
+                                 .count();
+    const std::int64_t milliseconds = now - snapshot.meta().synced;
+    const std::int64_t age = milliseconds / 1000;
+    if (asked.max_age && milliseconds > *asked.max_age * 1000) {
         finding.code = Code::store_stale;
         finding.why = fmt::format("the last completed sync was {} ago, longer than --max-age",
                                   cli::format_duration(age));

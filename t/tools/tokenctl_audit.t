@@ -43,7 +43,7 @@ subtest 'every change' => sub {
             'add group acme/ops', 'add user ann', 'disable user ann', 'enable user ann', 'set role r',
             'set role r', 'set role s', 'add membership ann acme', 'update membership ann acme',
             "create token $one", "revoke token $one", "restore token $one", "create token $two",
-            "rotate token $one", "delete token $two", 'remove membership ann acme', 'remove role r',
+            "rotate token $one", "unlink token $one", "delete token $two", 'remove membership ann acme', 'remove role r',
             'add membership ann acme', 'remove membership ann acme', 'remove user ann',
             "create token $three", (map { "delete token $_" } sort $one, $three), 'remove group acme/ops',
             'remove organization acme',

@@ -1,0 +1,55 @@
+# Mistakes that must not widen what a token may do, nor leave a token where none may be.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use TokenAuth::Tools qw(files_hold init_registry is_done is_error json_of new_dir program spew token_parts tokenctl);
+
+my $dir = new_dir();
+init_registry($dir);
+is_done(tokenctl(@$_), "@$_") for [qw(org add acme)], [qw(role set reader a:read)];
+
+sub refused {
+    my ($status, $pattern, @command) = @_;
+    my $before = tokenctl('export')->{out};
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_error(tokenctl(@command), $status, $pattern, "@command[0, 1]: refused");
+    is(tokenctl('export')->{out}, $before, 'nothing changed');
+    return;
+}
+
+subtest 'an empty value is no value left out' => sub {
+    my @create = qw(create --org acme --name n);
+    refused(2, qr/--allow/, @create, '--allow', '');
+    refused(2, qr/--scope/, @create, '--role', 'reader', '--scope', '');
+    refused(2, qr/--key/, @create, '--key', '');
+};
+
+subtest 'a time that would count as none' => sub {
+    my $digest = 'sha256:' . '0' x 64;
+    for my $field (qw(expires revoked)) {
+        spew("$dir/old.jsonl", qq({"type":"token","id":"old","kind":"organization","organization":"acme",)
+            . qq("name":"n","digest":"$digest","$field":"1970-01-01T00:00:00Z"}\n));
+        refused(1, qr/line 1: $field /, 'import', "$dir/old.jsonl");
+    }
+};
+
+subtest 'a token in place of a scope' => sub {
+    my ($token) = is_done(tokenctl(qw(create --org acme --name n)), 'a token')->{out} =~ /\A(\S+)\n/;
+    refused(2, qr/token/, qw(create --org acme --name n --scope), $token);
+    refused(2, qr/token/, qw(role set other), $token);
+    ok !files_hold($dir, token_parts($token)->{secret}), 'it is nowhere';
+};
+
+subtest 'standard error that cannot be written' => sub {
+    my $tokenctl = program('tokenctl');
+    for my $to ('2>/dev/full', '2>&-') {
+        my $out = `$tokenctl --registry sqlite:$dir/registry.db create --org acme --name n $to`;
+        is $? >> 8, 0, "$to: done";
+        like $out, qr/\Aak_\S+\n\z/, 'and the token is there';
+    }
+};
+
+done_testing;
