@@ -31,6 +31,10 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         location = /echo { proxy_pass http://127.0.0.1:@{[ $ENV{TEST_NGINX_SERVER_PORT} ]}; }
         location = /lost { token_auth_db $dir/nowhere; }
         location = /scope { token_auth_scope agents:write; }
+        location = /stale { token_auth_max_age 1s; alias $dir/html/secret; }
+        location = /users { token_auth_kind user; }
+        location = /devs { token_auth_group devs; }
+        location = /admins { token_auth_role admin; }
     }
     server {
         listen 127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT};
@@ -49,6 +53,7 @@ sub curl {
     return split /\r\n\r\n/, $text, 2;
 }
 
+sleep 2;    # until the last sync is out of date for /stale
 my $bearer = 'Authorization: Bearer';
 my @cases = (
     [ 401, 'credentials_missing',  '', '/secret' ],
@@ -61,6 +66,16 @@ my @cases = (
     [ 400, 'organization_malformed', 'invalid_request', '/secret', '-H', "$bearer bob-token", '-H', 'X-Org-Id: a b' ],
     [ 403, 'scope_missing',        'insufficient_scope', '/scope', '-H', "$bearer acme-reader-token" ],
     [ 503, 'store_unavailable',    undef, '/lost', '-H', "$bearer acme-token" ],
+    [ 503, 'store_stale',          undef, '/stale', '-H', "$bearer acme-token" ],
+    [ 401, 'token_revoked',        'invalid_token', '/secret', '-H', "$bearer revoked-token" ],
+    [ 401, 'token_revoked',        'invalid_token', '/secret', '-H', "$bearer carol-token" ],
+    [ 401, 'token_not_yet_valid',  'invalid_token', '/secret', '-H', "$bearer future-token" ],
+    [ 403, 'kind_not_allowed',     'insufficient_scope', '/users', '-H', "$bearer acme-token" ],
+    [ 403, 'organization_mismatch', 'insufficient_scope', '/secret', '-H', "$bearer acme-token", '-H', 'X-Org-Id: globex' ],
+    [ 403, 'not_a_member',         'insufficient_scope', '/secret', '-H', "$bearer bob-token", '-H', 'X-Org-Id: globex' ],
+    [ 403, 'organization_suspended', 'insufficient_scope', '/secret', '-H', "$bearer hooli-token" ],
+    [ 403, 'group_missing',        'insufficient_scope', '/devs', '-H', "$bearer acme-ops-token" ],
+    [ 403, 'role_missing',         'insufficient_scope', '/admins', '-H', "$bearer acme-devs-token" ],
 );
 for my $case (@cases) {
     my ($status, $code, $error, $path, @arguments) = @$case;
