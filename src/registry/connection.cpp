@@ -6,6 +6,7 @@
 
 #include "cli/error.hpp"
 #include "cli/time.hpp"
+#include "registry/postgresql.hpp"
 #include "registry/sqlite.hpp"
 #include "registry/token_text.hpp"
 
@@ -23,25 +24,29 @@ void roll_back(soci::session& session) noexcept {
     }
 }
 
-void require_supported(const Location& location) {
-    if (location.engine != Engine::sqlite) {
-        throw cli::Error(
-            "this build has no PostgreSQL registry support; use an SQLite registry: "
-            "--registry sqlite:<path>",
-            cli::exit_usage);
+void begin(soci::session& session, Engine engine, Access access) {
+    if (engine == Engine::postgresql) {
+        postgresql::begin(session, access);
+    } else {
+        session << (access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
     }
+}
+
+cli::Error explain(const Location& location, const soci::soci_error& error) {
+    return location.engine == Engine::postgresql ? postgresql::explain(location, error)
+                                                 : sqlite::explain(location, error);
 }
 
 }  // namespace
 
 Location parse_location(const std::string& url) {
-    if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
-        return {Engine::postgresql, "", "postgresql://..."};
+    if (postgresql::is_url(url)) {
+        return postgresql::parse(url);
     }
     if (!url.starts_with(sqlite_scheme) || url.size() == sqlite_scheme.size()) {
         throw cli::Error(
             "--registry is not understood: write sqlite:<path>, for instance "
-            "sqlite:/var/lib/token-auth/registry.db",
+            "sqlite:/var/lib/token-auth/registry.db, or postgresql://[user@]host/database",
             cli::exit_usage);
     }
     const std::string path = url.substr(sqlite_scheme.size());
@@ -49,8 +54,8 @@ Location parse_location(const std::string& url) {
 }
 
 Connection::Connection(Location location, Access access) : location_(std::move(location)) {
-    require_supported(location_);
-    session_ = sqlite::open(location_, access);
+    session_ = location_.engine == Engine::postgresql ? postgresql::open(location_, access)
+                                                      : sqlite::open(location_, access);
 }
 
 Connection::~Connection() = default;
@@ -80,8 +85,8 @@ void Connection::write(const std::function<void(soci::session&)>& body) {
 
 void Connection::run(Access access, const std::function<void(soci::session&)>& body) {
     try {
-        *session_ << (access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
         try {
+            begin(*session_, location_.engine, access);
             body(*session_);
             *session_ << "COMMIT";
         } catch (...) {
@@ -89,14 +94,20 @@ void Connection::run(Access access, const std::function<void(soci::session&)>& b
             throw;
         }
     } catch (const soci::soci_error& error) {
-        throw sqlite::explain(location_, error);
+        throw explain(location_, error);
+    }
+    if (access == Access::write && location_.engine == Engine::postgresql) {
+        postgresql::tidy(*session_);
     }
 }
 
 std::string create_registry(const Location& location) {
-    require_supported(location);
     std::string id = random_hex(registry_id_bytes);
-    sqlite::create(location, id, cli::now());
+    if (location.engine == Engine::postgresql) {
+        postgresql::create(location, id, cli::now());
+    } else {
+        sqlite::create(location, id, cli::now());
+    }
     return id;
 }
 

@@ -14,7 +14,7 @@ enum class Engine { sqlite, postgresql };
 // Where a registry is.
 struct Location {
     Engine engine = Engine::sqlite;
-    std::string path;   // SQLite: the file
+    std::string path;   // SQLite: the file; PostgreSQL: libpq's connection string
     std::string shown;  // for messages: holds no password
 };
 
@@ -39,7 +39,8 @@ class Connection {
     std::string registry_id();
 
     // Run `body` in one transaction, in one snapshot; write() takes the write lock first, so that
-    // what `body` reads still holds when it writes, and commits at the end. An exception rolls
+    // what `body` reads still holds when it writes, and commits at the end. (PostgreSQL: where a
+    // program without that lock changes the same rows meanwhile, write() fails.) An exception rolls
     // back and goes on; SQL errors become cli::Error.
     void read(const std::function<void(soci::session&)>& body);
     void write(const std::function<void(soci::session&)>& body);

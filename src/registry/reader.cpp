@@ -8,16 +8,32 @@
 namespace token_auth::registry {
 namespace {
 
-// A SELECT put together from conditions, every value of which is bound.
+// A SELECT put together from conditions, every value of which is bound. Its rows come a few at a
+// time: SQLite gives them so by itself, PostgreSQL from a cursor.
 class Selection {
   public:
-    explicit Selection(soci::session& session) : statement_(session) {}
+    explicit Selection(soci::session& session)
+        : session_(session),
+          by_cursor_(session.get_backend_name() == "postgresql"),
+          question_(session),
+          rows_(session) {}
+    ~Selection() {
+        if (open_) {
+            try {
+                session_ << "CLOSE selection";
+            } catch (...) {
+                // The transaction has failed, and ends with its cursors.
+            }
+        }
+    }
+    Selection(const Selection&) = delete;
+    Selection& operator=(const Selection&) = delete;
 
     void where(const std::string& condition, const char* name, const std::string& value) {
         if (!value.empty()) {
             add(condition);
             texts_.push_back(value);
-            statement_.exchange(soci::use(texts_.back(), name));
+            question().exchange(soci::use(texts_.back(), name));
         }
     }
 
@@ -30,26 +46,57 @@ class Selection {
 
     void number(const char* name, std::int64_t value) {
         numbers_.push_back(value);
-        statement_.exchange(soci::use(numbers_.back(), name));
+        question().exchange(soci::use(numbers_.back(), name));
     }
 
     const std::string& conditions() const { return conditions_; }
 
-    soci::statement& statement() { return statement_; }
+    // What the rows are fetched into is bound to this one.
+    soci::statement& rows() { return rows_; }
 
     void run(const std::string& sql) {
-        statement_.alloc();
-        statement_.prepare(sql);
-        statement_.define_and_bind();
-        statement_.execute();
+        if (by_cursor_) {
+            begin(question_, "DECLARE selection NO SCROLL CURSOR FOR " + sql);
+            question_.execute(true);
+            open_ = true;
+        }
+        begin(rows_, by_cursor_ ? "FETCH 1000 FROM selection" : sql);
+        rows_.execute();
+    }
+
+    bool fetch() {
+        if (rows_.fetch()) {
+            some_ = true;
+            return true;
+        }
+        if (!by_cursor_ || !some_) {
+            return false;
+        }
+        rows_.execute();
+        some_ = rows_.fetch();
+        return some_;
     }
 
   private:
+    // The statement that takes the values.
+    soci::statement& question() { return by_cursor_ ? question_ : rows_; }
+
     void add(const std::string& condition) {
         conditions_ += (conditions_.empty() ? " WHERE " : " AND ") + condition;
     }
 
-    soci::statement statement_;
+    static void begin(soci::statement& statement, const std::string& sql) {
+        statement.alloc();
+        statement.prepare(sql);
+        statement.define_and_bind();
+    }
+
+    soci::session& session_;
+    bool by_cursor_;
+    bool open_ = false;
+    bool some_ = false;  // the last batch had rows
+    soci::statement question_;
+    soci::statement rows_;
     std::string conditions_;
     std::deque<std::string> texts_;  // a deque: bound values must not move
     std::deque<long long> numbers_;
@@ -188,14 +235,14 @@ void Reader::groups(const std::string& organization,
     std::string id;
     long long created = 0;
     Selection selection(sql_);
-    soci::statement& statement = selection.statement();
+    soci::statement& statement = selection.rows();
     statement.exchange(soci::into(of));
     statement.exchange(soci::into(id));
     statement.exchange(soci::into(created));
     selection.where("organization = :org", "org", organization);
     selection.run("SELECT organization, id, created_at FROM org_groups" + selection.conditions() +
                   " ORDER BY organization, id");
-    while (statement.fetch()) {
+    while (selection.fetch()) {
         each({of, id, created});
     }
 }
@@ -205,11 +252,14 @@ void Reader::users(const std::function<void(const User&)>& each) {
     int technical = 0;
     int disabled = 0;
     long long created = 0;
-    soci::statement statement =
-        (sql_.prepare << "SELECT id, technical, disabled, created_at FROM users ORDER BY id",
-         soci::into(id), soci::into(technical), soci::into(disabled), soci::into(created));
-    statement.execute();
-    while (statement.fetch()) {
+    Selection selection(sql_);
+    soci::statement& statement = selection.rows();
+    statement.exchange(soci::into(id));
+    statement.exchange(soci::into(technical));
+    statement.exchange(soci::into(disabled));
+    statement.exchange(soci::into(created));
+    selection.run("SELECT id, technical, disabled, created_at FROM users ORDER BY id");
+    while (selection.fetch()) {
         each({id, technical != 0, disabled != 0, created});
     }
 }
@@ -221,7 +271,7 @@ void Reader::memberships(const std::string& user, const std::string& organizatio
     std::string role;
     long long created = 0;
     Selection selection(sql_);
-    soci::statement& statement = selection.statement();
+    soci::statement& statement = selection.rows();
     statement.exchange(soci::into(member));
     statement.exchange(soci::into(of));
     statement.exchange(soci::into(role));
@@ -230,7 +280,7 @@ void Reader::memberships(const std::string& user, const std::string& organizatio
     selection.where("organization = :org", "org", organization);
     selection.run("SELECT user_id, organization, role, created_at FROM memberships" +
                   selection.conditions() + " ORDER BY user_id, organization");
-    while (statement.fetch()) {
+    while (selection.fetch()) {
         each({member, of, role, created});
     }
 }
@@ -238,10 +288,10 @@ void Reader::memberships(const std::string& user, const std::string& organizatio
 void Reader::tokens(const TokenFilter& filter, const std::function<void(const TokenView&)>& each) {
     TokenRow row;
     Selection selection(sql_);
-    bind_into(selection.statement(), row);
+    bind_into(selection.rows(), row);
     add_conditions(selection, filter);
     selection.run(select_token_rows + selection.conditions() + " ORDER BY t.id");
-    while (selection.statement().fetch()) {
+    while (selection.fetch()) {
         each({token_of(row), row.organization_suspended != 0});
     }
 }
@@ -251,7 +301,7 @@ void Reader::audit(const AuditFilter& filter, const std::function<void(const Aud
     long long at = 0;
     AuditRow row;
     Selection selection(sql_);
-    soci::statement& statement = selection.statement();
+    soci::statement& statement = selection.rows();
     statement.exchange(soci::into(seq));
     statement.exchange(soci::into(at));
     statement.exchange(soci::into(row.actor));
@@ -269,7 +319,7 @@ void Reader::audit(const AuditFilter& filter, const std::function<void(const Aud
         selection.number("limit", static_cast<std::int64_t>(filter.limit));
     }
     selection.run("SELECT * FROM (" + latest + ") AS latest ORDER BY seq");
-    while (statement.fetch()) {
+    while (selection.fetch()) {
         row.seq = seq;
         row.at = at;
         each(row);
@@ -279,10 +329,10 @@ void Reader::audit(const AuditFilter& filter, const std::function<void(const Aud
 std::uint64_t Reader::count_tokens(const TokenFilter& filter) {
     long long count = 0;
     Selection selection(sql_);
-    selection.statement().exchange(soci::into(count));
+    selection.rows().exchange(soci::into(count));
     add_conditions(selection, filter);
     selection.run("SELECT COUNT(*) FROM tokens t" + selection.conditions());
-    selection.statement().fetch();
+    selection.fetch();
     return static_cast<std::uint64_t>(count);
 }
 

@@ -1,6 +1,7 @@
 // What a registry holds, read in one transaction.
 //
-// Lists come in byte order of their keys; callbacks may stop them by throwing only.
+// Lists come in byte order of their keys, and are not held in memory; callbacks may stop them by
+// throwing only, and must not ask for another list.
 #pragma once
 
 #include <cstdint>

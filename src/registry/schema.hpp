@@ -2,7 +2,8 @@
 //
 // Every change of a table is logged in `changes` by triggers, so that nothing that writes the
 // registry (tokenctl, or a platform's own dashboard over SQL) can forget it. A row there says
-// which entity changed, not how: whoever syncs reads the entity's present state.
+// which entity changed, not how: whoever syncs reads the entity's present state. The log keeps its
+// last million rows or so: for a store that is further behind, reading everything is as quick.
 #pragma once
 
 #include <string_view>
@@ -14,5 +15,13 @@ inline constexpr int schema_version = 1;
 
 // The statements that make an empty SQLite database a registry, in order, one each.
 const std::vector<std::string_view>& sqlite_schema();
+
+// The same for a PostgreSQL database: the schema `token_auth` in it, its tables and functions.
+const std::vector<std::string_view>& postgresql_schema();
+
+// What makes the group roles token_auth_reader (for tokensync) and token_auth_writer (for tokenctl,
+// or a dashboard) and gives them their rights; where the roles are not there yet, it needs
+// CREATEROLE.
+const std::vector<std::string_view>& postgresql_roles();
 
 }  // namespace token_auth::registry

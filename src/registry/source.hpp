@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "registry/model.hpp"
@@ -27,10 +28,19 @@ class Sink {
     virtual void gone_user(const std::string& id) = 0;
 };
 
+// Thrown out of what the descriptor of stop_on() ended.
+class Stopped : public std::runtime_error {
+  public:
+    Stopped() : std::runtime_error("stopped") {}
+};
+
 // Errors are exceptions derived from std::runtime_error whose text names the thing and the remedy.
 class Source {
   public:
     virtual ~Source() = default;
+
+    // A descriptor whose becoming readable ends with Stopped whatever is waited for; -1: none.
+    virtual void stop_on(int /*fd*/) {}
 
     // What messages call it.
     virtual std::string title() const { return "the registry"; }
@@ -54,5 +64,8 @@ class Source {
     // May return early for no reason.
     virtual void wait(std::chrono::milliseconds timeout, int stop_fd) = 0;
 };
+
+// The registry that a URL names, as for --registry; cli::Error (wrong usage) where it names none.
+std::unique_ptr<Source> open_registry(const std::string& url);
 
 }  // namespace token_auth::registry

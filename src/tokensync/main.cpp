@@ -11,7 +11,7 @@
 #include "explain.hpp"
 #include "progress.hpp"
 #include "registry/file_source.hpp"
-#include "registry/sql_source.hpp"
+#include "registry/source.hpp"
 #include "report.hpp"
 #include "status.hpp"
 #include "sync.hpp"
@@ -40,7 +40,7 @@ struct Options {
 
 std::unique_ptr<registry::Source> open_source(const Options& options) {
     if (options.source_option->count() == 0) {
-        return std::make_unique<registry::SqlSource>(options.registry);
+        return registry::open_registry(options.registry);
     }
     if (options.registry_option->count() > 0) {
         throw cli::Error("--registry and --source are both given; a store has one source",

@@ -52,7 +52,9 @@ class Watch {
           options_(options),
           heartbeat_(heartbeat),
           json_(json),
-          stop_(stop_signals()) {}
+          stop_(stop_signals()) {
+        source_.stop_on(stop_.get());
+    }
 
     void run() {
         while (!stopped(std::chrono::milliseconds(0))) {
@@ -60,6 +62,8 @@ class Watch {
                 step();
                 recovered();
                 source_.wait(until_heartbeat(), stop_.get());
+            } catch (const registry::Stopped&) {
+                break;
             } catch (const StoreError& error) {
                 if (!started_) {
                     throw;

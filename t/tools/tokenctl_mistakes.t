@@ -8,7 +8,7 @@ use Test::More;
 use TokenAuth::Tools qw(files_hold init_registry is_done is_error json_of new_dir program spew token_parts tokenctl);
 
 my $dir = new_dir();
-init_registry($dir);
+my $url = init_registry($dir);
 is_done(tokenctl(@$_), "@$_") for [qw(org add acme)], [qw(role set reader a:read)];
 
 sub refused {
@@ -46,7 +46,7 @@ subtest 'a token in place of a scope' => sub {
 subtest 'standard error that cannot be written' => sub {
     my $tokenctl = program('tokenctl');
     for my $to ('2>/dev/full', '2>&-') {
-        my $out = `$tokenctl --registry sqlite:$dir/registry.db create --org acme --name n $to`;
+        my $out = `$tokenctl --registry '$url' create --org acme --name n $to`;
         is $? >> 8, 0, "$to: done";
         like $out, qr/\Aak_\S+\n\z/, 'and the token is there';
     }

@@ -153,8 +153,13 @@ subtest 'which registry' => sub {
         "--registry '$_'")
         for 'sqlite:', 'registry.db', 'mysql://a:secret@b/c', '';
     for my $command (@readers, @writers, ['init']) {
-        my $result = is_error(tokenctl('--registry', 'postgresql://u:hunter2@h/d', @$command), 2,
-            qr/no PostgreSQL registry support/, "PostgreSQL: @$command");
+        my $result = is_error(tokenctl('--registry', 'postgresql://u:hunter2@127.0.0.1:1/d', @$command), 1,
+            qr{registry postgresql://u\@127\.0\.0\.1:1/d: cannot be reached: .*; check the URL}, "no server: @$command");
+        unlike($result->{err}, qr/hunter2/, 'no password in the message');
+    }
+    for my $url ('postgresql://u:hunter2@h/d?hunter2', 'postgres://u:hunter2@h/%zz', 'postgresql://u:hunter2@[::1/d') {
+        my $result = is_error(tokenctl('--registry', $url, qw(org list)), 2,
+            qr/--registry is no PostgreSQL URL that libpq understands: write/, 'a malformed URL');
         unlike($result->{err}, qr/hunter2/, 'no password in the message');
     }
 };

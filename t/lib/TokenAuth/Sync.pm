@@ -11,6 +11,7 @@ use File::Temp qw(tempdir);
 use JSON::PP;
 use POSIX ();
 use Time::HiRes qw(sleep time);
+use TokenAuth::Registry qw(new_registry rows_of);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $build = abs_path($ENV{TOKEN_AUTH_BUILD} // "$root/build");
@@ -20,14 +21,16 @@ sub new {
     my ($class, %options) = @_;
     my $dir = tempdir('token-auth-sync-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $dir or die "$dir: $!";
-    my $self = bless { dir => $dir, number => 0, watches => [] }, $class;
+    my $self = bless { dir => $dir, number => 0, watches => [], url => new_registry("$dir/registry.db") }, $class;
     $self->ctl_ok('init') unless defined $options{registry} && !$options{registry};
     return $self;
 }
 
 sub dir      { return $_[0]{dir} }
 sub db       { return "$_[0]{dir}/db" }
-sub registry { return "$_[0]{dir}/registry.db" }
+sub url      { return $_[0]{url} }
+sub registry { return "$_[0]{dir}/registry.db" }    # SQLite's file
+sub sql      { return rows_of($_[0]{url}, $_[1]) }
 sub tool     { return "$build/$_[1]" }
 
 # Runs a program; returns { status, out, err }. Options: stdin => text, umask => mode.
@@ -54,7 +57,7 @@ sub run_program {
 
 sub locations {
     my ($self, $db) = @_;
-    return ('--registry', 'sqlite:' . $self->registry, '--db', $db // $self->db);
+    return ('--registry', $self->url, '--db', $db // $self->db);
 }
 
 # The tools on this world. A hash first is run_program()'s options; `db` in it is another store.
@@ -69,7 +72,7 @@ sub ctl {
     my ($self, @arguments) = @_;
     my $options = ref $arguments[0] ? shift @arguments : {};
     return $self->run_program($options, $self->tool('tokenctl'), '--registry',
-        'sqlite:' . $self->registry, @arguments);
+        $self->url, @arguments);
 }
 
 # The same, where anything but success is an error of the test; these give standard output.

@@ -12,6 +12,7 @@ use File::Copy ();
 use File::Temp ();
 use JSON::PP ();
 use Test::More;
+use TokenAuth::Registry qw(new_registry rows_of);
 
 our @EXPORT_OK = qw(
     as_nobody build_dir copy_of files_hold init_registry is_done is_error json_of lines_of new_dir
@@ -121,16 +122,15 @@ sub tokenctl {
         %options);
 }
 
-# Makes a registry in the directory, which stays until the next one is made, and uses it; returns
-# the file's path.
+# Makes a registry, in the directory where it is a file, which stays until the next one is made, and
+# uses it; returns its URL.
 sub init_registry {
     my ($dir) = @_;
     $kept = $dir;
-    my $path = "$dir/registry.db";
-    use_registry("sqlite:$path");
+    use_registry(new_registry("$dir/registry.db"));
     my $result = tokenctl('init');
     $result->{status} == 0 or BAIL_OUT("tokenctl init: $result->{err}");
-    return $path;
+    return $registry;
 }
 
 # What stands before a command so that an ordinary user runs it; root needs a user of its own for
@@ -142,14 +142,10 @@ sub as_nobody {
     return [ $setpriv, '--reuid=65534', '--regid=65534', '--clear-groups', '--' ];
 }
 
-# Rows of an SQL query as the sqlite3 command gives them; undefined where there is no such command.
+# Rows of an SQL query on a registry, columns separated by "|".
 sub sql {
-    my ($path, $query) = @_;
-    my ($sqlite) = grep { -x } map { "$_/sqlite3" } split /:/, $ENV{PATH};
-    return unless defined $sqlite;
-    my $result = run_tool([ $sqlite, '-batch', '-noheader', $path, $query ]);
-    die "sqlite3: $result->{err}" if $result->{status} != 0;
-    return [ split /\n/, $result->{out} ];
+    my ($url, $query) = @_;
+    return rows_of($url, $query);
 }
 
 sub json_of {

@@ -76,6 +76,9 @@ const std::vector<std::string_view>& sqlite_schema() {
     key    TEXT NOT NULL,
     mark   BIGINT NOT NULL DEFAULT (random())
 ))",
+        R"(CREATE TRIGGER changes_pruned AFTER INSERT ON changes BEGIN
+    DELETE FROM changes WHERE seq <= NEW.seq - 1000000;
+END)",
         R"(CREATE TABLE audit (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     at     BIGINT NOT NULL,

@@ -1,4 +1,4 @@
-// A registry in an SQL database as a source for the store.
+// A registry in an SQLite file as a source for the store.
 //
 // A position is "sqlite:<seq>:<mark>": the last row of the change log that was taken in. The mark
 // is a random number of that row, so that in a registry that was restored from a backup and has
@@ -23,10 +23,9 @@ namespace token_auth::registry {
 
 // The registry is opened read-only, when it is first needed, and opened again after an error or
 // when another file took its place.
-class SqlSource final : public Source {
+class SqliteSource final : public Source {
   public:
-    // `url` as for --registry; cli::Error (wrong usage) where it is none.
-    explicit SqlSource(const std::string& url);
+    explicit SqliteSource(Location location);
 
     std::string identity() override;
     std::uint64_t token_count() override;
@@ -47,7 +46,7 @@ class SqlSource final : public Source {
     Location location_;
     std::unique_ptr<Connection> connection_;
     FileWatch watch_;
-    Files files_{};  // that the connection has open
+    Files files_{};           // that the connection has open
     std::int64_t seen_ = -1;  // the last row of the log that was read; -1: none yet
 };
 

@@ -1,4 +1,4 @@
-#include "registry/sql_source.hpp"
+#include "registry/sqlite_source.hpp"
 
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cli/error.hpp"
+#include "registry/stored_token.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
 
@@ -82,90 +83,47 @@ bool in_log(soci::session& session, const Position& position) {
     return session.got_data() && mark == position.mark;
 }
 
-// The columns of a token that the store needs. A full load reads millions of these: bound once.
-class TokenRow {
-  public:
-    static constexpr const char* select =
-        "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
-        "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
-        "revoked_at, user_id IN (SELECT id FROM users WHERE disabled = 1) FROM tokens ";
-    static constexpr const char* select_one =
-        "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
-        "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
-        "revoked_at, "
-        "EXISTS (SELECT 1 FROM users WHERE users.id = tokens.user_id AND disabled = 1) "
-        "FROM tokens ";
+// The columns of StoredToken, for bind().
+constexpr const char* select_tokens =
+    "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
+    "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
+    "revoked_at, user_id IN (SELECT id FROM users WHERE disabled = 1) FROM tokens ";
+// The same, where few tokens are read and there may be many disabled users.
+constexpr const char* select_token =
+    "SELECT id, digest, key_id, kind, user_id, coalesce(organization, ''), "
+    "coalesce(group_id, ''), coalesce(role, ''), scopes, name, allow, not_before, expires_at, "
+    "revoked_at, "
+    "EXISTS (SELECT 1 FROM users WHERE users.id = tokens.user_id AND disabled = 1) "
+    "FROM tokens ";
 
-    void bind(soci::statement& statement) {
-        using soci::into;
-        statement.exchange(into(token_.id));
-        statement.exchange(into(digest_));
-        statement.exchange(into(key_id_));
-        statement.exchange(into(kind_));
-        statement.exchange(into(token_.user));
-        statement.exchange(into(token_.organization));
-        statement.exchange(into(token_.group));
-        statement.exchange(into(token_.role));
-        statement.exchange(into(scopes_));
-        statement.exchange(into(token_.name));
-        statement.exchange(into(allow_));
-        statement.exchange(into(not_before_));
-        statement.exchange(into(expires_));
-        statement.exchange(into(revoked_));
-        statement.exchange(into(disabled_));
-    }
-
-    // The row that was fetched last.
-    const Token& token(const Location& location) {
-        const auto digest = from_hex(digest_);
-        if (!digest) {
-            reject(location, "a digest that is not 64 lower-case hex digits");
-        }
-        if (key_id_ < 0 || key_id_ > static_cast<long long>(UINT32_MAX)) {
-            reject(location, "a key_id that is out of range");
-        }
-        if (!kind_of_name(kind_, token_.kind)) {
-            reject(location, "an unknown kind");
-        }
-        token_.digest = {static_cast<KeyId>(key_id_), *digest};
-        token_.scopes = split_words(scopes_);
-        token_.allow = split_words(allow_);
-        token_.not_before = not_before_;
-        token_.expires = expires_;
-        token_.revoked = revoked_;
-        token_.user_disabled = disabled_ != 0;
-        return token_;
-    }
-
-  private:
-    [[noreturn]] void reject(const Location& location, const char* what) const {
-        const bool named = is_identifier(token_.id);
-        throw cli::Error(
-            fmt::format("registry {}: the token {} has {}; mend or delete it there", location.shown,
-                        named ? "\"" + token_.id + "\"" : "with an unreadable id", what));
-    }
-
-    Token token_;
-    std::string digest_;
-    std::string kind_;
-    std::string scopes_;
-    std::string allow_;
-    long long key_id_ = 0;
-    long long not_before_ = 0;
-    long long expires_ = 0;
-    long long revoked_ = 0;
-    int disabled_ = 0;
-};
+void bind(soci::statement& statement, StoredToken& row) {
+    using soci::into;
+    statement.exchange(into(row.token.id));
+    statement.exchange(into(row.digest));
+    statement.exchange(into(row.key_id));
+    statement.exchange(into(row.kind));
+    statement.exchange(into(row.token.user));
+    statement.exchange(into(row.token.organization));
+    statement.exchange(into(row.token.group));
+    statement.exchange(into(row.token.role));
+    statement.exchange(into(row.scopes));
+    statement.exchange(into(row.token.name));
+    statement.exchange(into(row.allow));
+    statement.exchange(into(row.not_before));
+    statement.exchange(into(row.expires));
+    statement.exchange(into(row.revoked));
+    statement.exchange(into(row.user_disabled));
+}
 
 // Reads entities as they are now, by the keys of the change log.
 class EntityReader {
   public:
     EntityReader(soci::session& session, const Location& location, Sink& sink)
         : session_(session), location_(location), sink_(sink), token_(session), by_user_(session) {
-        token_row_.bind(token_);
-        prepare(token_, std::string(TokenRow::select_one) + "WHERE digest = :digest");
-        by_user_row_.bind(by_user_);
-        prepare(by_user_, std::string(TokenRow::select_one) +
+        bind(token_, token_row_);
+        prepare(token_, std::string(select_token) + "WHERE digest = :digest");
+        bind(by_user_, by_user_row_);
+        prepare(by_user_, std::string(select_token) +
                               "WHERE user_id = :user AND kind <> 'user' ORDER BY digest");
     }
 
@@ -200,7 +158,7 @@ class EntityReader {
         const auto bytes = from_hex(digest);
         key_ = digest;
         if (token_.execute(true)) {
-            sink_.put(token_row_.token(location_));
+            sink_.put(token_row_.complete(location_));
         } else if (bytes) {
             sink_.gone_token(*bytes);
         }
@@ -268,7 +226,7 @@ class EntityReader {
         key_ = key;
         if (by_user_.execute(true)) {
             do {
-                sink_.put(by_user_row_.token(location_));
+                sink_.put(by_user_row_.complete(location_));
             } while (by_user_.fetch());
         }
     }
@@ -277,8 +235,8 @@ class EntityReader {
     const Location& location_;
     Sink& sink_;
     std::string key_;
-    TokenRow token_row_;
-    TokenRow by_user_row_;
+    StoredToken token_row_;
+    StoredToken by_user_row_;
     soci::statement token_;
     soci::statement by_user_;
 };
@@ -322,15 +280,15 @@ void all_roles(soci::session& session, Sink& sink) {
 }
 
 void all_tokens(soci::session& session, const Location& location, Sink& sink) {
-    TokenRow row;
+    StoredToken row;
     soci::statement statement(session);
-    row.bind(statement);
+    bind(statement, row);
     statement.alloc();
-    statement.prepare(std::string(TokenRow::select) + "ORDER BY +digest");
+    statement.prepare(std::string(select_tokens) + "ORDER BY +digest");
     statement.define_and_bind();
     statement.execute();
     while (statement.fetch()) {
-        sink.put(row.token(location));
+        sink.put(row.complete(location));
     }
 }
 
@@ -349,10 +307,10 @@ void all_users(soci::session& session, Sink& sink) {
 
 }  // namespace
 
-SqlSource::SqlSource(const std::string& url)
-    : location_(parse_location(url)), watch_(location_.path) {}
+SqliteSource::SqliteSource(Location location)
+    : location_(std::move(location)), watch_(location_.path) {}
 
-SqlSource::Files SqlSource::files() const {
+SqliteSource::Files SqliteSource::files() const {
     Files found{};
     for (std::size_t i = 0; i < found.size(); ++i) {
         struct stat info {};
@@ -365,11 +323,11 @@ SqlSource::Files SqlSource::files() const {
 
 // A log or index that was removed or exchanged under an open connection leaves it reading the old
 // one for ever, without an error.
-bool SqlSource::in_place() const {
+bool SqliteSource::in_place() const {
     return files() == files_;
 }
 
-void SqlSource::read(const std::function<void(soci::session&)>& body) {
+void SqliteSource::read(const std::function<void(soci::session&)>& body) {
     if (connection_ && !in_place()) {
         connection_.reset();
     }
@@ -386,12 +344,12 @@ void SqlSource::read(const std::function<void(soci::session&)>& body) {
     }
 }
 
-std::string SqlSource::identity() {
+std::string SqliteSource::identity() {
     read([](soci::session&) {});
     return connection_->registry_id();
 }
 
-std::uint64_t SqlSource::token_count() {
+std::uint64_t SqliteSource::token_count() {
     long long count = 0;
     read([&](soci::session& session) {
         session << "SELECT count(*) FROM tokens", soci::into(count);
@@ -399,7 +357,7 @@ std::uint64_t SqlSource::token_count() {
     return static_cast<std::uint64_t>(count);
 }
 
-std::optional<std::string> SqlSource::changes(const std::string& position, Sink& sink) {
+std::optional<std::string> SqliteSource::changes(const std::string& position, Sink& sink) {
     std::optional<std::string> reached;
     read([&](soci::session& session) {
         const Position last = last_position(session);
@@ -426,7 +384,7 @@ std::optional<std::string> SqlSource::changes(const std::string& position, Sink&
     return reached;
 }
 
-std::string SqlSource::all(Sink& sink) {
+std::string SqliteSource::all(Sink& sink) {
     Position last;
     read([&](soci::session& session) {
         last = last_position(session);
@@ -441,7 +399,7 @@ std::string SqlSource::all(Sink& sink) {
 }
 
 // Whether the registry has more than what was read last.
-bool SqlSource::moved_on() {
+bool SqliteSource::moved_on() {
     if (!in_place()) {
         return true;
     }
@@ -450,7 +408,7 @@ bool SqlSource::moved_on() {
     return last != seen_;
 }
 
-void SqlSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         if (moved_on()) {

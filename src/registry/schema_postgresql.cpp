@@ -1,0 +1,292 @@
+#include "registry/schema.hpp"
+
+namespace token_auth::registry {
+
+// Keys are COLLATE "C": the store's order is that of bytes, whatever the database's own is.
+// Statement-level triggers with transition tables log a statement of a million rows as one.
+// Functions that write the log are SECURITY DEFINER: nobody else needs a right to it.
+const std::vector<std::string_view>& postgresql_schema() {
+    static const std::vector<std::string_view> statements = {
+        R"(CREATE SCHEMA token_auth)",
+        R"(CREATE TABLE token_auth.meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+))",
+        R"(CREATE TABLE token_auth.roles (
+    id     TEXT COLLATE "C" PRIMARY KEY,
+    scopes TEXT NOT NULL
+))",
+        R"(CREATE TABLE token_auth.organizations (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    suspended  INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+    created_at BIGINT NOT NULL
+))",
+        R"(CREATE TABLE token_auth.org_groups (
+    organization TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    id           TEXT COLLATE "C" NOT NULL,
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (organization, id)
+))",
+        R"(CREATE TABLE token_auth.users (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
+    disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    created_at BIGINT NOT NULL
+))",
+        R"(CREATE TABLE token_auth.memberships (
+    user_id      TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    organization TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    role         TEXT COLLATE "C" NOT NULL REFERENCES token_auth.roles (id),
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (user_id, organization)
+))",
+        R"(CREATE INDEX memberships_organization ON token_auth.memberships (organization))",
+        R"(CREATE INDEX memberships_role ON token_auth.memberships (role))",
+        // digest: 64 lower-case hex digits; key_id: 0 for plain SHA-256
+        R"(CREATE TABLE token_auth.tokens (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    prefix       TEXT NOT NULL DEFAULT '',
+    digest       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(digest) = 64),
+    key_id       BIGINT NOT NULL DEFAULT 0,
+    kind         TEXT NOT NULL CHECK (kind IN ('organization', 'group', 'user')),
+    user_id      TEXT COLLATE "C" NOT NULL REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    organization TEXT COLLATE "C" REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    group_id     TEXT COLLATE "C",
+    role         TEXT COLLATE "C" REFERENCES token_auth.roles (id),
+    scopes       TEXT NOT NULL DEFAULT '',
+    name         TEXT NOT NULL,
+    description  TEXT NOT NULL DEFAULT '',
+    allow        TEXT NOT NULL DEFAULT '',
+    created_at   BIGINT NOT NULL,
+    not_before   BIGINT NOT NULL DEFAULT 0,
+    expires_at   BIGINT NOT NULL DEFAULT 0,
+    revoked_at   BIGINT NOT NULL DEFAULT 0,
+    predecessor  TEXT COLLATE "C",
+    successor    TEXT COLLATE "C",
+    FOREIGN KEY (organization, group_id) REFERENCES token_auth.org_groups (organization, id)
+        ON DELETE CASCADE,
+    CHECK ((kind = 'user') = (organization IS NULL)),
+    CHECK ((kind = 'group') = (group_id IS NOT NULL))
+))",
+        R"(CREATE INDEX tokens_user ON token_auth.tokens (user_id))",
+        R"(CREATE INDEX tokens_organization ON token_auth.tokens (organization, group_id))",
+        R"(CREATE INDEX tokens_role ON token_auth.tokens (role))",
+        R"(CREATE INDEX tokens_expires ON token_auth.tokens (expires_at))",
+        // xid: the transaction that wrote the row. Transactions end in another order than they
+        // draw numbers in, so what a reader has seen is told by snapshots, not by seq.
+        // mark: a random number, by which a registry restored from a backup is told from the one
+        // that a store was synced from
+        R"(CREATE TABLE token_auth.changes (
+    seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid    XID8 NOT NULL DEFAULT pg_current_xact_id(),
+    entity TEXT COLLATE "C" NOT NULL,
+    key    TEXT COLLATE "C" NOT NULL,
+    mark   BIGINT NOT NULL DEFAULT floor(random() * 9007199254740992)
+))",
+        R"(CREATE INDEX changes_xid ON token_auth.changes (xid))",
+        R"(CREATE TABLE token_auth.audit (
+    seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at     BIGINT NOT NULL,
+    actor  TEXT NOT NULL,
+    action TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    key    TEXT COLLATE "C" NOT NULL,
+    detail TEXT NOT NULL
+))",
+        // Holds nothing: whoever runs tokenctl locks it, so that one writes after the other.
+        R"(CREATE TABLE token_auth.write_lock ())",
+
+        // How the log is shortened. Transactions end late, with old numbers: at the time of a mark,
+        // all below its horizon had ended, and what they wrote goes once a million rows came after
+        // the mark. Whoever has not seen all transactions below `pruned_below` may have missed
+        // some.
+        R"(CREATE TABLE token_auth.log_state (
+    pruned_below XID8 NOT NULL,
+    mark_horizon XID8 NOT NULL,
+    mark_seq     BIGINT NOT NULL
+))",
+        R"(INSERT INTO token_auth.log_state
+    VALUES ('0', pg_snapshot_xmin(pg_current_snapshot()), 0))",
+        // Not where a snapshot holds for the whole transaction: a row that another one has pruned
+        // since would end it. tokenctl, which works so, calls this when it is done.
+        R"(CREATE FUNCTION token_auth.prune_changes(most BIGINT) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+DECLARE
+    last  BIGINT;
+    state log_state;
+BEGIN
+    SELECT coalesce(max(seq), 0) INTO last FROM changes;
+    SELECT * INTO state FROM log_state;
+    IF current_setting('transaction_isolation') <> 'read committed'
+        OR (last - state.mark_seq < 1000000
+            AND NOT EXISTS (SELECT 1 FROM changes WHERE xid < state.pruned_below)) THEN
+        RETURN;
+    END IF;
+    -- where somebody is at it already, that will do
+    SELECT * INTO state FROM log_state FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF last - state.mark_seq >= 1000000 THEN
+        state.pruned_below := state.mark_horizon;
+        UPDATE log_state SET pruned_below = mark_horizon, mark_seq = last,
+            mark_horizon = pg_snapshot_xmin(pg_current_snapshot());
+    END IF;
+    DELETE FROM changes WHERE seq IN (
+        SELECT seq FROM changes WHERE xid < state.pruned_below ORDER BY xid LIMIT most);
+END
+$$)",
+        R"(CREATE FUNCTION token_auth.announce_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows) THEN
+        PERFORM prune_changes(2 * (SELECT count(*) FROM new_rows));
+        PERFORM pg_notify('token_auth', '');
+    END IF;
+    RETURN NULL;
+END
+$$)",
+        R"(CREATE TRIGGER changes_inserted AFTER INSERT ON token_auth.changes
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION token_auth.announce_changes())",
+
+        // The argument is the entity.
+        R"(CREATE FUNCTION token_auth.log_by_id() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key) SELECT TG_ARGV[0], id FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key) SELECT TG_ARGV[0], id FROM old_rows;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT TG_ARGV[0], id FROM old_rows UNION SELECT TG_ARGV[0], id FROM new_rows;
+    END IF;
+    RETURN NULL;
+END
+$$)",
+        // key: user and organization with a space between them
+        R"(CREATE FUNCTION token_auth.log_memberships() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM old_rows;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM old_rows
+            UNION SELECT 'membership', user_id || ' ' || organization FROM new_rows;
+    END IF;
+    RETURN NULL;
+END
+$$)",
+        // A technical user is part of its tokens' records in the store.
+        R"(CREATE FUNCTION token_auth.log_users() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM new_rows WHERE technical = 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM old_rows WHERE technical = 0;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM old_rows WHERE technical = 0
+            UNION SELECT 'user', id FROM new_rows WHERE technical = 0
+            UNION SELECT 'token', digest FROM tokens WHERE user_id IN (
+                SELECT id FROM new_rows n WHERE technical = 1
+                    OR NOT EXISTS (SELECT 1 FROM old_rows o WHERE o.id = n.id));
+    END IF;
+    RETURN NULL;
+END
+$$)",
+        // key: the digest, by which the store knows a token. A technical user goes with its last
+        // token; it is locked before the others are looked for, as one may just be coming.
+        R"(CREATE FUNCTION token_auth.log_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key) SELECT 'token', digest FROM new_rows;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'token', digest FROM old_rows UNION SELECT 'token', digest FROM new_rows;
+    ELSE
+        INSERT INTO changes (entity, key) SELECT 'token', digest FROM old_rows;
+        PERFORM 1 FROM users WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
+            ORDER BY id FOR UPDATE;
+        DELETE FROM users u WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
+            AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.user_id = u.id);
+    END IF;
+    RETURN NULL;
+END
+$$)",
+        R"(CREATE FUNCTION token_auth.log_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    INSERT INTO changes (entity, key) VALUES ('everything', '');
+    RETURN NULL;
+END
+$$)",
+        R"(DO $$
+DECLARE
+    pair TEXT[];
+BEGIN
+    FOREACH pair SLICE 1 IN ARRAY ARRAY[
+        ['roles', 'log_by_id(''role'')'], ['organizations', 'log_by_id(''organization'')'],
+        ['users', 'log_users()'], ['memberships', 'log_memberships()'],
+        ['tokens', 'log_tokens()']] LOOP
+        EXECUTE format('CREATE TRIGGER %1$s_inserted AFTER INSERT ON token_auth.%1$s
+            REFERENCING NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_updated AFTER UPDATE ON token_auth.%1$s
+            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_deleted AFTER DELETE ON token_auth.%1$s
+            REFERENCING OLD TABLE AS old_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_truncated AFTER TRUNCATE ON token_auth.%1$s
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.log_truncate()', pair[1]);
+    END LOOP;
+END
+$$)",
+        R"(REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC)",
+    };
+    return statements;
+}
+
+const std::vector<std::string_view>& postgresql_roles() {
+    static const std::vector<std::string_view> statements = {
+        R"(DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['token_auth_reader', 'token_auth_writer'] LOOP
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+END
+$$)",
+        R"(GRANT USAGE ON SCHEMA token_auth TO token_auth_reader, token_auth_writer)",
+        R"(GRANT SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations,
+    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens,
+    token_auth.changes, token_auth.log_state TO token_auth_reader, token_auth_writer)",
+        R"(GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
+    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
+    TO token_auth_writer)",
+        // the trail can be added to, not changed
+        R"(GRANT SELECT, INSERT ON token_auth.audit TO token_auth_writer)",
+        R"(GRANT UPDATE ON token_auth.write_lock TO token_auth_writer)",
+        R"(GRANT EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT) TO token_auth_writer)",
+    };
+    return statements;
+}
+
+}  // namespace token_auth::registry

@@ -1,0 +1,237 @@
+# A registry in PostgreSQL: how it is reached, who may do what with it, and two that write at once.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use File::Temp ();
+use IO::Socket::INET;
+use Test::More;
+use TokenAuth::Postgres;
+use TokenAuth::Tools qw(finish_tool is_done is_error json_of new_dir program run_tool spew start_tool tokenctl use_registry);
+
+my $port = do {
+    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or die "port: $!";
+    $socket->sockport;
+};
+my $certificates = new_dir();
+my $made = run_tool([ 'openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+        '-addext', 'subjectAltName=DNS:localhost', '-keyout', "$certificates/key.pem", '-out', "$certificates/cert.pem" ]);
+$made->{status} == 0 or BAIL_OUT("openssl: $made->{err}");
+chown +(getpwnam 'postgres')[2], -1, "$certificates/key.pem" if $> == 0;
+chmod 0600, "$certificates/key.pem";
+
+my $server = TokenAuth::Postgres->start(settings => [
+        "listen_addresses = '127.0.0.1'", "port = $port", 'ssl = on', "ssl_cert_file = '$certificates/cert.pem'",
+        "ssl_key_file = '$certificates/key.pem'" ]);
+# A server with a port of its own has a socket of another name.
+{
+    no warnings 'redefine';
+    *TokenAuth::Postgres::url = sub {
+        my ($self, $database, $user) = @_;
+        return sprintf 'postgresql://%s@/%s?host=%s&port=%d', $user // 'postgres', $database, $self->dir, $port;
+    };
+}
+
+my $store = new_dir();
+
+sub tokensync {
+    my ($url, @arguments) = @_;
+    return run_tool([ program('tokensync'), '--registry', $url, '--db', "$store/db", @arguments ]);
+}
+
+subtest 'init' => sub {
+    my $database = $server->database;
+    use_registry($server->url($database));
+    is_error(tokenctl(qw(org list)), 1, qr/holds no token-auth registry; make one by `tokenctl init`/, 'none yet');
+    is_error(tokensync($server->url($database), 'run'), 1, qr/holds no token-auth registry/, 'for tokensync either');
+    my $made = json_of(is_done(tokenctl(qw(init --json)), 'init'));
+    like $made->{registry}, qr{\Apostgresql://postgres\@\S+:$port/$database\z}, 'names it';
+    like $made->{id}, qr/\A[0-9a-f]{32}\z/, 'and its id';
+    is_error(tokenctl('init'), 1, qr/is a registry already .*; nothing was changed/, 'once only');
+    is_error(tokenctl('--registry', $server->url('nonesuch'), 'init'), 1, qr/cannot be reached: .*"nonesuch" does not exist/,
+        'a database that is not there');
+    $server->sql($database, "UPDATE token_auth.meta SET value = '99' WHERE name = 'schema_version'");
+    for my $result (tokenctl(qw(org list)), tokensync($server->url($database), 'run')) {
+        is_error($result, 1, qr/has schema version 99, but this program knows 1; use the programs of the release/,
+            'of another release');
+    }
+};
+
+subtest 'an owner who may not make roles' => sub {
+    # a cluster of its own: roles are the cluster's
+    my $other = TokenAuth::Postgres->start;
+    # this file's url() is of the other server
+    my $url = sub { sprintf 'postgresql://%s@/%s?host=%s', $_[0], $_[1], $other->dir };
+    TokenAuth::Postgres::sql_at($url->('postgres', 'postgres'), 'CREATE ROLE owner LOGIN; CREATE DATABASE mine OWNER owner');
+    my $made = tokenctl('--registry', $url->('owner', 'mine'), 'init');
+    is $made->{status}, 0, 'the registry is made';
+    like $made->{err}, qr/roles token_auth_reader and token_auth_writer could not be made: that needs CREATEROLE/, 'and it is said';
+    use_registry($url->('owner', 'mine'));
+    is_done(tokenctl(qw(org add acme)), 'its owner can use it');
+    is_done(tokensync($url->('owner', 'mine'), 'run', '--force'), 'for syncing, too');
+};
+
+my $database = $server->database;
+my $url      = $server->url($database);
+use_registry($url);
+is_done(tokenctl('init'), 'a registry');
+is_done(tokenctl(qw(org add acme)), 'an organization');
+$server->sql($database, "CREATE ROLE reads LOGIN IN ROLE token_auth_reader; CREATE ROLE writes LOGIN IN ROLE token_auth_writer; "
+    . "CREATE ROLE stranger LOGIN; CREATE ROLE dashboard LOGIN IN ROLE token_auth_writer");
+
+subtest 'least privilege' => sub {
+    my %as = map { $_ => $server->url($database, $_) } qw(reads writes stranger);
+    is_done(tokensync($as{reads}, 'run', '--force'), 'a reader syncs');
+    is_done(tokensync($as{reads}, 'check'), 'and checks');
+    is_error(tokenctl('--registry', $as{reads}, qw(org add globex)), 1,
+        qr/permission denied .*; connect as a role that is in token_auth_writer/, 'and does not write');
+    is_error(tokenctl('--registry', $as{reads}, 'audit'), 1, qr/permission denied/, 'nor read the trail');
+    is_error(tokensync($as{stranger}, 'run'), 1, qr/permission denied .*; connect as a role/, 'a stranger does nothing');
+
+    my @ids;
+    for my $command (
+        [qw(org add w1)], [qw(group add w1/devs)], [qw(user add ann)], [qw(role set reader a:read)],
+        [qw(member add ann w1 --role reader)], [qw(org suspend w1)], [qw(org resume w1)], [qw(user disable ann)],
+        [qw(user enable ann)], [qw(create --org w1 --name n)], [qw(create --group w1/devs --name n)],
+        [qw(create --user ann --name n)], ['list'], ['audit'], ['export'],
+    ) {
+        my $result = is_done(tokenctl('--registry', $as{writes}, @$command), "a writer: @$command");
+        push @ids, $result->{out} =~ /_(\w+)\./ if $command->[0] eq 'create';
+    }
+    is_done(tokenctl('--registry', $as{writes}, @$_), "a writer: $_->[0]")
+        for ['revoke', @ids], ['restore', @ids], [ 'rotate', $ids[0] ], [ 'delete', @ids[ 1, 2 ] ],
+        [qw(member remove ann w1)], [qw(org remove --force w1)], [qw(user remove --force ann)], [qw(role remove reader)];
+    is_done(tokensync($as{writes}, 'run'), 'and syncs');
+    for my $forbidden ('UPDATE token_auth.audit SET actor = \'x\'', 'DELETE FROM token_auth.audit',
+        'INSERT INTO token_auth.changes (entity, key) VALUES (\'role\', \'x\')', 'DELETE FROM token_auth.changes',
+        'UPDATE token_auth.meta SET value = \'x\'', 'TRUNCATE token_auth.tokens')
+    {
+        my $result = run_tool([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $as{writes}, '-c', $forbidden ]);
+        like $result->{err}, qr/permission denied/, "but not: $forbidden";
+    }
+    is $server->sql($database, "SELECT count(*) FROM token_auth.audit WHERE action = 'rotate'")->[0], 1, 'the trail holds it all';
+};
+
+subtest 'passwords' => sub {
+    $server->sql($database, "CREATE ROLE secretive LOGIN PASSWORD 'p\@ss w0rd''\"=x' IN ROLE token_auth_writer");
+    my $hba = TokenAuth::Tools::slurp($server->data . '/pg_hba.conf');
+    my $owner = (stat $server->data . '/pg_hba.conf')[4];
+    spew($server->data . '/pg_hba.conf', "local all secretive scram-sha-256\nhostssl all secretive all scram-sha-256\nhost all secretive all reject\n$hba");
+    chown $owner, -1, $server->data . '/pg_hba.conf';
+    $server->sql('postgres', 'SELECT pg_reload_conf()');
+    select undef, undef, undef, 0.2;
+    my $plain = $server->url($database, 'secretive');
+    my $file  = spew("$certificates/pgpass", '*:*:*:secretive:p@ss w0rd\'"=x' . "\n");
+    chmod 0600, $file;
+    is_error(tokenctl('--registry', $plain, qw(org list)), 1, qr/cannot be reached: .*no password supplied.*; check the URL/, 'without one');
+    is_done(tokenctl({ env => { PGPASSFILE => $file } }, '--registry', $plain, qw(org list)), 'of a password file');
+    is_done(run_tool([ program('tokensync'), '--registry', $plain, '--db', "$store/db", 'run' ],
+            env => { PGPASSFILE => $file }), 'for tokensync, too');
+    is_done(tokenctl({ env => { PGPASSWORD => 'p@ss w0rd\'"=x' } }, '--registry', $plain, qw(org list)), 'of the environment');
+    my $inline = $plain =~ s/secretive@/secretive:p%40ss%20w0rd%27%22%3Dx@/r;
+    is_done(tokenctl('--registry', $inline, qw(org list)), 'in the URL');
+    is_done(tokensync($inline, 'run'), 'for tokensync, too');
+    my $wrong = $plain =~ s/secretive@/secretive:hunter2@/r;
+    for my $result (tokenctl('--registry', $wrong, qw(org list)), tokensync($wrong, 'run')) {
+        is_error($result, 1, qr/cannot be reached: .*password authentication failed/, 'a wrong one');
+        unlike $result->{err}, qr/hunter2/, 'which is not shown';
+    }
+
+    # TLS as libpq does it
+    my $tls = sub { "postgresql://secretive\@$_[0]:$port/$database?hostaddr=127.0.0.1&$_[1]" };
+    my %env = (PGPASSFILE => $file);
+    my $root = "sslrootcert=$certificates/cert.pem";
+    is_done(tokenctl({ env => \%env }, '--registry', $tls->('localhost', "sslmode=verify-full&$root"), qw(org list)), 'TLS, verified');
+    is_done(run_tool([ program('tokensync'), '--registry', $tls->('localhost', "sslmode=verify-full&$root"), '--db',
+            "$store/db", 'run' ], env => \%env), 'for tokensync, too');
+    is_error(tokenctl({ env => \%env }, '--registry', $tls->('other', "sslmode=verify-full&$root"), qw(org list)), 1,
+        qr/cannot be reached: .*does not match host name "other"/, 'another host name');
+    is_error(tokenctl({ env => \%env }, '--registry', $tls->('localhost', 'sslmode=disable'), qw(org list)), 1,
+        qr/cannot be reached: .*no encryption/, 'without TLS');
+};
+
+# A session of SQL that goes on while the test does.
+sub session {
+    my $fifo = File::Temp::tempnam('/tmp', 'token-auth-fifo-');
+    require POSIX;
+    POSIX::mkfifo($fifo, 0600) or die "mkfifo: $!";
+    my $psql = start_tool([ 'sh', '-c', 'exec psql -X -q -v ON_ERROR_STOP=1 -d "$0" < "$1"', $url, $fifo ]);
+    open my $commands, '>', $fifo or die "fifo: $!";
+    $commands->autoflush(1);
+    unlink $fifo;
+    return ($psql, $commands);
+}
+
+# Waits until a session has done what it was told.
+sub settled {
+    for (1 .. 500) {
+        return if $server->sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")->[0] > 0;
+        select undef, undef, undef, 0.02;
+    }
+    die "the session does not get on\n";
+}
+
+# Whether a statement waits for a lock.
+sub waits {
+    for (1 .. 500) {
+        return 1 if $server->sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")->[0] > 0;
+        select undef, undef, undef, 0.02;
+    }
+    return 0;
+}
+
+subtest 'one tokenctl after the other' => sub {
+    my ($psql, $commands) = session();
+    print {$commands} "BEGIN; LOCK TABLE token_auth.write_lock IN ACCESS EXCLUSIVE MODE;\n";
+    settled();
+    my $waiting = start_tool([ program('tokenctl'), '--registry', $url, qw(org add late) ]);
+    ok waits(), 'one waits';
+    is_done(tokenctl(qw(org list)), 'readers do not');
+    is_done(tokensync($url, 'run'), 'nor does tokensync');
+    print {$commands} "COMMIT;\n";
+    is(finish_tool($waiting)->{status}, 0, 'then it is its turn');
+
+    print {$commands} "BEGIN; LOCK TABLE token_auth.write_lock IN ACCESS EXCLUSIVE MODE;\n";
+    settled();
+    is_error(tokenctl(qw(org add later)), 1, qr/another program has been writing it for 10 seconds; try again/, 'not for ever');
+    close $commands;
+    finish_tool($psql);
+};
+
+subtest 'a dashboard that changes the same row' => sub {
+    my ($token) = is_done(tokenctl(qw(create --org acme --name before)), 'a token')->{out} =~ /_(\w+)\./;
+    my ($psql, $commands) = session();
+    print {$commands} "BEGIN; UPDATE token_auth.tokens SET name = 'after' WHERE id = '$token';\n";
+    settled();
+    my $waiting = start_tool([ program('tokenctl'), '--registry', $url, 'revoke', $token ]);
+    ok waits(), 'tokenctl waits for it';
+    print {$commands} "COMMIT;\n";
+    is_error(finish_tool($waiting), 1, qr/another program changed the same things at the same time; nothing was changed, try again/,
+        'and does not write over it');
+    is json_of(tokenctl('show', $token, '--json'))->{name}, 'after', 'what the dashboard wrote holds';
+    is_done(tokenctl('revoke', $token), 'tried again, it is done');
+    is json_of(tokenctl('show', $token, '--json'))->{name}, 'after', 'and nothing is lost';
+    close $commands;
+    finish_tool($psql);
+};
+
+subtest 'the last token of a technical user is deleted while a successor comes' => sub {
+    my ($token) = is_done(tokenctl(qw(create --org acme --name n)), 'a token')->{out} =~ /_(\w+)\./;
+    my ($psql, $commands) = session();
+    print {$commands} "BEGIN; INSERT INTO token_auth.tokens (id, digest, kind, user_id, organization, name, created_at) "
+        . "VALUES ('heir', repeat('7', 64), 'organization', 'tu-$token', 'acme', 'n', 0);\n";
+    settled();
+    my $waiting = start_tool([ program('tokenctl'), '--registry', $url, 'delete', $token ]);
+    ok waits(), 'the deletion waits';
+    print {$commands} "COMMIT;\n";
+    my $deleted = finish_tool($waiting);
+    is $server->sql($database, "SELECT count(*) FROM token_auth.tokens WHERE id = 'heir'")->[0], 1, 'the successor lives'
+        or diag($deleted->{err});
+    is_done(tokenctl('delete', $token), 'tried again') if $deleted->{status} != 0;
+    is $server->sql($database, "SELECT count(*) FROM token_auth.users WHERE id = 'tu-$token'")->[0], 1, 'and its user';
+    close $commands;
+    finish_tool($psql);
+};
+
+done_testing;
