@@ -1,0 +1,225 @@
+# PostgreSQL's change log loses nothing: whatever order transactions end in, whatever was rolled
+# back, pruned or restored, store and registry are equal after a sync.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use DBI;
+use Test::More;
+BEGIN { $ENV{TOKEN_AUTH_TEST_REGISTRY} = 'postgresql' }
+use TokenAuth::Postgres;
+use TokenAuth::Sync;
+
+my $server = TokenAuth::Postgres->shared;
+
+# A connection of its own; statements in it are those of one transaction until commit().
+sub session {
+    my ($world) = @_;
+    my ($database, $host) = $world->url =~ m{@/(\w+)\?host=(.*)};
+    return DBI->connect("dbi:Pg:dbname=$database;host=$host", 'postgres', '',
+        { AutoCommit => 0, RaiseError => 1, PrintError => 0 });
+}
+
+sub revoke { my ($session, $id, $at) = @_; return $session->do('UPDATE token_auth.tokens SET revoked_at = ? WHERE id = ?', undef, $at // 1, $id) }
+
+sub equal {
+    my ($world) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $check = $world->sync('check');
+    return is($check->{status}, 0, 'store and registry are equal') || diag($check->{out}, $check->{err});
+}
+
+my $world = TokenAuth::Sync->new;
+$world->populate(20);
+$world->sync_ok('run');
+
+subtest 'a transaction that began first and ends last' => sub {
+    my ($early, $late) = (session($world), session($world));
+    revoke($early, 't1');
+    revoke($late,  't2');
+    $late->commit;
+    my $run = $world->json('run');
+    is $run->{written}, 1, 'the late one is seen';
+    is $world->decision('t2-token'), 'token_revoked', 'at once';
+    is $world->decision('t1-token'), 'ok', 'the early one is not there yet';
+    equal($world);
+    $world->ctl_ok('revoke', 't3');
+    ok !$world->json('run')->{full}, 'more changes come meanwhile';
+    $early->commit;
+    $run = $world->json('run');
+    ok !$run->{full}, 'its change is found among the others';
+    is $world->decision('t1-token'), 'token_revoked', 'however low its number';
+    equal($world);
+};
+
+subtest 'rollbacks and savepoints' => sub {
+    my $session = session($world);
+    revoke($session, 't4');
+    $session->rollback;
+    revoke($session, 't5');
+    $session->do('SAVEPOINT a');
+    revoke($session, 't6');
+    $session->do('ROLLBACK TO SAVEPOINT a');
+    $session->do('SAVEPOINT b');
+    revoke($session, 't7');
+    $world->sync_ok('run');
+    is $world->decision('t5-token'), 'ok', 'not before the end';
+    $session->commit;
+    $world->sync_ok('run');
+    is_deeply [ map { $world->decision("t$_-token") } 4 .. 7 ], [qw(ok token_revoked ok token_revoked)], 'what was committed';
+    equal($world);
+    revoke($session, 't8');
+    $session->disconnect;
+    $world->sync_ok('run');
+    is $world->decision('t8-token'), 'ok', 'a session that goes leaves nothing';
+};
+
+subtest 'many transactions under way' => sub {
+    my @sessions = map { session($world) } 1 .. 70;
+    my $spread = session($world);
+    for my $i (0 .. $#sessions) {
+        $sessions[$i]->do('INSERT INTO token_auth.organizations (id, created_at) VALUES (?, 0)', undef, "under-way-$i");
+        revoke($spread, 't9', $i + 1), $spread->commit for 1 .. 3;
+    }
+    $world->sync_ok('run');
+    like $world->json('status')->{position}, qr/\A.{200,512}\z/, 'the position holds them';
+    equal($world);
+    $_->commit for @sessions[ 10, 65, 3 ];
+    ok !$world->json('run')->{full}, 'some of them end';
+    equal($world);
+    $_->commit for @sessions[ 0 .. 2, 4 .. 9, 11 .. 64, 66 .. 69 ];
+    ok !$world->json('run')->{full}, 'all of them';
+    equal($world);
+    is $world->json('status')->{counts}{organizations}, 71, 'and are there';
+};
+
+subtest 'statements that change many rows' => sub {
+    my $session = session($world);
+    $session->do("UPDATE token_auth.tokens SET name = name || '!', revoked_at = 0");
+    $session->do("UPDATE token_auth.users SET disabled = 1 WHERE technical = 1 AND id < 'tu-t15'");
+    $session->do("INSERT INTO token_auth.users (id, created_at) SELECT 'person-' || i, 0 FROM generate_series(1, 300) i");
+    $session->do("INSERT INTO token_auth.memberships SELECT 'person-' || i, 'acme', 'reader', 0 FROM generate_series(1, 300) i");
+    $session->do("UPDATE token_auth.memberships SET organization = 'under-way-1' WHERE user_id LIKE 'person-1%'");
+    $session->do("INSERT INTO token_auth.users (id, created_at) VALUES ('idle', 0)");
+    $session->do("UPDATE token_auth.users SET id = 'renamed' WHERE id = 'idle'");
+    $session->do("DELETE FROM token_auth.users WHERE id LIKE 'person-2%'");
+    $session->commit;
+    ok !$world->json('run')->{full}, 'incrementally';
+    equal($world);
+    $session->do("DELETE FROM token_auth.organizations WHERE id LIKE 'under-way-%'");
+    $session->commit;
+    ok !$world->json('run')->{full}, 'with what hangs on them';
+    equal($world);
+    is $world->json('status')->{counts}{organizations}, 1, 'gone';
+    $session->do("DELETE FROM token_auth.tokens WHERE id = 't20'");
+    $session->commit;
+    is $world->sql("SELECT count(*) FROM users WHERE id = 'tu-t20'")->[0], 0, 'a technical user goes with its last token';
+};
+
+subtest 'a table that is truncated' => sub {
+    $world->sql('TRUNCATE memberships');
+    ok $world->json('run')->{full}, 'is noticed, and all is read';
+    equal($world);
+    is $world->json('status')->{counts}{memberships}, 0, 'no membership is left';
+};
+
+subtest 'the log is pruned' => sub {
+    my $rows = sub { $world->sql('SELECT count(*) FROM changes')->[0] };
+    my $before = $rows->();
+    cmp_ok $before, '>', 500, 'a long log';
+    # as if a million rows had come since the last mark, twice
+    my $pass = sub { $world->sql('UPDATE log_state SET mark_seq = mark_seq - 1000000') };
+    my $open = session($world);
+    revoke($open, 't10');
+    $pass->();
+    $world->ctl_ok('revoke', 't11');
+    $pass->();
+    $world->ctl_ok('restore', 't11');
+    $world->sync_ok('run');
+    $pass->();
+    $world->ctl_ok('revoke', 't12');
+    cmp_ok $rows->(), '<', 50, 'it is short';
+    ok !$world->json('run')->{full}, 'a store that kept up goes on';
+    equal($world);
+    $open->commit;
+    ok !$world->json('run')->{full}, 'what was under way meanwhile was kept';
+    is $world->decision('t10-token'), 'token_revoked', 'and is found';
+    equal($world);
+
+    # a store that was left behind
+    $world->ctl_ok('revoke', 't13');
+    for (1 .. 3) {
+        $pass->();
+        $world->ctl_ok('restore', 't13');
+        $world->ctl_ok('revoke', 't13');
+    }
+    cmp_ok $rows->(), '<', 10, 'pruned beyond it';
+    ok $world->json('run')->{full}, 'all is read';
+    is $world->decision('t13-token'), 'token_revoked', 'and nothing lost';
+    equal($world);
+
+    # what a dashboard writes shortens it, too
+    $pass->();
+    my $session = session($world);
+    revoke($session, 't14'), $session->commit for 1 .. 3;
+    $pass->();
+    revoke($session, 't14', 2), $session->commit for 1 .. 3;
+    cmp_ok $rows->(), '<', 8, 'by statements of SQL';
+    $world->sync_ok('run');
+    equal($world);
+};
+
+subtest 'a registry restored from a backup' => sub {
+    my $own = TokenAuth::Postgres->start;
+    my $database = $own->database;
+    $world->{url} = $own->url($database);
+    $world->ctl_ok('init');
+    $world->populate(3);
+    $world->sync_ok('run', '--force');
+    $own->down;
+    $own->as_server('cp', '-a', $own->data, $own->dir . '/backup');
+    $own->up;
+    $world->ctl_ok('revoke', 't1');
+    $world->sync_ok('run');
+    is $world->decision('t1-token'), 'token_revoked', 'before';
+
+    # the files put back: the same cluster at an earlier time
+    $own->down('immediate');
+    $own->as_server('rm', '-rf', $own->data);
+    $own->as_server('cp', '-a', $own->dir . '/backup', $own->data);
+    $own->up;
+    my $run = $world->json('run');
+    ok $run->{full}, 'files put back: all is read';
+    is $world->decision('t1-token'), 'ok', 'as in the backup';
+    equal($world);
+
+    # once more, with other changes that draw the same numbers
+    $world->ctl_ok('revoke', 't1');
+    $world->sync_ok('run');
+    $own->down('immediate');
+    $own->as_server('rm', '-rf', $own->data);
+    $own->as_server('cp', '-a', $own->dir . '/backup', $own->data);
+    $own->up;
+    $world->ctl_ok('revoke', 't2');
+    ok $world->json('run')->{full}, 'the numbers are drawn again: all is read';
+    is_deeply [ map { $world->decision("t$_-token") } 1, 2 ], [qw(ok token_revoked)], 'as it is now';
+    equal($world);
+
+    # dumped into another cluster, whose transactions count from elsewhere
+    my $other = TokenAuth::Postgres->start;
+    my $there = $other->database;
+    $own->as_server("$own->{bin}/pg_dump", '-Fc', '-f', $own->dir . '/dump', '-d', $own->url($database));
+    $other->sql('postgres', 'CREATE ROLE token_auth_reader; CREATE ROLE token_auth_writer');
+    $own->as_server("$own->{bin}/pg_restore", '-d', $other->url($there), $own->dir . '/dump');
+    $world->{url} = $other->url($there);
+    $world->ctl_ok('restore', 't2');
+    ok $world->json('run')->{full}, 'another cluster: all is read';
+    is $world->decision('t2-token'), 'ok', 'as it is there';
+    equal($world);
+    $world->ctl_ok('revoke', 't3');
+    ok !$world->json('run')->{full}, 'and then only what changes';
+    equal($world);
+};
+
+done_testing;
