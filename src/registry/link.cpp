@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "cli/error.hpp"
 #include "registry/postgresql.hpp"
@@ -151,9 +152,11 @@ Rows Link::run(const std::string& statement, const std::vector<std::string>& par
     return result(statement_patience);
 }
 
-// The last result; an earlier one that failed counts more.
+// The last result; one that failed before it counts more. All are taken off, so that the connection
+// can go on.
 Rows Link::result(std::chrono::milliseconds patience) {
     Rows last(nullptr);
+    Rows failed(nullptr);
     for (;;) {
         while (PQisBusy(connection_.get()) != 0) {
             wait_or_give_up(POLLIN, patience);
@@ -162,6 +165,9 @@ Rows Link::result(std::chrono::milliseconds patience) {
             }
         }
         PGresult* const next = PQgetResult(connection_.get());
+        if (next == nullptr && failed.get() != nullptr) {
+            fail(failed.get());
+        }
         if (next == nullptr) {
             return last;
         }
@@ -171,7 +177,7 @@ Rows Link::result(std::chrono::milliseconds patience) {
             return last;
         }
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-            fail(next);
+            failed = std::move(last);
         }
     }
 }

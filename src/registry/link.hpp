@@ -24,6 +24,7 @@ namespace token_auth::registry {
 class Rows {
   public:
     explicit Rows(PGresult* result) : result_(result) {}
+    const PGresult* get() const { return result_.get(); }
     int size() const { return PQntuples(result_.get()); }
     int columns() const { return PQnfields(result_.get()); }
     std::string_view at(int row, int column) const {

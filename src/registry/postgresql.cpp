@@ -253,7 +253,8 @@ cli::Error explain(const Location& location, std::string_view sqlstate, std::str
         if (sqlstate == "42501") {
             return fmt::format("{}; {}", first_line(message), privilege_remedy);
         }
-        if (sqlstate == "25006") {
+        // 0A000: what a replica answers to READ WRITE
+        if (sqlstate == "25006" || sqlstate == "0A000") {
             return "this server is a replica, which cannot be written; name the primary one by "
                    "--registry";
         }

@@ -1,0 +1,159 @@
+# "tokensync watch" on PostgreSQL: changes arrive at once where they are announced, and soon where they are not
+# (a replica, a pooler); it reconnects by itself; nothing that a server does keeps it from ending.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use Test::More;
+BEGIN { $ENV{TOKEN_AUTH_TEST_REGISTRY} = 'postgresql' }
+use TokenAuth::Postgres;
+use TokenAuth::Sync;
+use Time::HiRes qw(sleep time);
+
+my $server   = TokenAuth::Postgres->start(settings => [ 'wal_level = replica', 'max_wal_senders = 4' ]);
+my $database = $server->database;
+my $world    = TokenAuth::Sync->new(registry => 0);
+$world->{url} = $server->url($database);
+$world->ctl_ok('init');
+$world->populate(5);
+
+sub logged { my ($watch, $pattern) = @_; return TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ $pattern }) }
+sub decided { my ($id, $code) = @_; return TokenAuth::Sync::eventually(sub { $world->decision("$id-token") eq $code }) }
+
+# What SQL statements the server has run for this database's clients so far.
+sub transactions {
+    sleep 1.1;    # how late the counters may be
+    return $server->sql('postgres', "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '$database'")->[0];
+}
+
+# Seconds of processor time of a process.
+sub cpu {
+    my ($pid) = @_;
+    my @fields = split / /, TokenAuth::Sync::slurp("/proc/$pid/stat") =~ s/\A.*\) //sr;
+    return ($fields[11] + $fields[12]) / 100;
+}
+
+subtest 'a server that restarts, and connections that are killed' => sub {
+    my $watch = $world->watch('--heartbeat', '1h');
+    ok logged($watch, qr/full load/), 'up';
+    my $before = transactions();
+    is transactions() - $before, 0, 'nothing is asked while nothing happens';
+    $world->ctl_ok('revoke', 't1');
+    ok decided('t1', 'token_revoked'), 'a change is announced';
+    for my $kill (1 .. 3) {
+        $server->sql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'");
+        $world->ctl_ok($kill % 2 ? 'restore' : 'revoke', 't1');
+        ok decided('t1', $kill % 2 ? 'ok' : 'token_revoked'), "killed $kill times, it connects again";
+    }
+    for my $how (qw(fast immediate)) {
+        $server->down($how);
+        ok logged($watch, qr/cannot be reached: .*; trying again\n/), "$how stop: said";
+        is $world->decision('t3-token'), 'ok', 'the store is served';
+        $server->up;
+        $world->ctl_ok($how eq 'fast' ? 'revoke' : 'restore', 't2');
+        ok decided('t2', $how eq 'fast' ? 'token_revoked' : 'ok'), 'and it goes on when the server is there again';
+    }
+    unlike $world->log_of($watch), qr/full load.*full load/s, 'everything was read only once';
+    is $world->stop($watch), 0, 'ends well';
+};
+
+subtest 'a server that does not answer any more' => sub {
+    my $watch = $world->watch('--heartbeat', '1s');
+    ok logged($watch, qr/\d tokens?, generation/), 'up';
+    my @pids = @{ $server->sql('postgres', "SELECT pid FROM pg_stat_activity WHERE datname = '$database'") };
+    kill 'STOP', @pids;
+    sleep 1.5;    # a heartbeat is asking now
+    my $begun = time;
+    is $world->stop($watch), 0, 'it ends well all the same';
+    cmp_ok time - $begun, '<', 2, 'at once';
+    kill 'CONT', @pids;
+};
+
+subtest 'a replica' => sub {
+    my $copy = tempdir('token-auth-pg-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chown +(stat $server->data)[ 4, 5 ], $copy;
+    $server->as_server("$server->{bin}/pg_basebackup", '-D', "$copy/base", '-R', '-X', 'stream', '-c', 'fast',
+        '-d', $server->url('postgres'));
+    my $replica = TokenAuth::Postgres->start(from => "$copy/base");
+    my $primary = $world->{url};
+    $world->{url} = $replica->url($database);
+    $world->sync_ok('run');
+    is $world->sync('check')->{status}, 0, 'run and check work on it';
+    like $world->ctl('org', 'add', 'x')->{err}, qr/is a replica, which cannot be written; name the primary/, 'tokenctl says what it is';
+    my $watch = $world->watch;
+    ok logged($watch, qr/\d tokens?, generation/), 'watch, too';
+    # what is under way is not told by a replica's snapshots
+    $world->{url} = $primary;
+    require DBI;
+    my @sessions = map { DBI->connect("dbi:Pg:dbname=$database;host=" . $server->dir, 'postgres', '', { AutoCommit => 0, RaiseError => 1 }) } 1 .. 2;
+    $sessions[0]->do("UPDATE token_auth.tokens SET revoked_at = 1 WHERE id = 't3'");
+    $world->ctl_ok('revoke', 't4');
+    ok decided('t4', 'token_revoked'), 'changes arrive';
+    $sessions[1]->do("UPDATE token_auth.tokens SET revoked_at = 1 WHERE id = 't5'");
+    $sessions[1]->commit;
+    ok decided('t5', 'token_revoked'), 'and more';
+    my $cpu = cpu($watch->{pid});
+    sleep 2;
+    cmp_ok cpu($watch->{pid}) - $cpu, '<', 1, 'without a busy loop while a transaction is under way';
+    $sessions[0]->commit;
+    ok decided('t3', 'token_revoked'), 'one that began before them and ended after them is not lost';
+    $_->disconnect for @sessions;
+    $world->ctl_ok('restore', 't3', 't4', 't5');
+    ok decided('t3', 'ok'), 'restored';
+    is $world->stop($watch), 0, 'ends well';
+    # the position that the replica gave holds on the primary
+    ok !$world->json('run')->{full}, 'the primary goes on where the replica was';
+    is $world->sync('check')->{status}, 0, 'equal';
+};
+
+subtest 'a pooler' => sub {
+    my $dir = tempdir('token-auth-pool-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0777, $dir;
+    my ($pgbouncer) = grep { -x } '/usr/sbin/pgbouncer';
+    ok defined $pgbouncer, 'pgbouncer is there' or return;
+    my $postgres = $server->dir;
+    TokenAuth::Sync::spew("$dir/users", qq("postgres" ""\n));
+    TokenAuth::Sync::spew("$dir/ini", <<"END");
+[databases]
+* = host=$postgres user=postgres
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = $dir
+auth_type = any
+auth_file = $dir/users
+pool_mode = transaction
+default_pool_size = 3
+ignore_startup_parameters = extra_float_digits,options
+END
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDOUT, '>', "$dir/log";
+        open STDERR, '>&', \*STDOUT;
+        exec @{ $server->{as} // [] }, $pgbouncer, "$dir/ini" or POSIX::_exit(127);
+    }
+    ok TokenAuth::Sync::eventually(sub { -S "$dir/.s.PGSQL.6432" }), 'it is up';
+    my $direct = $world->{url};
+    $world->{url} = "postgresql://postgres\@/$database?host=$dir&port=6432";
+    my $watch = $world->watch('--heartbeat', '1h');
+    ok logged($watch, qr/\d tokens?, generation/), 'watch works through it' or diag TokenAuth::Sync::slurp("$dir/log");
+    $world->{url} = $direct;
+    for my $change (1 .. 3) {
+        my $begun = time;
+        $world->ctl_ok('revoke', 't1');
+        ok decided('t1', 'token_revoked'), 'changes arrive though no announcement does';
+        $world->ctl_ok('restore', 't1');
+        ok decided('t1', 'ok'), 'and again';
+    }
+    $world->{url} = "postgresql://postgres\@/$database?host=$dir&port=6432";
+    $world->ctl_ok('org', 'add', 'through-a-pooler');
+    is $world->sync('check')->{status}, 0, 'tokenctl and check work through it';
+    is $world->stop($watch), 0, 'ends well';
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+};
+
+done_testing;
