@@ -21,7 +21,8 @@ packages_build=(
     libcmocka-dev librapidcheck-dev
 )
 packages_demo=(curl ca-certificates)
-packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git)
+packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
+packages_postgresql=(postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

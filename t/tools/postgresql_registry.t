@@ -70,6 +70,12 @@ subtest 'an owner who may not make roles' => sub {
     use_registry($url->('owner', 'mine'));
     is_done(tokenctl(qw(org add acme)), 'its owner can use it');
     is_done(tokensync($url->('owner', 'mine'), 'run', '--force'), 'for syncing, too');
+    my $docs = TokenAuth::Tools::slurp("$FindBin::Bin/../../docs/TOKENCTL.md");
+    my ($statements) = $docs =~ /```sql\n(CREATE ROLE token_auth_reader;.*?)```/s or die 'no statements in the docs';
+    TokenAuth::Postgres::sql_at($url->('postgres', 'mine'), $statements
+            . 'CREATE ROLE r LOGIN IN ROLE token_auth_reader; CREATE ROLE w LOGIN IN ROLE token_auth_writer');
+    is_done(tokenctl('--registry', $url->('w', 'mine'), qw(org add globex)), 'once an administrator has made the roles, a writer');
+    is_done(tokensync($url->('r', 'mine'), 'run'), 'and a reader, too');
 };
 
 my $database = $server->database;
