@@ -1,0 +1,69 @@
+# Full loads, beside mdb_load of the same pairs, and changes applied in one go.
+package Bench::Sync::Load;
+
+use strict;
+use warnings;
+
+use Bench::Process qw(read_file run);
+use Exporter qw(import);
+use JSON::PP;
+use POSIX ();
+use TokenAuth::Tools ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(load_by_mdb_load load_by_tokensync apply_changes);
+
+# Runs a command and watches its memory: { seconds, private } (bytes of anonymous memory at its highest).
+sub watched {
+    my (@command) = @_;
+    my $begun = time;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        exec { $command[0] } @command or POSIX::_exit(127);
+    }
+    my $most = 0;
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        my $status = eval { read_file("/proc/$pid/status") } // '';
+        $most = $1 if $status =~ /^RssAnon:\s*(\d+)/m && $1 > $most;
+        sleep 0.02;
+    }
+    die "@command failed\n" if $? != 0;
+    return { seconds => time - $begun, private => 1024 * $most };
+}
+
+sub tokensync {
+    my ($registry, $db, @arguments) = @_;
+    return (TokenAuth::Tools::program('tokensync'), '--registry', $registry->url, '--db', $db, @arguments);
+}
+
+sub load_by_tokensync {
+    my ($registry, $db) = @_;
+    run('rm', '-rf', $db);
+    my $result = watched(tokensync($registry, $db, 'run'));
+    ($result->{disk}) = map { 1024 * $_ } split ' ', run('du', '-k', '-s', $db);
+    return $result;
+}
+
+# The store's pairs, written by mdb_load into another directory.
+sub load_by_mdb_load {
+    my ($db, $scratch) = @_;
+    run('rm', '-rf', $scratch);
+    mkdir $scratch or die "$scratch: $!\n";
+    # (mdb_dump of LMDB 0.9 writes a line that its mdb_load does not know, and says so)
+    run('sh', '-c', 'mdb_dump "$1" | grep -v "^db_pagesize=" > "$2"', 'sh', $db, "$scratch.dump");
+    my $result = watched('mdb_load', '-f', "$scratch.dump", $scratch);
+    run('rm', '-rf', $scratch, "$scratch.dump");
+    return $result;
+}
+
+# How many changes a second one run applies, of so many committed before it.
+sub apply_changes {
+    my ($registry, $db, $changes) = @_;
+    $registry->change($registry->connect, $changes, int rand 1e6);
+    my $outcome = decode_json(run(tokensync($registry, $db, '--json', 'run')));
+    die "that was a full load\n" if $outcome->{full};
+    return $changes / ($outcome->{milliseconds} / 1000);
+}
+
+1;
