@@ -61,7 +61,7 @@ Change::Change(MDB_txn* transaction, const std::string& path, Meta meta)
 void Change::write(std::string_view key, std::string_view value) {
     MDB_val name = to_val(key);
     MDB_val data = to_val(value);
-    require_written(mdb_put(transaction_, main_dbi, &name, &data, 0), path_);
+    require_written(tokensync::put(transaction_, name, data), path_);
     ++tally_.written;
 }
 
@@ -75,7 +75,7 @@ void Change::count_erased(std::string_view key) noexcept {
 void Change::put(std::string_view key, std::string_view value) {
     MDB_val name = to_val(key);
     MDB_val old{};
-    const int error = mdb_get(transaction_, main_dbi, &name, &old);
+    const int error = get(transaction_, name, old);
     if (error == MDB_SUCCESS) {
         if (to_view(old) == value) {
             return;
@@ -94,7 +94,7 @@ void Change::erase(std::string_view key) {
     }
     MDB_val name = to_val(key);
     MDB_val old{};
-    const int error = mdb_get(transaction_, main_dbi, &name, &old);
+    const int error = get(transaction_, name, old);
     if (error == MDB_NOTFOUND) {
         return;
     }
@@ -102,7 +102,7 @@ void Change::erase(std::string_view key) {
         fail(path_, "read", error);
     }
     count(meta_, key, to_view(old), -1);
-    require_written(mdb_del(transaction_, main_dbi, &name, nullptr), path_);
+    require_written(tokensync::erase(transaction_, name), path_);
     count_erased(key);
 }
 

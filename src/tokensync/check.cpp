@@ -85,7 +85,7 @@ class Comparison {
     void step(MDB_cursor_op operation) {
         MDB_val key{};
         MDB_val value{};
-        const int error = mdb_cursor_get(cursor_.get(), &key, &value, operation);
+        const int error = cursor_get(cursor_.get(), key, value, operation);
         at_end_ = error == MDB_NOTFOUND;
         if (error != MDB_SUCCESS && !at_end_) {
             fail(path_, "read", error);

@@ -1,18 +1,14 @@
 #include "directory.hpp"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <grp.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <string_view>
-#include <thread>
 #include <utility>
 
 #include "lmdb.hpp"
@@ -24,31 +20,6 @@ constexpr mode_t directory_mode = 02750;
 constexpr mode_t data_mode = 0640;
 constexpr mode_t lock_mode = 0660;
 constexpr mode_t mode_bits = 07777;
-
-[[noreturn]] void fail_file(const char* doing, const std::string& file, int error,
-                            std::string_view remedy) {
-    throw StoreError(
-        fmt::format("cannot {} {}: {}; {}", doing, file, std::strerror(error), remedy));
-}
-
-std::string_view remedy_of(int error) {
-    switch (error) {
-        case EACCES:
-        case EPERM:
-            return "run as the account that owns it, or give it to this account (chown -R)";
-        case ENOENT:
-            return "make the directory above it first";
-        case ENOTDIR:
-            return "name a directory with --db";
-        case EROFS:
-            return "mount it writable";
-        case ENOSPC:
-        case EDQUOT:
-            return "free some space on its disk";
-        default:
-            return "mend that, or name another directory with --db";
-    }
-}
 
 gid_t group_of_name(const std::string& name) {
     errno = 0;
@@ -73,28 +44,6 @@ struct DirectoryCloser {
     void operator()(DIR* directory) const noexcept { closedir(directory); }
 };
 
-bool is_ours(std::string_view name) {
-    return name == "." || name == ".." || name == "data.mdb" || name == "lock.mdb" ||
-           name == "sync.lock";
-}
-
-}  // namespace
-
-Descriptor::~Descriptor() {
-    if (number_ >= 0) {
-        close(number_);
-    }
-}
-
-Descriptor::Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-}
-
-namespace {
-
 // Run by root, what is behind a link would be overwritten and given to the directory's owner.
 void require_plain(const std::string& path, const char* name) {
     struct stat info {};
@@ -104,25 +53,43 @@ void require_plain(const std::string& path, const char* name) {
     }
 }
 
+// Calls `each` with the names of what the directory holds.
+template <typename Each>
+void list(const std::string& path, Each each) {
+    const std::unique_ptr<DIR, DirectoryCloser> directory(opendir(path.c_str()));
+    if (!directory) {
+        fail_file("read the directory", path, errno);
+    }
+    while (const dirent* entry = readdir(directory.get())) {
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") {
+            each(name);
+        }
+    }
+}
+
 }  // namespace
+
+bool is_store_file(std::string_view name) noexcept {
+    return name == "data.mdb" || name == "lock.mdb" || name == "sync.lock";
+}
+
+std::string stranger_in(const std::string& path) {
+    std::string stranger;
+    list(path, [&](std::string_view name) {
+        if (!is_store_file(name)) {
+            stranger = name;
+        }
+    });
+    return stranger;
+}
 
 void require_no_stranger(const std::string& path) {
     require_plain(path, "data.mdb");
     require_plain(path, "lock.mdb");
-    const std::unique_ptr<DIR, DirectoryCloser> directory(opendir(path.c_str()));
-    if (!directory) {
-        fail_file("read the directory", path, errno, remedy_of(errno));
-    }
-    bool has_data = false;
-    std::string stranger;
-    while (const dirent* entry = readdir(directory.get())) {
-        const std::string_view name = entry->d_name;
-        has_data = has_data || name == "data.mdb";
-        if (!is_ours(name)) {
-            stranger = name;
-        }
-    }
-    if (!has_data && !stranger.empty()) {
+    const std::string stranger = stranger_in(path);
+    struct stat info {};
+    if (!stranger.empty() && lstat((path + "/data.mdb").c_str(), &info) != 0) {
         throw StoreError(fmt::format(
             "the directory {} holds \"{}\" and no token store; name an empty or a new directory "
             "with --db",
@@ -130,68 +97,69 @@ void require_no_stranger(const std::string& path) {
     }
 }
 
-Directory::Directory(const StoreOptions& options)
-    : path_(options.path), group_given_(!options.group.empty()) {
-    if (group_given_) {
-        group_ = group_of_name(options.group);
-    }
-    const bool made = mkdir(path_.c_str(), 0700) == 0;
-    if (!made && errno != EEXIST) {
-        fail_file("make the store's directory", path_, errno, remedy_of(errno));
-    }
+Site find_site(const StoreOptions& options) {
+    Site site;
+    site.path = options.path;
+    site.real = resolved(options.path);
     struct stat info {};
-    if (stat(path_.c_str(), &info) != 0) {
-        fail_file("find the store's directory", path_, errno, remedy_of(errno));
-    }
-    if (!S_ISDIR(info.st_mode)) {
-        fail_file("use as the store's directory", path_, ENOTDIR, remedy_of(ENOTDIR));
-    }
-    require_no_stranger(path_);
-    if (!group_given_) {
-        group_ = info.st_gid;
-    }
-    owner_ = info.st_uid;
-
-    const std::string file = path_ + "/sync.lock";
-    lock_ = Descriptor(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock_.is_open()) {
-        fail_file("open", file, errno, remedy_of(errno));
-    }
-    const auto deadline = std::chrono::steady_clock::now() + options.lock_wait;
-    while (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            fail_file("lock", file, errno, remedy_of(errno));
+    if (stat(site.real.c_str(), &info) == 0) {
+        if (!S_ISDIR(info.st_mode)) {
+            fail_file("use as the store's directory", site.path, ENOTDIR);
         }
-        if (std::chrono::steady_clock::now() >= deadline) {
-            throw StoreError(
-                fmt::format("another tokensync is writing the store {}; wait until it is done, or "
-                            "stop it (a running \"tokensync watch\" keeps the store up to date)",
-                            path_));
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        site.there = true;
+        site.device = info.st_dev;
+        site.inode = info.st_ino;
+        site.owner = info.st_uid;
+        site.group = info.st_gid;
     }
+    if (!options.group.empty()) {
+        site.group = group_of_name(options.group);
+    }
+    return site;
 }
+
+Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
+    if (!site_.there) {
+        if (mkdir(site_.real.c_str(), 0700) != 0 && errno != EEXIST) {
+            fail_file("make the store's directory", site_.path, errno);
+        }
+        site_ = find_site(options);
+    }
+    require_no_stranger(site_.real);
+    lock_ = lock_file(site_.real + "/sync.lock", options.lock_wait);
+    if (!lock_.is_open()) {
+        throw StoreError(
+            fmt::format("another tokensync is writing the store {}; wait until it is done, or "
+                        "stop it (a running \"tokensync watch\" keeps the store up to date)",
+                        site_.path));
+    }
+    // While the lock was waited for, another directory may have been put in this one's place.
+    site_ = find_site(options);
+}
+
+Directory::Directory(Site site, Descriptor lock) noexcept
+    : site_(std::move(site)), lock_(std::move(lock)) {}
 
 void Directory::settle(const std::string& file, mode_t mode) const {
     struct stat info {};
-    if (stat(file.c_str(), &info) != 0) {
+    if (lstat(file.c_str(), &info) != 0) {
         fail_file("find", file, errno, "run \"tokensync run\" again");
     }
     // What root makes here belongs to the account that runs tokensync otherwise.
-    const uid_t owner = geteuid() == 0 ? owner_ : info.st_uid;
-    if (info.st_gid != group_ || info.st_uid != owner) {
-        if (chown(file.c_str(), owner, group_) != 0) {
+    const uid_t owner = geteuid() == 0 ? site_.owner : info.st_uid;
+    if (info.st_gid != site_.group || info.st_uid != owner) {
+        if (lchown(file.c_str(), owner, site_.group) != 0) {
             const int error = errno;
             throw StoreError(fmt::format(
                 "cannot give {} to the group {}: {}; run tokensync as root once, or as an account "
                 "that is in that group",
-                file, group_name(group_), std::strerror(error)));
+                file, group_name(site_.group), std::strerror(error)));
         }
         info.st_mode = 0;  // chown clears the set-group-id bit
     }
     if ((info.st_mode & mode_bits) != mode) {
         if (chmod(file.c_str(), mode) != 0) {
-            fail_file("set the mode of", file, errno, remedy_of(errno));
+            fail_file("set the mode of", file, errno);
         }
         // For an account outside the group the system drops that bit without a word.
         if (stat(file.c_str(), &info) == 0 && (info.st_mode & mode_bits) != mode) {
@@ -201,27 +169,35 @@ void Directory::settle(const std::string& file, mode_t mode) const {
     }
 }
 
-void Directory::settle_files() const {
-    settle(path_, directory_mode);
-    settle(path_ + "/data.mdb", data_mode);
-    settle(path_ + "/lock.mdb", lock_mode);
-    if (geteuid() == 0 && fchown(lock_.get(), owner_, group_) != 0) {
-        fail_file("give to its owner", path_ + "/sync.lock", errno, remedy_of(errno));
+void Directory::settle_files() {
+    settle(site_.real + "/data.mdb", data_mode);
+    settle(site_.real + "/lock.mdb", lock_mode);
+    if (geteuid() == 0 && fchown(lock_.get(), site_.owner, site_.group) != 0) {
+        fail_file("give to its owner", site_.real + "/sync.lock", errno);
     }
     if (fchmod(lock_.get(), 0600) != 0) {
-        fail_file("set the mode of", path_ + "/sync.lock", errno, remedy_of(errno));
+        fail_file("set the mode of", site_.real + "/sync.lock", errno);
     }
+    // Last: from then on, others may do something with what is in it.
+    settle(site_.real, directory_mode);
+    data_ = look("data.mdb");
+    readers_ = look("lock.mdb");
+}
+
+Directory::File Directory::look(const char* name) const noexcept {
     struct stat info {};
-    if (stat((path_ + "/data.mdb").c_str(), &info) == 0) {
-        device_ = info.st_dev;
-        inode_ = info.st_ino;
+    if (stat((site_.path + '/' + name).c_str(), &info) != 0) {
+        return {};
     }
+    return {info.st_dev, info.st_ino};
 }
 
 bool Directory::in_place() const noexcept {
-    struct stat info {};
-    return stat((path_ + "/data.mdb").c_str(), &info) == 0 && info.st_dev == device_ &&
-           info.st_ino == inode_ && stat((path_ + "/lock.mdb").c_str(), &info) == 0;
+    return look("data.mdb") == data_ && look("lock.mdb") == readers_;
+}
+
+void Directory::moved(const Site& site) {
+    site_ = site;
 }
 
 }  // namespace token_auth::tokensync

@@ -3,6 +3,7 @@
 
 #include <lmdb.h>
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,27 @@ namespace token_auth::tokensync {
 class StoreError : public cli::Error {
   public:
     using cli::Error::Error;
+};
+
+// The store's content is damaged, or of a form that this program does not read: only a new store
+// helps.
+class DamagedStore : public StoreError {
+  public:
+    // The remedy is to remove the directory by hand, unless another one is given.
+    explicit DamagedStore(const std::string& problem);
+    DamagedStore(const std::string& problem, const std::string& remedy)
+        : StoreError(problem + "; " + remedy), problem_(problem) {}
+
+    const std::string& problem() const noexcept { return problem_; }
+
+  private:
+    std::string problem_;
+};
+
+// Another store is at the path by now: nothing was written to the one that is open.
+class StoreReplaced : public StoreError {
+  public:
+    explicit StoreReplaced(const std::string& path);
 };
 
 struct EnvironmentCloser {
@@ -58,9 +80,25 @@ void require_written(int error, const std::string& path);
 // An environment on the directory `path`, as mdb_env_open() takes them. Throws StoreError.
 Environment open_environment(const std::string& path, unsigned flags);
 
+struct Size {
+    std::uint64_t used = 0;  // bytes of pages that were ever in use
+    std::uint64_t map = 0;
+    std::uint64_t file = 0;  // the length of data.mdb
+    std::uint64_t disk = 0;  // what it takes of the disk
+};
+Size size_of(MDB_env* environment, const std::string& path);
+
 // Throws StoreError where the data file is shorter than its pages need: to read on would end the
 // process (SIGBUS).
 void require_whole(MDB_env* environment, const std::string& path);
+
+// LMDB's calls of these names in the main database. Damage that would end the process is
+// MDB_CORRUPTED.
+int get(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
+int put(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
+int erase(MDB_txn* transaction, MDB_val& key) noexcept;
+int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) noexcept;
+int cursor_erase(MDB_cursor* cursor) noexcept;
 
 TransactionHandle begin_reading(MDB_env* environment, const std::string& path);
 Cursor open_cursor(MDB_txn* transaction, const std::string& path);

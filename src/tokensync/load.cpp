@@ -79,6 +79,7 @@ void Load::finish(const std::string& source, const std::string& position) {
         require_written(mdb_del(transaction, main_dbi, &key, nullptr), writer_.path());
         writer_.put_meta(transaction, meta_);
     });
+    writer_.generation_ = meta_.generation;
     writer_.meta_ = std::move(meta_);
 }
 

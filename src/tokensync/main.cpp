@@ -7,7 +7,9 @@
 #include "check.hpp"
 #include "cli/output.hpp"
 #include "cli/program.hpp"
+#include "cli/shown.hpp"
 #include "cli/time.hpp"
+#include "compact.hpp"
 #include "explain.hpp"
 #include "progress.hpp"
 #include "registry/file_source.hpp"
@@ -22,6 +24,7 @@ namespace {
 
 // How long `run` waits for another tokensync to be done with the store.
 constexpr std::chrono::seconds run_waits{5};
+constexpr int run_attempts = 5;  // where the store is replaced under its hands
 
 constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
 
@@ -32,6 +35,7 @@ struct Options {
     const CLI::Option* source_option = nullptr;
     StoreOptions store;
     std::string heartbeat = "5s";
+    std::string log_format;
     bool full = false;
     bool json = false;
     Question question;
@@ -58,22 +62,40 @@ void require_no_source(const Options& options, const char* command) {
     }
 }
 
+void report(const Outcome& outcome, const Meta& meta, bool json) {
+    if (json) {
+        cli::print_json(outcome_fields(outcome, meta));
+        return;
+    }
+    if (!outcome.damage.empty()) {
+        cli::warn(damage_line(outcome));
+    }
+    cli::write_out(outcome_line(outcome, meta) + "\n");
+}
+
 int run(Options& options) {
     const std::unique_ptr<registry::Source> source = open_source(options);
     options.store.lock_wait = run_waits;
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
-    Writer writer(options.store);
     Progress progress(!options.json);
     Wish wish;
     wish.force = options.store.force;
     wish.full = options.full;
     wish.commit_unchanged = true;
-    const Outcome outcome = synchronize(*source, writer, wish, progress);
-    cli::write_out((options.json ? outcome_json(outcome, *writer.meta())
-                                 : outcome_line(outcome, *writer.meta())) +
-                   "\n");
-    return cli::exit_done;
+    for (int attempt = 1;; ++attempt) {
+        auto writer = std::make_unique<Writer>(options.store);
+        try {
+            const Outcome outcome = synchronize(*source, writer, wish, progress);
+            report(outcome, *writer->meta(), options.json);
+            return cli::exit_done;
+        } catch (const StoreReplaced&) {
+            // "tokensync compact", which needs no lock of ours, or somebody with a backup.
+            if (attempt == run_attempts) {
+                throw;
+            }
+        }
+    }
 }
 
 int watch_command(Options& options) {
@@ -83,7 +105,22 @@ int watch_command(Options& options) {
         throw cli::Error("--heartbeat is at most 52w", cli::exit_usage);
     }
     const std::unique_ptr<registry::Source> source = open_source(options);
-    watch(*source, options.store, std::chrono::seconds(heartbeat), options.json);
+    LogFormat format = options.json ? LogFormat::json : LogFormat::text;
+    if (!options.log_format.empty()) {
+        if (options.log_format != "text" && options.log_format != "json") {
+            throw cli::Error(fmt::format("--log-format {} is not known: write text or json",
+                                         cli::shown(options.log_format)),
+                             cli::exit_usage);
+        }
+        format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
+    }
+    watch(*source, options.store, std::chrono::seconds(heartbeat), format);
+    return cli::exit_done;
+}
+
+int compact_command(Options& options) {
+    require_no_source(options, "compact");
+    compact(options.store, options.json);
     return cli::exit_done;
 }
 
@@ -133,12 +170,16 @@ void add_source_options(CLI::App& app, Options& options) {
             ->type_name("FILE");
 }
 
-void add_writing_options(CLI::App& command, Options& options) {
+void add_group_option(CLI::App& command, Options& options) {
     command
         .add_option("--group", options.store.group,
                     "The group that may read the store: nginx's, such as www-data "
                     "(default: the directory's)")
         ->type_name("NAME");
+}
+
+void add_writing_options(CLI::App& command, Options& options) {
+    add_group_option(command, options);
     command.add_flag("--force", options.store.force,
                      "Take over a store of another registry, and remove more than half of its "
                      "tokens");
@@ -207,6 +248,16 @@ int tokensync_main(int argc, char** argv) {
                     "How often to note in the store that it is up to date (0: never)")
         ->type_name("TIME")
         ->capture_default_str();
+    service
+        .add_option("--log-format", options.log_format,
+                    "The log on standard error: text or json (default: text, json with --json)")
+        ->type_name("FORMAT");
+
+    CLI::App& compacted = program.command(
+        program.app(), "compact",
+        "Write the store anew without the room that it no longer needs; may be run at any time",
+        [&options] { return compact_command(options); });
+    add_group_option(compacted, options);
 
     program.command(program.app(), "status", "Generation, age, counts, size and readers",
                     [&options] { return status_command(options); });

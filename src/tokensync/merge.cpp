@@ -6,8 +6,10 @@
 
 namespace token_auth::tokensync {
 
-Merge::Merge(Change& change)
-    : change_(change), cursor_(open_cursor(change.transaction_, change.path_)) {
+Merge::Merge(Change& change, std::uint64_t differences_max)
+    : change_(change),
+      differences_max_(differences_max),
+      cursor_(open_cursor(change.transaction_, change.path_)) {
     // Counted anew, so that a full load also mends counts that were wrong.
     change_.meta_.counts = Counts{};
     change_.meta_.key_uses.clear();
@@ -18,7 +20,7 @@ void Merge::seek(std::string_view key) {
     MDB_val name = to_val(key);
     MDB_val value{};
     const int error =
-        mdb_cursor_get(cursor_.get(), &name, &value, key.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        cursor_get(cursor_.get(), name, value, key.empty() ? MDB_FIRST : MDB_SET_RANGE);
     at_end_ = error == MDB_NOTFOUND;
     if (error != MDB_SUCCESS && !at_end_) {
         fail(change_.path_, "read", error);
@@ -30,13 +32,19 @@ void Merge::seek(std::string_view key) {
 void Merge::step() {
     MDB_val name{};
     MDB_val value{};
-    const int error = mdb_cursor_get(cursor_.get(), &name, &value, MDB_NEXT);
+    const int error = cursor_get(cursor_.get(), name, value, MDB_NEXT);
     at_end_ = error == MDB_NOTFOUND;
     if (error != MDB_SUCCESS && !at_end_) {
         fail(change_.path_, "read", error);
     }
     key_ = at_end_ ? std::string_view() : to_view(name);
     value_ = at_end_ ? std::string_view() : to_view(value);
+}
+
+void Merge::require_few_differences() const {
+    if (change_.tally().written + change_.tally().erased > differences_max_) {
+        throw TooManyDifferences();
+    }
 }
 
 // Before `key`, or to the end where `key` is empty.
@@ -47,8 +55,9 @@ void Merge::erase_before(std::string_view key) {
             continue;
         }
         const std::string erased(key_);
-        require_written(mdb_cursor_del(cursor_.get(), 0), change_.path_);
+        require_written(cursor_erase(cursor_.get()), change_.path_);
         change_.count_erased(erased);
+        require_few_differences();
         seek(erased);
     }
 }
@@ -68,6 +77,7 @@ void Merge::put(std::string_view key, std::string_view value) {
         return;
     }
     change_.write(key, value);
+    require_few_differences();
     if (!at_end_) {
         // The write may have moved the page under the cursor.
         seek(key);

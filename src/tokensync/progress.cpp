@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "cli/time.hpp"
 
@@ -15,7 +16,8 @@ constexpr std::uint64_t look_at_clock_every = 1024;  // tokens
 
 }  // namespace
 
-Progress::Progress(bool wanted) : shown_(wanted && isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool wanted, std::function<void()> tick)
+    : shown_(wanted && isatty(STDERR_FILENO) == 1), tick_(std::move(tick)) {}
 
 void Progress::start(std::uint64_t tokens) {
     total_ = tokens;
@@ -26,11 +28,15 @@ void Progress::start(std::uint64_t tokens) {
 
 void Progress::token() {
     ++done_;
-    if (!shown_ || done_ % look_at_clock_every != 0) {
+    if (done_ % look_at_clock_every != 0) {
         return;
     }
     const auto now = std::chrono::steady_clock::now();
-    if (now - drawn_at_ >= redraw_interval) {
+    if (tick_ && now - ticked_ >= redraw_interval) {
+        ticked_ = now;
+        tick_();
+    }
+    if (shown_ && now - drawn_at_ >= redraw_interval) {
         drawn_at_ = now;
         draw();
     }

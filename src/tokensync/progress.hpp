@@ -3,13 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 namespace token_auth::tokensync {
 
 class Progress {
   public:
     // Shown only where standard error is a terminal and `wanted`.
-    explicit Progress(bool wanted);
+    // `tick`, where given, is called a few times a second while tokens come; it may throw.
+    explicit Progress(bool wanted, std::function<void()> tick = {});
     ~Progress() { finish(); }
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
@@ -24,6 +26,8 @@ class Progress {
     void draw();
 
     bool shown_;
+    std::function<void()> tick_;
+    std::chrono::steady_clock::time_point ticked_{};
     bool drawn_ = false;
     std::uint64_t total_ = 0;
     std::uint64_t done_ = 0;

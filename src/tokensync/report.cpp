@@ -15,20 +15,41 @@ std::string outcome_line(const Outcome& outcome, const Meta& meta) {
                            milliseconds);
     }
     return fmt::format("{}: {} written, {} erased; {}, generation {}, {:.1f} ms",
-                       outcome.full ? "full load" : "applied changes",
+                       outcome.rebuilt ? "full load into a new store"
+                       : outcome.full  ? "full load"
+                                       : "applied changes",
                        cli::counted(outcome.written, "record"), outcome.erased, tokens,
                        outcome.generation, milliseconds);
 }
 
-std::string outcome_json(const Outcome& outcome, const Meta& meta) {
+std::string damage_line(const Outcome& outcome) {
+    return outcome.damage + "; a new one took its place";
+}
+
+cli::Json outcome_fields(const Outcome& outcome, const Meta& meta) {
     cli::Json line;
     line["full"] = outcome.full;
+    line["rebuilt"] = outcome.rebuilt;
+    if (!outcome.damage.empty()) {
+        line["damage"] = outcome.damage;
+    }
     line["written"] = outcome.written;
     line["erased"] = outcome.erased;
     line["tokens"] = meta.counts.tokens;
     line["generation"] = outcome.generation;
     line["milliseconds"] = static_cast<double>(outcome.took.count()) / 1000;
-    return line.dump();
+    return line;
+}
+
+std::string size_text(std::uint64_t bytes) {
+    double size = static_cast<double>(bytes);
+    for (const char* unit : {"KiB", "MiB"}) {
+        size /= 1024;
+        if (size < 1024) {
+            return fmt::format("{:.1f} {}", size, unit);
+        }
+    }
+    return fmt::format("{:.1f} GiB", size / 1024);
 }
 
 }  // namespace token_auth::tokensync

@@ -3,12 +3,19 @@
 
 #include <string>
 
+#include "cli/output.hpp"
 #include "sync.hpp"
 
 namespace token_auth::tokensync {
 
-// One line for people, and the same for programs; without a newline.
+// One line for people, without a newline, and the same for programs.
 std::string outcome_line(const Outcome& outcome, const Meta& meta);
-std::string outcome_json(const Outcome& outcome, const Meta& meta);
+cli::Json outcome_fields(const Outcome& outcome, const Meta& meta);
+
+// Where the old store was damaged: that, and that a new one took its place.
+std::string damage_line(const Outcome& outcome);
+
+// "12.5 MiB"
+std::string size_text(std::uint64_t bytes);
 
 }  // namespace token_auth::tokensync

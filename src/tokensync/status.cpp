@@ -1,15 +1,14 @@
 #include "status.hpp"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 
 #include "cli/output.hpp"
 #include "cli/time.hpp"
 #include "registry/validate.hpp"
+#include "report.hpp"
 #include "view.hpp"
 
 namespace token_auth::tokensync {
@@ -18,9 +17,7 @@ namespace {
 struct Facts {
     Meta meta;
     std::int64_t age = 0;  // milliseconds
-    std::uint64_t file_bytes = 0;
-    std::uint64_t disk_bytes = 0;
-    std::uint64_t map_bytes = 0;
+    Size size;
     std::uint64_t readers = 0;
     std::uint64_t max_readers = 0;
 };
@@ -42,41 +39,20 @@ Facts gather(const View& view) {
     facts.age = std::max<std::int64_t>(now.count() - facts.meta.synced, 0);
 
     MDB_envinfo info{};
-    mdb_filehandle_t handle{};
-    struct stat file {};
     int error = mdb_env_info(view.environment(), &info);
-    if (error == MDB_SUCCESS) {
-        error = mdb_env_get_fd(view.environment(), &handle);
-    }
-    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
-        error = errno;
-    }
     if (error == MDB_SUCCESS) {
         error = std::min(mdb_reader_list(view.environment(), count_reader, &facts.readers), 0);
     }
     if (error != MDB_SUCCESS) {
         fail(view.path(), "measure", error);
     }
-    facts.file_bytes = static_cast<std::uint64_t>(file.st_size);
-    facts.disk_bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
-    facts.map_bytes = info.me_mapsize;
     facts.max_readers = info.me_maxreaders;
+    facts.size = size_of(view.environment(), view.path());
     return facts;
 }
 
 std::string key_name(KeyId id) {
     return id == no_key ? "sha256" : "hmac-sha256:" + registry::format_key_id(id);
-}
-
-std::string size_text(std::uint64_t bytes) {
-    double size = static_cast<double>(bytes);
-    for (const char* unit : {"KiB", "MiB"}) {
-        size /= 1024;
-        if (size < 1024) {
-            return fmt::format("{:.1f} {}", size, unit);
-        }
-    }
-    return fmt::format("{:.1f} GiB", size / 1024);
 }
 
 void print(const std::string& path, const Facts& facts) {
@@ -100,8 +76,8 @@ void print(const std::string& path, const Facts& facts) {
     for (const auto& [id, tokens] : meta.key_uses) {
         line("digests", fmt::format("{} ({})", key_name(id), tokens));
     }
-    line("on disk", size_text(facts.disk_bytes));
-    line("map", size_text(facts.map_bytes));
+    line("on disk", size_text(facts.size.disk));
+    line("map", size_text(facts.size.map));
     line("readers", fmt::format("{} of {}", facts.readers, facts.max_readers));
     cli::write_out(text);
 }
@@ -126,9 +102,9 @@ void print_json(const std::string& path, const Facts& facts) {
     json["counts"]["memberships"] = meta.counts.memberships;
     json["counts"]["roles"] = meta.counts.roles;
     json["digests"] = digests;
-    json["file_bytes"] = facts.file_bytes;
-    json["disk_bytes"] = facts.disk_bytes;
-    json["map_bytes"] = facts.map_bytes;
+    json["file_bytes"] = facts.size.file;
+    json["disk_bytes"] = facts.size.disk;
+    json["map_bytes"] = facts.size.map;
     json["readers"] = facts.readers;
     json["max_readers"] = facts.max_readers;
     cli::print_json(json);

@@ -2,21 +2,28 @@
 
 #include <fmt/core.h>
 
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "load.hpp"
 #include "merge.hpp"
+#include "rebuild.hpp"
 #include "record_sink.hpp"
+#include "replacement.hpp"
 
 namespace token_auth::tokensync {
 namespace {
 
 constexpr std::uint64_t few_tokens = 100;  // of which any number may go at once
 
+// Records that a full load writes in place, in one transaction: each may cost a page of memory.
+// Where more differ, it makes a new store.
+constexpr std::uint64_t merged_max = 20'000;
+
 class Run {
   public:
-    Run(registry::Source& source, Writer& writer, const Wish& wish, Progress& progress)
+    Run(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish, Progress& progress)
         : source_(source),
           writer_(writer),
           wish_(wish),
@@ -25,23 +32,27 @@ class Run {
 
     Outcome go() {
         const auto begun = std::chrono::steady_clock::now();
-        const std::optional<Meta>& meta = writer_.meta();
-        if (meta && meta->source != identity_ && !wish_.force) {
+        const std::optional<Meta>& meta = writer_->meta();
+        const bool other = meta && meta->source != identity_;
+        if (other && !wish_.force) {
             throw cli::Error(
                 fmt::format(
                     "the store {} is a copy of another registry ({}, not {}); check "
                     "--registry or --source, and --db, or take the store over with \"tokensync run "
                     "--force\"; nothing was changed",
-                    writer_.path(), meta->source, identity_),
+                    writer_->path(), meta->source, identity_),
                 cli::exit_refused);
         }
         Outcome outcome;
-        if (!meta) {
+        if (!writer_->damage().empty()) {
+            outcome.damage = writer_->damage();
+            replace(outcome);
+        } else if (!meta) {
             load(outcome);
-        } else if (wish_.full || meta->source != identity_ || !incremental(outcome)) {
-            merge(outcome);
+        } else {
+            update(outcome, other);
         }
-        outcome.generation = writer_.meta()->generation;
+        outcome.generation = writer_->meta()->generation;
         outcome.took = std::chrono::duration_cast<std::chrono::microseconds>(
             std::chrono::steady_clock::now() - begun);
         return outcome;
@@ -51,16 +62,32 @@ class Run {
     // Ends a transaction that turned out to have nothing to write.
     struct NothingChanged {};
 
+    // Of a store that holds something.
+    void update(Outcome& outcome, bool other) {
+        try {
+            if (other) {
+                replace(outcome);
+            } else if (wish_.full || !incremental(outcome)) {
+                merge(outcome, merged_max);
+            }
+        } catch (const TooManyDifferences&) {
+            replace(outcome);
+        } catch (const DamagedStore& error) {
+            outcome.damage = error.problem();
+            replace(outcome);
+        }
+    }
+
     // False where the store's position is not in the log.
     bool incremental(Outcome& outcome) {
         try {
-            const Tally tally = writer_.commit([&](Change& change) {
+            const Tally tally = writer_->commit([&](Change& change) {
                 RecordSink<Change> sink(change, nullptr);
                 std::optional<std::string> position = source_.changes(change.meta().position, sink);
                 if (!position) {
                     throw PositionLost();
                 }
-                require_few_removed(change.tally());
+                require_few_removed(change.tally().tokens_erased);
                 if (*position == change.meta().position && !wish_.commit_unchanged) {
                     throw NothingChanged();
                 }
@@ -77,29 +104,53 @@ class Run {
         return true;
     }
 
-    void merge(Outcome& outcome) {
+    void merge(Outcome& outcome, std::uint64_t differences_max) {
         outcome.full = true;
-        const Tally tally = writer_.commit([&](Change& change) {
+        const Tally tally = writer_->commit([&](Change& change) {
             progress_.start(source_.token_count());
             std::string position;
             {
-                Merge merged(change);
+                Merge merged(change, differences_max);
                 RecordSink<Merge> sink(merged, &progress_);
                 position = source_.all(sink);
                 merged.finish();
             }
             require_same_source();
-            require_few_removed(change.tally());
+            require_few_removed(change.tally().tokens_erased);
             change.meta().source = identity_;
             change.meta().position = std::move(position);
         });
         note(outcome, tally);
     }
 
+    void replace(Outcome& outcome) {
+        outcome.full = true;
+        try {
+            const Rebuilt done = rebuild(source_, writer_, progress_, identity_,
+                                         [this](const Rebuilt& rebuilt) {
+                                             require_same_source();
+                                             require_few_removed(rebuilt.tokens_erased);
+                                         });
+            outcome.rebuilt = true;
+            outcome.committed = true;
+            outcome.written = done.written;
+            outcome.erased = done.erased;
+        } catch (const NotReplaceable& error) {
+            if (!outcome.damage.empty()) {
+                throw StoreError(fmt::format(
+                    "{}; stop nginx or let it answer 503 for the while, remove the directory and "
+                    "run \"tokensync run\": a new one cannot be put in its place, for {}",
+                    outcome.damage, error.what()));
+            }
+            // It takes more memory, but no second directory.
+            merge(outcome, std::numeric_limits<std::uint64_t>::max());
+        }
+    }
+
     void load(Outcome& outcome) {
         outcome.full = true;
         progress_.start(source_.token_count());
-        Load loaded(writer_);
+        Load loaded(*writer_);
         RecordSink<Load> sink(loaded, &progress_);
         const std::string position = source_.all(sink);
         require_same_source();
@@ -118,14 +169,14 @@ class Run {
         }
     }
 
-    void require_few_removed(const Tally& tally) const {
-        const std::uint64_t before = writer_.meta()->counts.tokens;
-        if (!wish_.force && before > few_tokens && tally.tokens_erased > before / 2) {
+    void require_few_removed(std::uint64_t removed) const {
+        const std::uint64_t before = writer_->meta() ? writer_->meta()->counts.tokens : 0;
+        if (!wish_.force && before > few_tokens && removed > before / 2) {
             throw cli::Error(
                 fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
                             "and if that is meant, run \"tokensync run --force\"; nothing was "
                             "changed",
-                            tally.tokens_erased, before, writer_.path(), source_.title()),
+                            removed, before, writer_->path(), source_.title()),
                 cli::exit_refused);
         }
     }
@@ -139,7 +190,7 @@ class Run {
     struct PositionLost {};
 
     registry::Source& source_;
-    Writer& writer_;
+    std::unique_ptr<Writer>& writer_;
     const Wish& wish_;
     Progress& progress_;
     std::string identity_;
@@ -147,7 +198,7 @@ class Run {
 
 }  // namespace
 
-Outcome synchronize(registry::Source& source, Writer& writer, const Wish& wish,
+Outcome synchronize(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
                     Progress& progress) {
     const Outcome outcome = Run(source, writer, wish, progress).go();
     progress.finish();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "progress.hpp"
@@ -13,6 +14,8 @@ namespace token_auth::tokensync {
 
 struct Outcome {
     bool full = false;       // everything was read, not only what changed
+    bool rebuilt = false;    // into a new store, which took the old one's place
+    std::string damage;      // what was wrong with the old one; empty: nothing
     bool committed = false;  // the store was written, be it only to say that it is up to date
     std::uint64_t written = 0;
     std::uint64_t erased = 0;
@@ -31,8 +34,13 @@ struct Wish {
 // Applies what changed since the store's position; reads everything where the store is empty or
 // its position is not in the source's log any more. All of it becomes visible at once, or none.
 //
+// Where the store is damaged, a copy of another registry, or differs in many records from what was
+// read, a new one is made beside it and takes its place: then `writer` is another one. Where that
+// cannot be and the store is sound, it is written in place, in one transaction.
+//
 // Refuses, with exit status 3 and nothing changed, to take over a store of another registry and
 // to remove more than half of over 100 tokens, unless forced.
-Outcome synchronize(registry::Source& source, Writer& writer, const Wish& wish, Progress& progress);
+Outcome synchronize(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
+                    Progress& progress);
 
 }  // namespace token_auth::tokensync

@@ -32,16 +32,14 @@ TransactionHandle View::begin(Meta& meta) const {
     TransactionHandle transaction = begin_reading(environment_.get(), path_);
     MDB_val key = to_val(meta_key());
     MDB_val value{};
-    const int error = mdb_get(transaction.get(), main_dbi, &key, &value);
+    const int error = get(transaction.get(), key, value);
     if (error != MDB_SUCCESS) {
         fail(path_, "read", error);
     }
     MetaRecord record;
     if (decode(to_view(value), record) != MetaProblem::none) {
-        throw StoreError(
-            fmt::format("the store {} is damaged: its meta record cannot be read; remove the "
-                        "directory (it is only a copy of the registry) and run \"tokensync run\"",
-                        path_));
+        throw DamagedStore(
+            fmt::format("the store {} is damaged: its meta record cannot be read", path_));
     }
     meta = owned(record);
     return transaction;

@@ -11,10 +11,10 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
-#include <system_error>
 
-#include "cli/output.hpp"
-#include "report.hpp"
+#include "cli/shown.hpp"
+#include "cli/time.hpp"
+#include "service.hpp"
 #include "sync.hpp"
 
 namespace token_auth::tokensync {
@@ -24,8 +24,16 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds first_retry{100};
 constexpr std::chrono::milliseconds last_retry{5000};
-// How long to wait for a change where no heartbeat is due.
-constexpr std::chrono::milliseconds long_wait{5000};
+// How often to look whether the store is still in its place.
+constexpr std::chrono::milliseconds longest_wait{1000};
+// Between two commits under a stream of changes. The first one after a pause is not held up, and
+// none waits for longer than this.
+constexpr std::chrono::milliseconds between_commits{20};
+// For somebody who is putting another store in place of this one, or has just done so.
+constexpr std::chrono::milliseconds replacing_takes{1000};
+
+// SIGTERM or SIGINT came in the middle of something long.
+struct Stopped {};
 
 // SIGTERM and SIGINT as a descriptor, so that they end every wait at once and nothing else.
 Descriptor stop_signals() {
@@ -47,11 +55,12 @@ Descriptor stop_signals() {
 class Watch {
   public:
     Watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-          bool json)
+          LogFormat format)
         : source_(source),
           options_(options),
           heartbeat_(heartbeat),
-          json_(json),
+          show_progress_(format == LogFormat::text),
+          log_(format),
           stop_(stop_signals()) {
         source_.stop_on(stop_.get());
     }
@@ -61,9 +70,14 @@ class Watch {
             try {
                 step();
                 recovered();
-                source_.wait(until_heartbeat(), stop_.get());
+                source_.wait(longest_sleep(), stop_.get());
+                let_changes_gather();
+            } catch (const Stopped&) {
+                break;
             } catch (const registry::Stopped&) {
                 break;
+            } catch (const StoreReplaced&) {
+                reopen();
             } catch (const StoreError& error) {
                 if (!started_) {
                     throw;
@@ -80,44 +94,100 @@ class Watch {
                 failed(error.what());
             }
         }
-        note("stopped", "event", "stopped");
+        service_.stopping();
+        writer_.reset();
+        log_.stopped();
     }
 
   private:
     void step() {
         if (writer_ && !writer_->in_place()) {
-            writer_.reset();
+            reopen();
         }
         if (!writer_) {
+            wait_for_directory();
             writer_ = std::make_unique<Writer>(options_);
+            options_.lock_wait = replacing_takes;
         }
         const bool beat = heartbeat_.count() > 0 && Clock::now() >= next_beat_;
-        Progress progress(!started_ && !json_);
+        Progress progress(!started_ && show_progress_, [this] { tick(); });
         Wish wish;
         wish.force = options_.force && !started_;
-        wish.commit_unchanged = beat || !started_;
-        const Outcome outcome = synchronize(source_, *writer_, wish, progress);
+        // Workers do not take up one that was put in place with a lower generation.
+        const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
+        wish.commit_unchanged = beat || !started_ || lower;
+        const Outcome outcome = synchronize(source_, writer_, wish, progress);
+        options_.generation = writer_->generation();
+        const Meta& meta = *writer_->meta();
         if (outcome.committed) {
-            next_beat_ = Clock::now() + heartbeat_;
+            committed_ = Clock::now();
+            next_beat_ = committed_ + heartbeat_;
         }
         if (!started_ || outcome.changed() || outcome.full) {
-            const Meta& meta = *writer_->meta();
-            say(json_ ? outcome_json(outcome, meta) : outcome_line(outcome, meta));
+            log_.synced(outcome, meta);
         }
         started_ = true;
+        reopened_ = false;
+        service_.ready();
+        service_.status(fmt::format("Up to date at {}: {}, generation {}",
+                                    cli::format_time(meta.synced / 1000),
+                                    cli::counted(meta.counts.tokens, "token"), meta.generation));
+        service_.alive();
     }
 
-    std::chrono::milliseconds until_heartbeat() const {
-        if (heartbeat_.count() == 0) {
-            return long_wait;
+    void reopen() {
+        writer_.reset();
+        if (!reopened_) {
+            reopened_ = true;
+            log_.replaced(options_.path);
         }
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - Clock::now());
-        return std::max(left, std::chrono::milliseconds(1));
+    }
+
+    // A store that is moved away is likely to be followed by another one, which must not find a
+    // new one in its way.
+    void wait_for_directory() const {
+        if (!started_) {
+            return;
+        }
+        const auto deadline = Clock::now() + replacing_takes;
+        while (access(options_.path.c_str(), F_OK) != 0 && Clock::now() < deadline) {
+            if (stopped(between_commits)) {
+                throw Stopped();
+            }
+        }
+    }
+
+    // In a full load, a few times a second.
+    void tick() {
+        service_.alive();
+        if (stopped(std::chrono::milliseconds(0))) {
+            throw Stopped();
+        }
+    }
+
+    void let_changes_gather() const {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+            committed_ + between_commits - Clock::now());
+        if (left.count() > 0) {
+            stopped(left);
+        }
+    }
+
+    std::chrono::milliseconds longest_sleep() const {
+        std::chrono::milliseconds sleep = longest_wait;
+        if (heartbeat_.count() > 0) {
+            sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(next_beat_ -
+                                                                                 Clock::now()));
+        }
+        if (service_.interval()) {
+            sleep = std::min(sleep, *service_.interval());
+        }
+        return std::max(sleep, std::chrono::milliseconds(1));
     }
 
     void recovered() {
         if (!problem_.empty()) {
-            note("recovered", "event", "recovered");
+            log_.recovered();
             problem_.clear();
         }
         retry_ = first_retry;
@@ -127,29 +197,15 @@ class Watch {
         // Whoever wants to mend the store by hand finds it unlocked meanwhile.
         writer_.reset();
         if (problem != problem_) {
-            note(fmt::format("{}; trying again", problem), "error", problem);
+            log_.failed(problem);
             problem_ = problem;
         }
-        stopped(retry_);
+        // It does what can be done: what waits for it need not wait for the registry.
+        service_.ready();
+        service_.status("Trying again: " + problem);
+        service_.alive();
+        stopped(service_.interval() ? std::min(retry_, *service_.interval()) : retry_);
         retry_ = std::min(retry_ * 2, last_retry);
-    }
-
-    void note(const std::string& text, const char* key, const std::string& value) const {
-        if (!json_) {
-            say(text);
-            return;
-        }
-        cli::Json line;
-        line[key] = value;
-        say(line.dump(-1, ' ', false, cli::Json::error_handler_t::replace));
-    }
-
-    static void say(const std::string& line) {
-        try {
-            cli::note(line);
-        } catch (const std::system_error&) {
-            // A log that nobody reads any more is no reason to let the store grow old.
-        }
     }
 
     // Waits that long for a signal to stop.
@@ -161,11 +217,15 @@ class Watch {
     registry::Source& source_;
     StoreOptions options_;
     std::chrono::seconds heartbeat_;
-    bool json_;
+    bool show_progress_;
+    WatchLog log_;
+    Service service_;
     Descriptor stop_;
     std::unique_ptr<Writer> writer_;
     bool started_ = false;
+    bool reopened_ = false;
     std::string problem_;
+    Clock::time_point committed_{};
     Clock::time_point next_beat_{};
     std::chrono::milliseconds retry_ = first_retry;
 };
@@ -173,8 +233,8 @@ class Watch {
 }  // namespace
 
 void watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-           bool json) {
-    Watch(source, options, heartbeat, json).run();
+           LogFormat format) {
+    Watch(source, options, heartbeat, format).run();
 }
 
 }  // namespace token_auth::tokensync

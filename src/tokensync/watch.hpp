@@ -5,6 +5,7 @@
 
 #include "directory.hpp"
 #include "registry/source.hpp"
+#include "watch_log.hpp"
 
 namespace token_auth::tokensync {
 
@@ -13,8 +14,9 @@ namespace token_auth::tokensync {
 // while the store goes on being served. Before that, only the registry is waited for; what is
 // wrong with the store, and what is refused, is thrown.
 //
-// Each `heartbeat` (0: never) the store is told that it is still up to date.
+// Each `heartbeat` (0: never) the store is told that it is still up to date. A store that is
+// replaced meanwhile, by "tokensync compact" or by hand, is gone on with within a second.
 void watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-           bool json);
+           LogFormat format);
 
 }  // namespace token_auth::tokensync

@@ -8,8 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "load.hpp"
+#include "replacement.hpp"
+#include "token_auth/rescue.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -30,6 +33,13 @@ Environment open_for_writing(const std::string& path) {
         unlink(lock.c_str()) != 0 && errno != ENOENT) {
         fail(path, "remove the old lock.mdb of", errno);
     }
+    struct stat info {};
+    if (stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_size > 0 &&
+        info.st_size < 2 * sysconf(_SC_PAGESIZE)) {
+        // LMDB would read its meta pages from beyond the end.
+        throw DamagedStore(
+            fmt::format("the store {} is damaged: data.mdb is truncated", path));
+    }
     Environment environment = open_environment(path, 0);
     require_whole(environment.get(), path);
     return environment;
@@ -39,18 +49,11 @@ Environment open_for_writing(const std::string& path) {
 // pages at the file's end that one transaction took and gave back, so that a sound file could
 // otherwise be shorter than its number of pages, which readers take for a truncated one.
 void reserve(MDB_env* environment, const std::string& path) {
-    MDB_envinfo info{};
+    const Size size = size_of(environment, path);
     mdb_filehandle_t handle{};
-    struct stat file {};
-    int error = mdb_env_info(environment, &info);
-    if (error == MDB_SUCCESS) {
-        error = mdb_env_get_fd(environment, &handle);
-    }
-    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
-        error = errno;
-    }
-    const auto size = static_cast<off_t>(info.me_mapsize);
-    if (error == MDB_SUCCESS && file.st_size < size && ftruncate(handle, size) != 0) {
+    int error = mdb_env_get_fd(environment, &handle);
+    if (error == MDB_SUCCESS && size.file < size.map &&
+        ftruncate(handle, static_cast<off_t>(size.map)) != 0) {
         error = errno;
     }
     if (error != MDB_SUCCESS) {
@@ -58,11 +61,12 @@ void reserve(MDB_env* environment, const std::string& path) {
     }
 }
 
-// Throws where the environment holds the data of another program, or a store that is no more.
+}  // namespace
+
 std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
     MDB_val key = to_val(meta_key());
     MDB_val value{};
-    int error = mdb_get(transaction, main_dbi, &key, &value);
+    int error = get(transaction, key, value);
     if (error == MDB_NOTFOUND) {
         MDB_stat statistics{};
         error = mdb_stat(transaction, main_dbi, &statistics);
@@ -71,7 +75,7 @@ std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
         }
         key = to_val(unfinished_key);
         if (error == MDB_SUCCESS) {
-            error = mdb_get(transaction, main_dbi, &key, &value);
+            error = get(transaction, key, value);
         }
         if (error == MDB_SUCCESS && to_view(value) == unfinished_value) {
             return std::nullopt;
@@ -92,20 +96,16 @@ std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
                             "empty or a new directory with --db",
                             path));
         case MetaProblem::other_version:
-            throw StoreError(
-                fmt::format("the store {} is of another version of token-auth; remove the "
-                            "directory (it is only a copy of the registry) and run \"tokensync "
-                            "run\"",
-                            path));
+            throw DamagedStore(
+                fmt::format("the store {} is of another version of token-auth", path));
         case MetaProblem::damaged:
-            throw StoreError(
-                fmt::format("the store {} is damaged: its meta record cannot be read; remove the "
-                            "directory (it is only a copy of the registry) and run \"tokensync "
-                            "run\"",
-                            path));
+            throw DamagedStore(
+                fmt::format("the store {} is damaged: its meta record cannot be read", path));
     }
     return owned(record);
 }
+
+namespace {
 
 // Before anything is made in the directory: it may be another program's. Where sync.lock is there,
 // the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
@@ -125,57 +125,83 @@ const StoreOptions& require_no_other_program(const StoreOptions& options) {
 }  // namespace
 
 Writer::Writer(const StoreOptions& options)
-    : directory_(require_no_other_program(options)),
-      environment_(open_for_writing(directory_.path())) {
-    MDB_envinfo info{};
-    int error = mdb_env_info(environment_.get(), &info);
-    if (error == MDB_SUCCESS && info.me_mapsize < first_map_size) {
-        error = mdb_env_set_mapsize(environment_.get(), first_map_size);
+    : directory_(require_no_other_program(options)), generation_(options.generation) {
+    remove_leftover(site());
+    try {
+        open();
+    } catch (const DamagedStore& error) {
+        environment_.reset();
+        damage_ = error.problem();
     }
-    if (error != MDB_SUCCESS) {
-        fail(path(), "size", error);
+}
+
+Writer::Writer(Directory directory, std::uint64_t generation)
+    : directory_(std::move(directory)), generation_(generation) {
+    open();
+}
+
+void Writer::open() {
+    environment_ = open_for_writing(directory_.real());
+    if (size_of(environment_.get(), path()).map < first_map_size) {
+        const int error = mdb_env_set_mapsize(environment_.get(), first_map_size);
+        if (error != MDB_SUCCESS) {
+            fail(path(), "size", error);
+        }
     }
     reserve(environment_.get(), path());
     meta_ = read_meta(begin_reading(environment_.get(), path()).get(), path());
+    if (meta_) {
+        generation_ = std::max(generation_, meta_->generation);
+    }
     directory_.settle_files();
 }
 
 void Writer::grow() {
-    MDB_envinfo info{};
-    int error = mdb_env_info(environment_.get(), &info);
-    if (error == MDB_SUCCESS) {
-        error = mdb_env_set_mapsize(environment_.get(), info.me_mapsize * 2);
-    }
+    const std::uint64_t map = size_of(environment_.get(), path()).map;
+    const int error = mdb_env_set_mapsize(environment_.get(), map * 2);
     if (error != MDB_SUCCESS) {
         fail(path(), "enlarge", error);
     }
     reserve(environment_.get(), path());
 }
 
+TransactionHandle Writer::begin() {
+    MDB_txn* made = nullptr;
+    const auto begin = [&] {
+        return guarded([&] { return mdb_txn_begin(environment_.get(), nullptr, 0, &made); });
+    };
+    int error = begin();
+    if (error == MDB_MAP_RESIZED) {
+        error = mdb_env_set_mapsize(environment_.get(), 0);
+        if (error == MDB_SUCCESS) {
+            reserve(environment_.get(), path());
+            error = begin();
+        }
+    }
+    if (error != MDB_SUCCESS) {
+        fail(path(), "write", error);
+    }
+    TransactionHandle transaction(made);
+    // Whoever replaces a store holds its transaction meanwhile (see compact.cpp): what is in place
+    // now stays so until the commit.
+    if (!in_place()) {
+        throw StoreReplaced(path());
+    }
+    return transaction;
+}
+
 void Writer::transact(const std::function<void(MDB_txn*)>& body) {
     require_whole(environment_.get(), path());
     // Pages that a killed reader holds on to can be used again.
     int dead = 0;
-    int error = mdb_reader_check(environment_.get(), &dead);
+    const int error = mdb_reader_check(environment_.get(), &dead);
     if (error != MDB_SUCCESS) {
         fail(path(), "check the readers of", error);
     }
     for (;;) {
-        MDB_txn* made = nullptr;
-        error = mdb_txn_begin(environment_.get(), nullptr, 0, &made);
-        if (error == MDB_MAP_RESIZED) {
-            error = mdb_env_set_mapsize(environment_.get(), 0);
-            if (error == MDB_SUCCESS) {
-                reserve(environment_.get(), path());
-                error = mdb_txn_begin(environment_.get(), nullptr, 0, &made);
-            }
-        }
-        if (error != MDB_SUCCESS) {
-            fail(path(), "write", error);
-        }
         try {
-            TransactionHandle transaction(made);
-            body(made);
+            TransactionHandle transaction = begin();
+            body(transaction.get());
             require_written(mdb_txn_commit(transaction.release()), path());
             return;
         } catch (const MapFull&) {
@@ -186,11 +212,10 @@ void Writer::transact(const std::function<void(MDB_txn*)>& body) {
 
 void Writer::put_meta(MDB_txn* transaction, Meta& meta) {
     const std::int64_t now = milliseconds_now();
-    const std::uint64_t before = meta_ ? meta_->generation : 0;
     // The clock makes a store that was deleted and built again newer than the one before it.
-    meta.generation = std::max(before + 1, static_cast<std::uint64_t>(now));
-    meta.synced = now;
-    meta.created = meta_ ? meta_->created : now;
+    meta.generation = std::max(generation_ + 1, static_cast<std::uint64_t>(now));
+    meta.synced = meta.synced == 0 ? now : meta.synced;
+    meta.created = meta.created == 0 ? now : meta.created;
 
     if (meta.key_uses.size() > key_uses_max) {
         throw cli::Error(
@@ -217,19 +242,22 @@ void Writer::put_meta(MDB_txn* transaction, Meta& meta) {
     }
     MDB_val key = to_val(meta_key());
     MDB_val value = to_val({buffer.data(), size});
-    require_written(mdb_put(transaction, main_dbi, &key, &value, 0), path());
+    require_written(put(transaction, key, value), path());
 }
 
 Tally Writer::commit(const std::function<void(Change&)>& body) {
+    Meta before = meta_.value_or(Meta{});
+    before.synced = 0;
     Meta after;
     Tally tally;
     transact([&](MDB_txn* transaction) {
-        Change change(transaction, path(), meta_.value_or(Meta{}));
+        Change change(transaction, path(), before);
         body(change);
         after = std::move(change.meta());
         tally = change.tally();
         put_meta(transaction, after);
     });
+    generation_ = after.generation;
     meta_ = std::move(after);
     return tally;
 }

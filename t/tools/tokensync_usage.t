@@ -16,7 +16,7 @@ sub bare { return $world->run_program({}, $tool, @_) }
 
 subtest 'help and version' => sub {
     like bare('--version')->{out}, qr/^tokensync \d+\.\d+\.\d+$/, 'version';
-    for my $command ('', qw(run watch status check explain)) {
+    for my $command ('', qw(run watch status check explain compact)) {
         my $help = bare(grep({ $_ } $command), '--help');
         is $help->{status}, 0, "$command --help: exit status";
         like $help->{out}, qr/Usage: tokensync/, "$command --help: on standard output";
@@ -34,6 +34,9 @@ subtest 'wrong usage' => sub {
         [['status', '--force'], qr/--force/],
         [['run', '--group', 'no-such-group'], qr/no group "no-such-group" .* with --group/],
         [['watch', '--heartbeat', 'often'], qr/--heartbeat "often" is not understood: write 30s/],
+        [['watch', '--log-format', 'xml'], qr/--log-format "xml" is not known: write text or json/],
+        [['compact', '--source', 'x'], qr/--source is not for compact, which reads only the store/],
+        [['compact', '--force'], qr/--force/],
         [['explain', '--at', 'noon'], qr/--at "noon" is not understood: write 2027/],
         [['explain', '--max-age', '1'], qr/--max-age "1" is not understood: write/],
         [['explain', '--kind', 'robot'], qr/--kind "robot" is not known: write organization/],

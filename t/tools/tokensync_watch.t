@@ -127,7 +127,9 @@ subtest 'as JSON' => sub {
     is $world->stop($watch), 0, 'ends well';
     my @lines = map { JSON::PP::decode_json($_) } split /\n/, $world->log_of($watch);
     ok $lines[0]{full}, 'the first sync';
-    is_deeply $lines[1], { event => 'stopped' }, 'the end';
+    is $lines[0]{event}, 'synced', 'which is an event';
+    like delete $lines[1]{time}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'with its time';
+    is_deeply $lines[1], { level => 'info', event => 'stopped' }, 'the end';
 };
 
 done_testing;

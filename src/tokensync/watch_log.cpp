@@ -1,0 +1,62 @@
+#include "watch_log.hpp"
+
+#include <fmt/core.h>
+
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "cli/time.hpp"
+#include "report.hpp"
+
+namespace token_auth::tokensync {
+
+void WatchLog::write(const char* level, const char* event, const std::string& text,
+                     cli::Json fields) const {
+    std::string line = text;
+    if (format_ == LogFormat::json) {
+        cli::Json all;
+        all["time"] = cli::format_time(std::time(nullptr));
+        all["level"] = level;
+        all["event"] = event;
+        all.update(fields);
+        line = all.dump(-1, ' ', false, cli::Json::error_handler_t::replace);
+    }
+    try {
+        cli::note(line);
+    } catch (const std::system_error&) {
+        // A log that nobody reads any more is no reason to let the store grow old.
+    }
+}
+
+void WatchLog::synced(const Outcome& outcome, const Meta& meta) const {
+    if (!outcome.damage.empty()) {
+        cli::Json fields;
+        fields["damage"] = outcome.damage;
+        write("warning", "damaged", damage_line(outcome), fields);
+    }
+    write("info", "synced", outcome_line(outcome, meta), outcome_fields(outcome, meta));
+}
+
+void WatchLog::failed(const std::string& problem) const {
+    cli::Json fields;
+    fields["error"] = problem;
+    write("error", "failed", fmt::format("{}; trying again", problem), fields);
+}
+
+void WatchLog::recovered() const {
+    write("info", "recovered", "recovered");
+}
+
+void WatchLog::replaced(const std::string& path) const {
+    cli::Json fields;
+    fields["store"] = path;
+    write("info", "replaced",
+          fmt::format("another store was put at {}; going on with that one", path), fields);
+}
+
+void WatchLog::stopped() const {
+    write("info", "stopped", "stopped");
+}
+
+}  // namespace token_auth::tokensync

@@ -1,0 +1,30 @@
+// The log of `tokensync watch`, on standard error: one line for an event.
+#pragma once
+
+#include <string>
+
+#include "cli/output.hpp"
+#include "sync.hpp"
+
+namespace token_auth::tokensync {
+
+enum class LogFormat { text, json };
+
+class WatchLog {
+  public:
+    explicit WatchLog(LogFormat format) : format_(format) {}
+
+    void synced(const Outcome& outcome, const Meta& meta) const;
+    void failed(const std::string& problem) const;
+    void recovered() const;
+    void replaced(const std::string& path) const;
+    void stopped() const;
+
+  private:
+    void write(const char* level, const char* event, const std::string& text,
+               cli::Json fields = cli::Json::object()) const;
+
+    LogFormat format_;
+};
+
+}  // namespace token_auth::tokensync

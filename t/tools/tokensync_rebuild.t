@@ -1,0 +1,201 @@
+# A store that only a new one can mend, or that differs in most of what it holds: a new one is made
+# beside it and takes its place.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep);
+use TokenAuth::Sync;
+
+sub inode { return (stat $_[0]->db . '/data.mdb')[1] }
+
+sub beside { return -e $_[0]->dir . '/.db.tokensync' }
+
+# Writes over the data file from that page on.
+sub over {
+    my ($world, $page, $bytes) = @_;
+    open my $out, '+<:raw', $world->db . '/data.mdb' or die "data.mdb: $!";
+    seek $out, 4096 * $page, 0 or die "data.mdb: $!";
+    print $out $bytes;
+    return close $out;
+}
+
+sub noise { return join '', map { chr(($_ * 7919 + ($_ >> 8) * 31) % 253) } 1 .. $_[0] }
+
+my %damages = (
+    'cut short'                => sub { truncate $_[0]->db . '/data.mdb', 16_384 },
+    'cut to half a page'       => sub { truncate $_[0]->db . '/data.mdb', 2_048 },
+    'noise all over'           => sub { over($_[0], 0, noise(200_000)) },
+    'noise behind the meta pages' => sub { over($_[0], 2, noise(400_000)) },
+    'ones behind the meta pages'  => sub { over($_[0], 2, "\xff" x 400_000) },
+);
+
+for my $what (sort keys %damages) {
+    subtest $what => sub {
+        my $world = TokenAuth::Sync->new;
+        $world->populate(300);
+        $world->sync_ok('run');
+        my $before = $world->json('status')->{generation};
+        ok $damages{$what}->($world), 'damaged';
+        is $world->sync('check')->{status}, 1, 'check ends with an error';
+        my $run = $world->sync('run');
+        is $run->{status}, 0, 'run: exit status';
+        like $run->{err}, qr/^warning: [^;\n]+; a new one took its place$/, 'says what was wrong'
+            or diag $run->{err};
+        like $run->{out}, qr/^full load into a new store: 302 records written, \d+ erased; 300 tokens, /,
+            'and what was done';
+        cmp_ok $world->json('status')->{generation}, '>', $before, 'a higher generation';
+        is $world->sync('check')->{status}, 0, 'equal to the registry';
+        ok !beside($world), 'nothing is left beside it';
+
+        my $watch = $world->watch;
+        ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /up to date/ }), 'watch is up';
+        ok $damages{$what}->($world), 'damaged again';
+        $world->ctl_ok('revoke', 't300');
+        ok TokenAuth::Sync::eventually(sub { $world->decision('t300-token') eq 'token_revoked' }),
+            'the watch makes a new one by itself';
+        is $world->stop($watch), 0, 'and ends well' or diag $world->log_of($watch);
+        is $world->sync('check')->{status}, 0, 'equal';
+    };
+}
+
+subtest 'damage that only a look at everything shows' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2_000);
+    $world->sync_ok('run');
+    # A page of tokens, found by what stands in it.
+    my $data = TokenAuth::Sync::slurp($world->db . '/data.mdb');
+    my $page = int(index($data, 't1500', 3 * 4096) / 4096);
+    ok over($world, $page, noise(4096)), 'one page is noise';
+    is $world->sync('check')->{status}, 1, 'check ends with an error';
+    my $json = $world->json('run', '--full');
+    ok $json->{rebuilt}, 'run --full makes a new one';
+    like $json->{damage}, qr/MDB_CORRUPTED|MDB_PAGE_NOTFOUND|damaged/, 'and says why';
+    is $world->sync('check')->{status}, 0, 'equal';
+};
+
+subtest 'a store of another version' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    $world->sync_ok('run');
+    my $dump = $world->run_program({}, 'mdb_dump', $world->db)->{out};
+    $dump =~ s/^( 4d\n \w{12})01/${1}7f/m or die 'no meta record';
+    TokenAuth::Sync::spew($world->dir . '/dump', $dump);
+    unlink glob $world->db . '/*.mdb';
+    is $world->run_program({}, 'mdb_load', '-f', $world->dir . '/dump', $world->db)->{status}, 0, 'made';
+    my $run = $world->sync('run');
+    is $run->{status}, 0, 'exit status' or diag $run->{err};
+    like $run->{err}, qr/is of another version of token-auth; a new one took its place/, 'is replaced';
+    is $world->sync('check')->{status}, 0, 'equal';
+};
+
+# Large enough for a full load not to be done in place.
+my $large = TokenAuth::Sync->new;
+my $small_registry = $large->dir . '/small.db';
+$large->populate(200);
+$large->copy_registry($large->registry, $small_registry);
+$large->import_lines(map { TokenAuth::Sync::token("n$_", role => 'reader') } 1 .. 22_000);
+my $large_registry = $large->dir . '/large.db';
+$large->copy_registry($large->registry, $large_registry);
+$large->sync_ok('run');
+
+subtest 'few differences are written in place' => sub {
+    my $before = inode($large);
+    my $run = $large->json('run', '--full');
+    ok $run->{full} && !$run->{rebuilt}, 'none';
+    $large->ctl_ok('revoke', 'n1');
+    $run = $large->json('run', '--full');
+    ok $run->{full} && !$run->{rebuilt}, 'one';
+    is inode($large), $before, 'the file is the same';
+};
+
+subtest 'the guard comes before the exchange' => sub {
+    my $before = $large->json('status');
+    my $inode = inode($large);
+    $large->copy_registry($small_registry, $large->registry);
+    my $run = $large->sync('run');
+    is $run->{status}, 3, 'refused';
+    like $run->{err}, qr/would remove 22000 of the 22200 tokens .*"tokensync run --force"/, 'for what';
+    is inode($large), $inode, 'the store is the one that was there';
+    is $large->json('status')->{generation}, $before->{generation}, 'as it was';
+    ok !beside($large), 'nothing is left beside it';
+    $run = $large->json('run', '--force');
+    ok $run->{rebuilt}, 'with --force it is done';
+    is $run->{erased}, 22_000, 'and says so';
+    isnt inode($large), $inode, 'in a new file';
+    is $large->sync('check')->{status}, 0, 'equal';
+};
+
+subtest 'killed at any moment' => sub {
+    my $killed = 0;
+    $large->copy_registry($large_registry, $large->registry);
+    for my $delay (map { 0.004 * 1.5**$_ } 0 .. 9) {
+        my $child = fork // die "fork: $!";
+        if ($child == 0) {
+            open STDOUT, '>', '/dev/null' or POSIX::_exit(126);
+            open STDERR, '>', '/dev/null' or POSIX::_exit(126);
+            my $tool = $large->tool('tokensync');
+            exec { $tool } $tool, $large->locations, 'run' or POSIX::_exit(127);
+        }
+        sleep $delay;
+        kill 'KILL', $child;
+        waitpid $child, 0;
+        $killed++ if $? & 127;
+        is $large->decision('t1-token'), 'ok', sprintf 'after %.0f ms: served', 1000 * $delay;
+    }
+    cmp_ok $killed, '>', 0, 'some were killed';
+    $large->sync_ok('run');
+    is $large->json('status')->{counts}{tokens}, 22_200, 'all tokens';
+    is $large->sync('check')->{status}, 0, 'equal';
+    ok !beside($large), 'nothing is left beside it';
+};
+
+subtest 'SIGTERM in the middle of a load ends a watch' => sub {
+    my $world = TokenAuth::Sync->new(registry => 0);
+    $world->copy_registry($large_registry, $world->registry);
+    for my $delay (0.02, 0.05, 0.1) {
+        my $watch = $world->watch;
+        sleep $delay;
+        my $status = $world->stop($watch);
+        like $status, qr/^(0|signal 15)$/, "after $delay s";    # a signal: before it could be caught
+    }
+    $world->sync_ok('run');
+    is $world->sync('check')->{status}, 0, 'the next run completes';
+};
+
+subtest 'where the directory above is not writable' => sub {
+    plan skip_all => 'needs root' if $> != 0;
+    my $uid = (getpwnam 'nobody')[2];
+    plan skip_all => 'needs the account nobody' if !defined $uid;
+    $large->copy_registry($small_registry, $large->registry);
+    unlink glob $large->db . '/*';
+    $large->sync_ok('run');
+    $large->copy_registry($large_registry, $large->registry);
+    $large->ctl_ok('org', 'list');    # makes -wal and -shm
+    chmod 0644, map { $large->registry . $_ } '', '-wal', '-shm';
+    chown $uid, -1, $large->db, glob $large->db . '/*';
+    my @as = ('setpriv', "--reuid=$uid", '--regid=0', '--clear-groups');
+    my $run = sub {
+        return $large->run_program({}, @as, $large->tool('tokensync'), $large->locations, 'run', @_);
+    };
+    my $before = inode($large);
+    my $done = $run->('--json');
+    is $done->{status}, 0, 'all is written in place' or diag $done->{err};
+    ok !JSON::PP::decode_json($done->{out})->{rebuilt}, 'and said so';
+    is inode($large), $before, 'in the same file';
+    is $large->sync('check')->{status}, 0, 'equal';
+
+    truncate $large->db . '/data.mdb', 16_384 or die;
+    $done = $run->();
+    is $done->{status}, 1, 'a damaged one cannot be mended: exit status';
+    like $done->{err}, qr/data\.mdb is truncated; .*remove the directory .* is not writable for this account/,
+        'what to do';
+    is $large->sync('run')->{status}, 0, 'root can';
+    is((stat $large->db)[4], $uid, 'and gives the new one to the same account');
+    is $run->()->{status}, 0, 'which goes on with it';
+};
+
+done_testing;
