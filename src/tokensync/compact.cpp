@@ -52,9 +52,8 @@ Meta copy(const std::string& path, Writer& fresh) {
     Meta meta;
     const TransactionHandle transaction = view.begin(meta);
     Load load(fresh);
-    for_each_record(transaction.get(), path, [&](std::string_view key, std::string_view value) {
-        load.put(key, value);
-    });
+    for_each_record(transaction.get(), path,
+                    [&](std::string_view key, std::string_view value) { load.put(key, value); });
     load.finish(meta.source, meta.position);
     return meta;
 }
@@ -134,8 +133,9 @@ Compacted compact_store(const StoreOptions& options) {
         try {
             return compact_once(options);
         } catch (const DamagedRecord& error) {
-            throw StoreError(fmt::format("the store {} is damaged: {}; run \"tokensync run --full\"",
-                                         options.path, error.what()));
+            throw StoreError(
+                fmt::format("the store {} is damaged: {}; run \"tokensync run --full\"",
+                            options.path, error.what()));
         } catch (const StoreReplaced&) {
             if (attempt == attempts) {
                 throw;
@@ -149,8 +149,7 @@ Compacted compact_store(const StoreOptions& options) {
 void compact(const StoreOptions& options, bool json) {
     const auto begun = std::chrono::steady_clock::now();
     const Compacted done = compact_store(options);
-    const std::chrono::duration<double, std::milli> took =
-        std::chrono::steady_clock::now() - begun;
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
     if (json) {
         cli::Json line;
         line["store"] = options.path;
@@ -161,10 +160,11 @@ void compact(const StoreOptions& options, bool json) {
         cli::print_json(line);
         return;
     }
-    cli::write_out(fmt::format("compacted {}: {} on disk before, {} after; generation {}, {:.1f} "
-                               "ms\n",
-                               options.path, size_text(done.before), size_text(done.after),
-                               done.generation, took.count()));
+    cli::write_out(
+        fmt::format("compacted {}: {} on disk before, {} after; generation {}, {:.1f} "
+                    "ms\n",
+                    options.path, size_text(done.before), size_text(done.after), done.generation,
+                    took.count()));
 }
 
 }  // namespace token_auth::tokensync

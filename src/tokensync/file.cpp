@@ -74,8 +74,7 @@ void fail_file(const char* doing, const std::string& file, int error, std::strin
 Descriptor lock_file(const std::string& file, std::chrono::milliseconds wait) {
     const auto deadline = std::chrono::steady_clock::now() + wait;
     for (;;) {
-        Descriptor descriptor(
-            open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        Descriptor descriptor(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!descriptor.is_open()) {
             fail_file("open", file, errno);
         }

@@ -123,8 +123,7 @@ void require_whole(MDB_env* environment, const std::string& path) {
     const Size size = size_of(environment, path);
     // A new environment has no page beyond its two meta pages, which it may not have written yet.
     if (size.file < size.used) {
-        throw DamagedStore(
-            fmt::format("the store {} is damaged: data.mdb is truncated", path));
+        throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
     }
 }
 
@@ -140,8 +139,7 @@ int erase(MDB_txn* transaction, MDB_val& key) noexcept {
     return guarded([&] { return mdb_del(transaction, main_dbi, &key, nullptr); });
 }
 
-int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value,
-               MDB_cursor_op operation) noexcept {
+int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) noexcept {
     return guarded([&] { return mdb_cursor_get(cursor, &key, &value, operation); });
 }
 

@@ -20,7 +20,8 @@ constexpr std::chrono::seconds replacing_waits{5};
 class Gone {
   public:
     explicit Gone(const Writer& old)
-        : path_(old.path()), transaction_(begin_reading(old.environment(), path_)),
+        : path_(old.path()),
+          transaction_(begin_reading(old.environment(), path_)),
           cursor_(open_cursor(transaction_.get(), path_)) {
         step(MDB_FIRST);
     }

@@ -66,8 +66,7 @@ void remove_leftover(const Site& site) noexcept {
     }
     try {
         if (is_leftover(site, directory, path)) {
-            const Descriptor lock =
-                lock_file(path + "/sync.lock", std::chrono::milliseconds(0));
+            const Descriptor lock = lock_file(path + "/sync.lock", std::chrono::milliseconds(0));
             if (lock.is_open()) {
                 remove_store(path, directory);
             }
@@ -99,9 +98,8 @@ Replacement::Replacement(const Site& site, std::chrono::milliseconds wait)
             continue;
         }
         if (!lock_.is_open()) {
-            throw StoreError(
-                fmt::format("another tokensync is replacing the store {}; wait until it is done",
-                            site_.path));
+            throw StoreError(fmt::format(
+                "another tokensync is replacing the store {}; wait until it is done", site_.path));
         }
     }
     // What is in it was left by one that was interrupted.

@@ -102,8 +102,7 @@ void Service::alive() {
     const auto now = Clock::now();
     if (!ready_ && now - told_alive_ >= between_extensions) {
         told_alive_ = now;
-        tell(fmt::format("EXTEND_TIMEOUT_USEC={}",
-                         std::chrono::microseconds(extension).count()));
+        tell(fmt::format("EXTEND_TIMEOUT_USEC={}", std::chrono::microseconds(extension).count()));
     } else if (ready_ && interval_ && now - told_alive_ >= *interval_) {
         told_alive_ = now;
         tell("WATCHDOG=1");

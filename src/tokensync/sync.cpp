@@ -23,7 +23,8 @@ constexpr std::uint64_t merged_max = 20'000;
 
 class Run {
   public:
-    Run(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish, Progress& progress)
+    Run(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
+        Progress& progress)
         : source_(source),
           writer_(writer),
           wish_(wish),
@@ -126,11 +127,11 @@ class Run {
     void replace(Outcome& outcome) {
         outcome.full = true;
         try {
-            const Rebuilt done = rebuild(source_, writer_, progress_, identity_,
-                                         [this](const Rebuilt& rebuilt) {
-                                             require_same_source();
-                                             require_few_removed(rebuilt.tokens_erased);
-                                         });
+            const Rebuilt done =
+                rebuild(source_, writer_, progress_, identity_, [this](const Rebuilt& rebuilt) {
+                    require_same_source();
+                    require_few_removed(rebuilt.tokens_erased);
+                });
             outcome.rebuilt = true;
             outcome.committed = true;
             outcome.written = done.written;

@@ -176,8 +176,8 @@ class Watch {
     std::chrono::milliseconds longest_sleep() const {
         std::chrono::milliseconds sleep = longest_wait;
         if (heartbeat_.count() > 0) {
-            sleep = std::min(sleep, std::chrono::ceil<std::chrono::milliseconds>(next_beat_ -
-                                                                                 Clock::now()));
+            sleep = std::min(
+                sleep, std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - Clock::now()));
         }
         if (service_.interval()) {
             sleep = std::min(sleep, *service_.interval());

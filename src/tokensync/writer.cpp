@@ -37,8 +37,7 @@ Environment open_for_writing(const std::string& path) {
     if (stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_size > 0 &&
         info.st_size < 2 * sysconf(_SC_PAGESIZE)) {
         // LMDB would read its meta pages from beyond the end.
-        throw DamagedStore(
-            fmt::format("the store {} is damaged: data.mdb is truncated", path));
+        throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
     }
     Environment environment = open_environment(path, 0);
     require_whole(environment.get(), path);

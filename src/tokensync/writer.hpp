@@ -41,7 +41,9 @@ class Writer {
     // No generation so far was higher.
     std::uint64_t generation() const noexcept { return generation_; }
 
-    void raise(std::uint64_t generation) noexcept { generation_ = std::max(generation_, generation); }
+    void raise(std::uint64_t generation) noexcept {
+        generation_ = std::max(generation_, generation);
+    }
 
     // Whether the directory still leads to the files that are open.
     bool in_place() const noexcept { return directory_.in_place(); }
