@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "cli/output.hpp"
 #include "cli/time.hpp"
@@ -18,6 +19,7 @@ struct Facts {
     Meta meta;
     std::int64_t age = 0;  // milliseconds
     Size size;
+    std::uint64_t unused = 0;  // bytes of pages that hold nothing now
     std::uint64_t readers = 0;
     std::uint64_t max_readers = 0;
 };
@@ -30,9 +32,39 @@ int count_reader(const char* line, void* context) {
     return 0;
 }
 
+// LMDB's list of free pages: a record for each transaction that freed some, their number first.
+std::uint64_t unused_bytes(MDB_txn* transaction, const std::string& path) {
+    constexpr MDB_dbi free_dbi = 0;
+    MDB_stat statistics{};
+    MDB_cursor* made = nullptr;
+    int error = mdb_stat(transaction, free_dbi, &statistics);
+    if (error == MDB_SUCCESS) {
+        error = mdb_cursor_open(transaction, free_dbi, &made);
+    }
+    const Cursor cursor(made);
+    std::uint64_t pages = 0;
+    MDB_val key{};
+    MDB_val value{};
+    while (error == MDB_SUCCESS) {
+        error = cursor_get(made, key, value, MDB_NEXT);
+        std::size_t count = 0;
+        if (error == MDB_SUCCESS && value.mv_size >= sizeof(count)) {
+            std::memcpy(&count, value.mv_data, sizeof(count));
+            pages += count;
+        }
+    }
+    if (error != MDB_NOTFOUND) {
+        fail(path, "measure", error);
+    }
+    return pages * statistics.ms_psize;
+}
+
 Facts gather(const View& view) {
     Facts facts;
-    view.begin(facts.meta);
+    {
+        const TransactionHandle transaction = view.begin(facts.meta);
+        facts.unused = unused_bytes(transaction.get(), view.path());
+    }
 
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
@@ -76,7 +108,8 @@ void print(const std::string& path, const Facts& facts) {
     for (const auto& [id, tokens] : meta.key_uses) {
         line("digests", fmt::format("{} ({})", key_name(id), tokens));
     }
-    line("on disk", size_text(facts.size.disk));
+    line("on disk",
+         fmt::format("{}, {} of it unused", size_text(facts.size.disk), size_text(facts.unused)));
     line("map", size_text(facts.size.map));
     line("readers", fmt::format("{} of {}", facts.readers, facts.max_readers));
     cli::write_out(text);
@@ -104,6 +137,7 @@ void print_json(const std::string& path, const Facts& facts) {
     json["digests"] = digests;
     json["file_bytes"] = facts.size.file;
     json["disk_bytes"] = facts.size.disk;
+    json["unused_bytes"] = facts.unused;
     json["map_bytes"] = facts.size.map;
     json["readers"] = facts.readers;
     json["max_readers"] = facts.max_readers;

@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "load.hpp"
@@ -20,6 +22,36 @@ constexpr std::uint64_t few_tokens = 100;  // of which any number may go at once
 // Records that a full load writes in place, in one transaction: each may cost a page of memory.
 // Where more differ, it makes a new store.
 constexpr std::uint64_t merged_max = 20'000;
+
+// Changes that are applied one by one, where they are no large part of the store either: reading
+// everything is faster then, by far.
+constexpr std::uint64_t changes_max = 100'000;
+constexpr std::uint64_t changes_part = 8;
+
+// Changes, as long as there are not too many.
+class FewChanges {
+  public:
+    FewChanges(Change& change, std::uint64_t most) : change_(change), most_(most) {}
+
+    void put(std::string_view key, std::string_view value) {
+        change_.put(key, value);
+        require_few();
+    }
+    void erase(std::string_view key) {
+        change_.erase(key);
+        require_few();
+    }
+
+  private:
+    void require_few() const {
+        if (change_.tally().written + change_.tally().erased > most_) {
+            throw TooManyDifferences();
+        }
+    }
+
+    Change& change_;
+    std::uint64_t most_;
+};
 
 class Run {
   public:
@@ -83,7 +115,8 @@ class Run {
     bool incremental(Outcome& outcome) {
         try {
             const Tally tally = writer_->commit([&](Change& change) {
-                RecordSink<Change> sink(change, nullptr);
+                FewChanges changes(change, most_changes());
+                RecordSink<FewChanges> sink(changes, nullptr);
                 std::optional<std::string> position = source_.changes(change.meta().position, sink);
                 if (!position) {
                     throw PositionLost();
@@ -103,6 +136,12 @@ class Run {
             return false;
         }
         return true;
+    }
+
+    std::uint64_t most_changes() const {
+        const Counts& counts = writer_->meta()->counts;
+        return std::max(changes_max,
+                        (counts.tokens + counts.users + counts.memberships) / changes_part);
     }
 
     void merge(Outcome& outcome, std::uint64_t differences_max) {

@@ -40,6 +40,8 @@ subtest 'the store is smaller, and the same' => sub {
     my $after = $world->json('status');
     cmp_ok $after->{disk_bytes}, '<', $before->{disk_bytes} / 2, 'smaller';
     cmp_ok $after->{generation}, '>', $before->{generation}, 'a higher generation';
+    cmp_ok $before->{unused_bytes}, '>', $before->{disk_bytes} / 4, 'there was unused room';
+    cmp_ok $after->{unused_bytes}, '<', $before->{unused_bytes} / 4, 'there is hardly any';
     is $after->{$_}, $before->{$_}, "the same $_" for qw(position created synced registry);
     is_deeply $after->{counts}, $before->{counts}, 'the same counts';
     is_deeply $after->{digests}, $before->{digests}, 'and uses of keys';
