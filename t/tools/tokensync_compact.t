@@ -209,6 +209,60 @@ SKIP: {
     }
 };
 
+subtest 'by an account of its own, as in the docs' => sub {
+    plan skip_all => 'needs root' if $> != 0;
+    my ($uid, $own) = (getpwnam 'nobody')[ 2, 3 ];
+    my $gid = (getgrnam 'www-data')[2];
+    plan skip_all => 'needs www-data and nobody' if !defined $gid || !defined $uid;
+    my $world = TokenAuth::Sync->new;
+    $world->populate(3);
+    chown 0, $own, map { $world->registry . $_ } '', '-wal', '-shm';
+    my $place = $world->dir . '/own';
+    mkdir $place or die;
+    chmod 0751, $place;
+    chown $uid, $own, $place;
+    symlink 'own/db', $world->db or die;
+    my $as = sub {
+        return $world->run_program({ umask => 077 }, 'setpriv', "--reuid=$uid", "--regid=$own", "--groups=$gid",
+            $world->tool('tokensync'), $world->locations, @_);
+    };
+    my $run = $as->('run', '--group', 'www-data');
+    is $run->{status}, 0, 'it builds the store' or diag $run->{err};
+    my $inode = (stat "$place/db/data.mdb")[1];
+    my $compact = $as->('compact');
+    is $compact->{status}, 0, 'and compacts it' or diag $compact->{err};
+    isnt((stat "$place/db/data.mdb")[1], $inode, 'in another file');
+    is_deeply [ map { [ mode($_), (stat $_)[ 4, 5 ] ] } map { "$place/$_" } qw(db db/data.mdb db/lock.mdb) ],
+        [ map { [ $_, $uid, $gid ] } qw(2750 0640 0660) ], 'with the same owner, group and modes';
+    truncate "$place/db/data.mdb", 12_288 or die;
+    is $as->('run')->{status}, 0, 'and mends it';
+    is((stat "$place/db")[5], $gid, 'with the same group');
+    is $world->sync('compact')->{status}, 0, 'root may do it as well';
+    is $as->('run')->{status}, 0, 'and is in nobody\'s way';
+};
+
+subtest 'a full disk' => sub {
+    plan skip_all => 'needs root, to mount a small file system' if $> != 0;
+    my $world = TokenAuth::Sync->new;
+    my $mount = $world->dir . '/small';
+    mkdir $mount or die;
+    plan skip_all => 'no file system can be mounted here'
+        if $world->run_program({}, 'mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', $mount)->{status} ne '0';
+    my $at = { db => "$mount/db" };
+    $world->populate(5_000);
+    $world->sync_ok($at, 'run');
+    TokenAuth::Sync::spew("$mount/ballast", 'x' x 1_000_000);
+    my $before = $world->json($at, 'status')->{generation};
+    my $compact = $world->sync($at, 'compact');
+    is $compact->{status}, 1, 'exit status' or diag $compact->{out};
+    like $compact->{err}, qr/free some space/, 'the remedy';
+    is $world->json($at, 'status')->{generation}, $before, 'the store is as it was';
+    is_deeply [ names($mount) ], [qw(ballast db)], 'nothing is left beside it';
+    unlink "$mount/ballast";
+    is $world->sync($at, 'compact')->{status}, 0, 'with room, it is done';
+    $world->run_program({}, 'umount', $mount);
+};
+
 subtest 'a link to the store' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2);

@@ -153,6 +153,30 @@ subtest 'killed at any moment' => sub {
     ok !beside($large), 'nothing is left beside it';
 };
 
+subtest 'a large part of the store changes at once' => sub {
+    my $world = TokenAuth::Sync->new;
+    my $sql = sub { return $world->run_program({ stdin => $_[0] }, 'sqlite3', $world->registry) };
+    plan skip_all => 'needs the sqlite3 command' if $sql->('SELECT 1;')->{status} ne '0';
+    $world->populate(101);
+    $world->sync_ok('run');
+    $world->ctl_ok('revoke', 't1');
+    ok !$world->json('run')->{full}, 'a small part is applied change by change';
+    my $filled = $sql->(<<'END');
+PRAGMA synchronous = OFF;
+BEGIN;
+INSERT INTO users (id, technical, created_at) SELECT 'tu-m' || value, 1, 0 FROM generate_series(1, 101000);
+INSERT INTO tokens (id, digest, kind, user_id, organization, role, name, created_at)
+    SELECT 'm' || value, lower(hex(randomblob(32))), 'organization', 'tu-m' || value, 'acme', 'reader', 'many', 0
+    FROM generate_series(1, 101000);
+COMMIT;
+END
+    is $filled->{status}, 0, 'filled' or diag $filled->{err};
+    my $run = $world->json('run');
+    ok $run->{full} && $run->{rebuilt}, 'a large one by a new store';
+    is $run->{tokens}, 101_101, 'with all of it';
+    is $world->sync('check')->{status}, 0, 'equal';
+};
+
 subtest 'SIGTERM in the middle of a load ends a watch' => sub {
     my $world = TokenAuth::Sync->new(registry => 0);
     $world->copy_registry($large_registry, $world->registry);
