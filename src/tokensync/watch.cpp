@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "cli/shown.hpp"
@@ -24,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds first_retry{100};
 constexpr std::chrono::milliseconds last_retry{5000};
+// An attempt that took long, such as a full load that was refused, is rested for as long; at most:
+constexpr std::chrono::milliseconds longest_rest{60000};
 // How often to look whether the store is still in its place.
 constexpr std::chrono::milliseconds longest_wait{1000};
 // Between two commits under a stream of changes. The first one after a pause is not held up, and
@@ -68,7 +71,9 @@ class Watch {
     void run() {
         while (!stopped(std::chrono::milliseconds(0))) {
             try {
+                begun_ = Clock::now();
                 step();
+                begun_.reset();
                 recovered();
                 source_.wait(longest_sleep(), stop_.get());
                 let_changes_gather();
@@ -204,8 +209,21 @@ class Watch {
         service_.ready();
         service_.status("Trying again: " + problem);
         service_.alive();
-        stopped(service_.interval() ? std::min(retry_, *service_.interval()) : retry_);
+        const auto took = std::chrono::ceil<std::chrono::milliseconds>(
+            begun_ ? Clock::now() - *begun_ : Clock::duration::zero());
+        rest(std::max(retry_, std::min(took, longest_rest)));
         retry_ = std::min(retry_ * 2, last_retry);
+    }
+
+    void rest(std::chrono::milliseconds time) {
+        const auto end = Clock::now() + time;
+        for (auto left = time; left.count() > 0;
+             left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now())) {
+            service_.alive();
+            if (stopped(std::min(left, service_.interval().value_or(longest_wait)))) {
+                return;
+            }
+        }
     }
 
     // Waits that long for a signal to stop.
@@ -225,6 +243,7 @@ class Watch {
     bool started_ = false;
     bool reopened_ = false;
     std::string problem_;
+    std::optional<Clock::time_point> begun_;  // of a step under way
     Clock::time_point committed_{};
     Clock::time_point next_beat_{};
     std::chrono::milliseconds retry_ = first_retry;
