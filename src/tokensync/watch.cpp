@@ -35,9 +35,6 @@ constexpr std::chrono::milliseconds between_commits{20};
 // For somebody who is putting another store in place of this one, or has just done so.
 constexpr std::chrono::milliseconds replacing_takes{1000};
 
-// SIGTERM or SIGINT came in the middle of something long.
-struct Stopped {};
-
 // SIGTERM and SIGINT as a descriptor, so that they end every wait at once and nothing else.
 Descriptor stop_signals() {
     sigset_t signals;
@@ -77,8 +74,6 @@ class Watch {
                 recovered();
                 source_.wait(longest_sleep(), stop_.get());
                 let_changes_gather();
-            } catch (const Stopped&) {
-                break;
             } catch (const registry::Stopped&) {
                 break;
             } catch (const StoreReplaced&) {
@@ -157,7 +152,7 @@ class Watch {
         const auto deadline = Clock::now() + replacing_takes;
         while (access(options_.path.c_str(), F_OK) != 0 && Clock::now() < deadline) {
             if (stopped(between_commits)) {
-                throw Stopped();
+                throw registry::Stopped();
             }
         }
     }
@@ -166,7 +161,7 @@ class Watch {
     void tick() {
         service_.alive();
         if (stopped(std::chrono::milliseconds(0))) {
-            throw Stopped();
+            throw registry::Stopped();
         }
     }
 
