@@ -18,6 +18,8 @@ struct MDB_txn;
 namespace token_auth {
 
 inline constexpr unsigned store_max_readers = 2048;  // slots: old and new workers share them
+// Bytes that lock.mdb takes for them: LMDB's head, of two, and 64 for each.
+inline constexpr off_t lock_file_size = off_t{64} * (store_max_readers + 2);
 inline constexpr std::size_t problem_size = 512;     // bytes of a problem's text, its NUL included
 
 enum class Lookup : std::uint8_t { found, not_found, broken };
@@ -67,6 +69,7 @@ class Store {
   private:
     friend class Snapshot;
 
+    bool settle_lock_file() noexcept;
     bool holds_its_pages() noexcept;
     bool last_page(std::uint64_t& last) noexcept;
     bool begin() noexcept;

@@ -1,5 +1,6 @@
 #include "token_auth/store.hpp"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@ namespace {
 
 constexpr const char* truncated =
     "data.mdb is truncated; remove the directory and run \"tokensync run\"";
+
+constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
 
 constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) always gives
 
@@ -48,6 +51,9 @@ const char* remedy(int error) noexcept {
         case MDB_PAGE_NOTFOUND:
         case MDB_BAD_TXN:
             return "it is damaged: remove the directory and run \"tokensync run\"";
+        case ENOSPC:
+        case EDQUOT:
+            return "free some space on its disk";
         case ENOMEM:
             return "free some memory or raise the address space limit of nginx";
         default:
@@ -106,10 +112,7 @@ bool Store::open(const char* path) noexcept {
         fail("find data.mdb", errno);
         return false;
     }
-    // LMDB would create a missing lock file: that is for tokensync, which knows modes and group.
-    char lock[4096];
-    if (!file_in(path_, "lock.mdb", lock) || access(lock, R_OK | W_OK) != 0) {
-        fail("read and write lock.mdb", errno);
+    if (!settle_lock_file()) {
         return false;
     }
 
@@ -127,7 +130,9 @@ bool Store::open(const char* path) noexcept {
         error = mdb_env_set_maxreaders(env_, store_max_readers);
     }
     if (error == MDB_SUCCESS) {
-        error = mdb_env_open(env_, path_, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0640);
+        error = guarded([&] {
+            return mdb_env_open(env_, path_, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0640);
+        });
     }
     if (error != MDB_SUCCESS) {
         fail("open it", error);
@@ -140,12 +145,13 @@ bool Store::open(const char* path) noexcept {
     }
     MDB_txn* txn = nullptr;
     error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
-    if (error == MDB_READERS_FULL && mdb_reader_check(env_, nullptr) == MDB_SUCCESS) {
+    if (error == MDB_READERS_FULL &&
+        guarded([&] { return mdb_reader_check(env_, nullptr); }) == MDB_SUCCESS) {
         // Slots of killed readers are free again: tokensync, which also sees to that, may be down.
         error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
     }
     if (error == MDB_MAP_RESIZED) {
-        error = mdb_env_set_mapsize(env_, 0);
+        error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
         if (error == MDB_SUCCESS) {
             error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
         }
@@ -174,13 +180,54 @@ bool Store::open(const char* path) noexcept {
     return whole;
 }
 
+// LMDB makes the lock file with holes, and fills one when a slot in it is taken for the first time.
+// On a full disk that is a SIGBUS, and it comes while the mutex of the slots is held: whoever
+// catches it and lives on leaves every other process waiting for ever. So the room is taken before.
+// Not to be called while this process has that lock file open: closing a descriptor of it lets go of
+// the process's locks on it, by which others tell that it is alive.
+bool Store::settle_lock_file() noexcept {
+    char lock[4096];
+    if (!file_in(path_, "lock.mdb", lock)) {
+        fail("read and write lock.mdb", ENAMETOOLONG);
+        return false;
+    }
+    // LMDB would create a missing one: that is for tokensync, which knows modes and group.
+    const int file = ::open(lock, O_RDWR | O_CLOEXEC);
+    if (file < 0) {
+        fail("read and write lock.mdb", errno);
+        return false;
+    }
+    struct stat info {};
+    int error = fstat(file, &info) == 0 ? 0 : errno;
+    const bool cut = error == 0 && info.st_size != 0 && info.st_size < lock_size_min;
+    const off_t size = info.st_size == 0 ? lock_file_size : info.st_size;
+    if (error == 0 && !cut && fallocate(file, 0, 0, size) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT)) {
+        error = errno;  // others: a file system that cannot, or need not, do that
+    }
+    ::close(file);
+    if (cut) {
+        explain("lock.mdb is truncated; remove the directory and run \"tokensync run\"");
+    } else if (error != 0) {
+        fail("make room in lock.mdb", error);
+    }
+    return error == 0 && !cut;
+}
+
 void Store::close() noexcept {
+    // Both write to the lock file, which may have become shorter.
     if (txn_ != nullptr) {
-        mdb_txn_abort(txn_);
+        guarded([&] {
+            mdb_txn_abort(txn_);
+            return MDB_SUCCESS;
+        });
         txn_ = nullptr;
     }
     if (env_ != nullptr) {
-        mdb_env_close(env_);
+        guarded([&] {
+            mdb_env_close(env_);
+            return MDB_SUCCESS;
+        });
         rescue_.stop();
         env_ = nullptr;
     }
@@ -261,7 +308,7 @@ bool Store::begin() noexcept {
     int error = guarded([&] { return mdb_txn_renew(txn_); });
     if (error == MDB_MAP_RESIZED) {
         // The writer grew the map; no transaction is active here, so this one may follow.
-        error = mdb_env_set_mapsize(env_, 0);
+        error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
         if (error == MDB_SUCCESS) {
             error = guarded([&] { return mdb_txn_renew(txn_); });
         }
@@ -279,7 +326,10 @@ bool Store::begin() noexcept {
 }
 
 void Store::end() noexcept {
-    mdb_txn_reset(txn_);
+    guarded([&] {
+        mdb_txn_reset(txn_);
+        return MDB_SUCCESS;
+    });
     begun_ = false;
 }
 

@@ -133,6 +133,27 @@ void lock_file_replaced(Report& report) {
     report.equal(watched.same_second(), std::string("3"), "a commit after it");
 }
 
+// A lock file that is cut while it is mapped faults where a slot is written, or given back.
+void lock_file_cut_while_open(Report& report) {
+    for (const off_t size : {off_t{0}, off_t{64}, static_cast<off_t>(page)}) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        in_child_reported(report, [&](Report& inner) {
+            Watched watched({path});
+            inner.equal(watched.next_second(), std::string("1"), "before");
+            truncate((path + "/lock.mdb").c_str(), size);
+            watched.next_second();
+            const std::string served = watched.next_second();
+            inner.check(served == "1" || served == "none", "cut to {}: served {}", size, served);
+            move(path, path + ".broken");
+            write_store(path, small_world(2));
+            watched.next_second();
+            inner.equal(watched.next_second(), std::string("2"), "mended");
+        });
+    }
+}
+
 }  // namespace
 }  // namespace token_auth::unit
 
@@ -144,6 +165,7 @@ int main() {
         UNIT_TEST(given_up),
         UNIT_TEST(broken_while_open),
         UNIT_TEST(lock_file_replaced),
+        UNIT_TEST(lock_file_cut_while_open),
     };
     return cmocka_run_group_tests_name("store_table_fault", tests, nullptr, nullptr);
 }
