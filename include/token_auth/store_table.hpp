@@ -50,11 +50,14 @@ class StoreTable {
         const char* path = nullptr;
         Shared* shared = nullptr;
         std::int64_t looked = -1;  // second of the last look
+        std::uint64_t least = 0;   // the generation served before data.mdb alone was exchanged
         StoreIdentity refused{};   // an older store that was told of; it is tried on
         char told[512] = {};       // the loss that was told of last; empty: none
     };
 
     void look(Slot& slot, Listener listener, void* context) noexcept;
+    void part_with_lock_of(const StoreIdentity& identity, Listener listener,
+                           void* context) noexcept;
     void lose(Slot& slot, const char* why, Listener listener, void* context) noexcept;
     Shared* acquire(const char* path, const StoreIdentity& identity,
                     char (&why)[problem_size]) noexcept;

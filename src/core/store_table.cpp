@@ -22,6 +22,12 @@ unsigned long long generation_of(Store& store) noexcept {
     return static_cast<unsigned long long>(store.meta().generation);
 }
 
+// Whether another data file came to the lock file of the first.
+bool beside_its_lock(const StoreIdentity& first, const StoreIdentity& second) noexcept {
+    return first.device == second.device && first.inode != second.inode &&
+           first.lock_inode == second.lock_inode;
+}
+
 }  // namespace
 
 bool StoreTable::init(const char* const* paths, std::size_t count) noexcept {
@@ -106,6 +112,7 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     }
 
     char why[problem_size];
+    part_with_lock_of(identity, listener, context);
     Shared* next = acquire(path, identity, why);
     if (next == nullptr) {
         lose(slot, why, listener, context);
@@ -113,6 +120,17 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     }
     char text[problem_size];
     const unsigned long long generation = generation_of(next->store);
+    if (slot.shared == nullptr && generation < slot.least) {
+        std::snprintf(text, sizeof(text),
+                      "data.mdb was exchanged for an older one: it has generation %llu, the one "
+                      "that was served %llu; run \"tokensync run\" to bring it up to date, or "
+                      "reload nginx to take it up as it is",
+                      generation, static_cast<unsigned long long>(slot.least));
+        release(next);
+        lose(slot, text, listener, context);
+        return;
+    }
+    slot.least = 0;
     if (slot.shared == nullptr) {
         std::snprintf(text, sizeof(text), "generation %llu", generation);
         slot.shared = next;
@@ -139,6 +157,22 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     release(slot.shared);
     slot.shared = next;
     listener(context, StoreEvent::replaced, slot.path, text);
+}
+
+// Never two environments on one lock file: closing the one would give the other one's slot away, and
+// its snapshots would not be spared by the writer any more.
+void StoreTable::part_with_lock_of(const StoreIdentity& identity, Listener listener,
+                                   void* context) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        Slot& slot = slots_[i];
+        if (slot.shared != nullptr && beside_its_lock(slot.shared->store.identity(), identity)) {
+            slot.least = generation_of(slot.shared->store);
+            lose(slot,
+                 "data.mdb was exchanged beside its lock.mdb; exchange whole directories, or "
+                 "remove this one and run \"tokensync run\"",
+                 listener, context);
+        }
+    }
 }
 
 void StoreTable::lose(Slot& slot, const char* why, Listener listener, void* context) noexcept {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -313,6 +314,40 @@ std::size_t file_size(const std::string& path) {
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
     const char* text = std::getenv(variable);
     return text == nullptr || *text == '\0' ? otherwise : std::stoull(text);
+}
+
+namespace {
+
+int gather(const char* line, void* context) {
+    *static_cast<std::string*>(context) += line;
+    return 0;
+}
+
+}  // namespace
+
+std::string readers_of(const std::string& path) {
+    return in_child([&] {
+        MDB_env* env = open_for_writing(path, default_map);
+        std::string list;
+        mdb_reader_list(env, gather, &list);
+        mdb_env_close(env);
+        return list;
+    });
+}
+
+std::size_t slots(const std::string& list, bool with_snapshot) {
+    std::size_t count = 0;
+    std::size_t begin = 0;
+    const std::string pid = std::to_string(getpid());
+    while (begin < list.size()) {
+        const std::size_t end = std::min(list.find('\n', begin), list.size());
+        const std::string line = list.substr(begin, end - begin);
+        if (line.find(pid + " ") != std::string::npos && line.ends_with('-') != with_snapshot) {
+            ++count;
+        }
+        begin = end + 1;
+    }
+    return count;
 }
 
 bool file_exists(const std::string& path) {

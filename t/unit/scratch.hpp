@@ -90,6 +90,11 @@ void write_store(const std::string& directory, const std::vector<Entry>& entries
 MDB_env* open_for_writing(const std::string& directory, std::size_t map_size,
                           unsigned max_readers = 0);
 
+// The slots of a store's lock file as LMDB lists them, and how many of a list are this process's,
+// with a snapshot or without one.
+std::string readers_of(const std::string& path);
+std::size_t slots(const std::string& list, bool with_snapshot);
+
 // SHA-256, the way the store's keys are made.
 Digest digest_of(std::string_view token);
 

@@ -227,37 +227,6 @@ void idle_store_pins_nothing(Report& report) {
                  file_size(path + "/data.mdb"));
 }
 
-int gather(const char* line, void* context) {
-    *static_cast<std::string*>(context) += line;
-    return 0;
-}
-
-std::string readers_of(const std::string& path) {
-    return in_child([&] {
-        MDB_env* env = open_for_writing(path, default_map);
-        std::string list;
-        mdb_reader_list(env, gather, &list);
-        mdb_env_close(env);
-        return list;
-    });
-}
-
-// How LMDB lists the slot of this process: with the number of its snapshot, or a dash.
-std::size_t slots(const std::string& list, bool with_snapshot) {
-    std::size_t count = 0;
-    std::size_t begin = 0;
-    const std::string pid = std::to_string(getpid());
-    while (begin < list.size()) {
-        const std::size_t end = std::min(list.find('\n', begin), list.size());
-        const std::string line = list.substr(begin, end - begin);
-        if (line.find(pid + " ") != std::string::npos && line.ends_with('-') != with_snapshot) {
-            ++count;
-        }
-        begin = end + 1;
-    }
-    return count;
-}
-
 void reader_slots(Report& report) {
     const Directory directory;
     const std::string path = directory / "db";

@@ -154,6 +154,33 @@ void lock_file_cut_while_open(Report& report) {
     }
 }
 
+// Two environments on one lock file would give each other's slot away.
+void data_file_exchanged_beside_its_lock(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    const std::string link = directory / "link";
+    write_store(path, small_world(5));
+    write_store(directory / "new", small_world(6));
+    write_store(directory / "old", small_world(4));
+    swap_link("db", link);
+    Watched watched({path, link});
+    report.equal(watched.next_second(0), std::string("5"), "before");
+    report.equal(watched.next_second(1), std::string("5"), "by the link");
+    watched.told();
+    move(directory / "new/data.mdb", path + "/data.mdb");
+    report.equal(watched.next_second(0), std::string("6"), "a newer one");
+    report.equal(watched.told(), std::string("lost lost opened"), "let go of first");
+    report.equal(slots(readers_of(path), false), 1UL, "its slot");
+    report.equal(watched.next_second(1), std::string("6"), "by the link");
+    watched.told();
+    move(directory / "old/data.mdb", path + "/data.mdb");
+    report.equal(watched.next_second(0), std::string("none"), "an older one");
+    report.equal(watched.next_second(0), std::string("none"), "an older one, later");
+    report.check(watched.text().find("older") != std::string::npos, "text: {}", watched.text());
+    write_store(path, small_world(7));
+    report.equal(watched.next_second(0), std::string("7"), "brought up to date");
+}
+
 }  // namespace
 }  // namespace token_auth::unit
 
@@ -166,6 +193,7 @@ int main() {
         UNIT_TEST(broken_while_open),
         UNIT_TEST(lock_file_replaced),
         UNIT_TEST(lock_file_cut_while_open),
+        UNIT_TEST(data_file_exchanged_beside_its_lock),
     };
     return cmocka_run_group_tests_name("store_table_fault", tests, nullptr, nullptr);
 }
