@@ -1,5 +1,6 @@
 #include "writer.hpp"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "load.hpp"
 #include "replacement.hpp"
 #include "token_auth/rescue.hpp"
+#include "token_auth/store.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -23,6 +25,21 @@ std::int64_t milliseconds_now() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
+}
+
+// Takes the room on disk that the lock file needs. LMDB makes it with holes, and a process that
+// takes a slot in one while the disk is full is killed (SIGBUS). Before it is opened: closing a
+// descriptor of it lets go of this process's locks on it.
+void settle_lock_file(const std::string& path, const std::string& lock) {
+    const Descriptor file(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    struct stat info {};
+    if (!file.is_open() || fstat(file.get(), &info) != 0) {
+        fail(path, "open", errno);
+    }
+    if (fallocate(file.get(), 0, 0, info.st_size == 0 ? lock_file_size : info.st_size) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT)) {
+        fail(path, "make room in the lock.mdb of", errno);
+    }
 }
 
 Environment open_for_writing(const std::string& path) {
@@ -39,6 +56,7 @@ Environment open_for_writing(const std::string& path) {
         // LMDB would read its meta pages from beyond the end.
         throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
     }
+    settle_lock_file(path, lock);
     Environment environment = open_environment(path, 0);
     require_whole(environment.get(), path);
     return environment;
