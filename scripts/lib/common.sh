@@ -17,12 +17,12 @@ die() { say "$(basename "$0"): $*"; exit 1; }
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsoci-dev libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libsoci-dev libsqlite3-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
     libcmocka-dev librapidcheck-dev
 )
 packages_demo=(curl ca-certificates)
-packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
-packages_postgresql=(postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer)
+packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git)
+packages_faults=(libfaketime mount)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

@@ -19,8 +19,8 @@ sub free_port {
     return $socket->sockport;
 }
 
-# start(dir => …, http => "…", [main => "…"], [binary => …]): runs nginx with that http block in
-# that directory; "%PORT%" in it is replaced. Dies where nginx does not come up.
+# start(dir => …, http => "…", [main => "…"], [binary => …], [daemon => 1]): runs nginx with that http
+# block in that directory; "%PORT%" in it is replaced. Dies where nginx does not come up.
 sub start {
     my ($class, %options) = @_;
     my $self = bless { dir => $options{dir}, port => free_port() }, $class;
@@ -31,11 +31,12 @@ sub start {
     my $temp = join "\n", map { "    ${_}_temp_path $self->{dir}/temp_$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $options{main} // '';
+    my $daemon = $options{daemon} ? 'on' : 'off';
     open my $out, '>', "$self->{dir}/nginx.conf" or die "$self->{dir}/nginx.conf: $!";
     print $out <<"END";
 load_module $build/ngx_http_token_auth_module.so;
 $user
-daemon off;
+daemon $daemon;
 pid $self->{dir}/nginx.pid;
 error_log $self->{log} notice;
 $main
@@ -51,11 +52,28 @@ END
     $self->{pid} = spawn($self->{log}, $binary, '-p', $self->{dir}, '-c',
         "$self->{dir}/nginx.conf", '-e', $self->{log});
     for (1 .. 200) {
-        return $self if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
-        last if waitpid($self->{pid}, 1) == $self->{pid};    # WNOHANG
+        if (IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port})) {
+            $self->adopt($self->_pid_written) if $options{daemon};
+            return $self;
+        }
+        last if waitpid($self->{pid}, 1) == $self->{pid} && (!$options{daemon} || $?);    # WNOHANG
         sleep 0.02;
     }
     die "nginx did not start:\n" . $self->errors;
+}
+
+# The master process that is to be ended with this object, where it is not our child.
+sub adopt { @{ $_[0] }{qw(pid adopted)} = ($_[1], 1); return }
+
+sub _pid_written {
+    my ($self) = @_;
+    waitpid $self->{pid}, 0;
+    for (1 .. 500) {
+        last if -s "$self->{dir}/nginx.pid";
+        sleep 0.01;
+    }
+    open my $in, '<', "$self->{dir}/nginx.pid" or die "nginx.pid: $!";
+    return scalar(<$in>) + 0;
 }
 
 sub port { return $_[0]{port} }
@@ -118,6 +136,9 @@ sub stop {
     for my $pid (grep { defined } delete @{$self}{qw(pid sync)}) {
         kill 'TERM', $pid;
         waitpid $pid, 0;
+        if (delete $self->{adopted}) {
+            sleep 0.02 while kill 0, $pid;
+        }
     }
     return;
 }

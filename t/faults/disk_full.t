@@ -1,0 +1,75 @@
+# The store's disk full during a sync: what is there is served, tokensync says so, and goes on by
+# itself once there is room.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Time::HiRes qw(sleep);
+use TokenAuth::Faults;
+
+# In a mount namespace of its own, so that nothing stays mounted however this ends.
+my $fault = 'disk full during a sync';
+if (!$ENV{TOKEN_AUTH_FAULTS_UNSHARED}) {
+    TokenAuth::Faults->cannot($fault, 'needs root, to mount a small file system') if $> != 0;
+    TokenAuth::Faults->cannot($fault, 'no file system can be mounted here (no right to unshare)')
+        if system('unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null') != 0;
+    $ENV{TOKEN_AUTH_FAULTS_UNSHARED} = 1;
+    exec 'unshare', '-m', $^X, "$FindBin::Bin/$FindBin::Script";
+}
+
+my $mount;
+my $world = TokenAuth::Faults->new(
+    ballast => 3000,
+    store => sub {
+        my ($self) = @_;
+        mkdir($mount = $self->dir . '/small') or die "small: $!";
+        chmod 0755, $mount;
+        system('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', $mount) == 0 or die 'mount';
+        return "$mount/db";
+    });
+# With this many workers, a reload needs a page of the lock file that was not there before.
+my $server = $world->nginx(workers => 40);
+my $watch = $world->watch('--heartbeat', '1s', $world->group);
+$world->run(rate => 30);
+ok $world->mark, 'changes arrive';
+
+sub fill {
+    open my $out, '>', "$mount/ballast" or die "ballast: $!";
+    for (;;) {
+        last if !defined syswrite $out, 'x' x 4096;
+    }
+    close $out;
+    return;
+}
+
+for my $i (1 .. $world->times(2, 20)) {
+    my $mark = length $world->log_of($watch);
+    fill();
+    my $generation = $world->json('status')->{generation};
+    # A change of every record: LMDB needs more pages than it has left over.
+    my $many = $world->run_program({ stdin => "PRAGMA busy_timeout = 20000;\n"
+            . "UPDATE tokens SET name = 'in round $i, with a longer name' WHERE id LIKE 'ballast%';\n" },
+        'sqlite3', '-batch', '-bail', $world->registry);
+    is $many->{status}, 0, 'many changes at once' or diag $many->{err};
+    ok TokenAuth::Sync::eventually(
+        sub { substr($world->log_of($watch), $mark) =~ /the old content is still being served; free some space/ }),
+        'tokensync says so, and what to do' or diag $world->log_of($watch);
+    $world->fault;
+    my $run = $world->sync('status');
+    is $run->{status}, 0, 'the store can be read';
+    $server->reload if $i % 2;
+    sleep 1;
+    my ($status, undef, $body) = $server->get('/secret', Authorization => 'Bearer nobody');
+    is $status, 401, 'and is served' or diag $body;
+    unlink "$mount/ballast" or die "ballast: $!";
+    ok $world->mark, 'with room, changes arrive again' or diag $world->log_of($watch);
+    cmp_ok $world->json('status')->{generation}, '>', $generation, 'a new generation';
+}
+$world->judge('with a full disk');
+is $world->stop($watch), 0, 'the watch is well';
+$world->settle;
+is $world->sync('check')->{status}, 0, 'store and registry are equal at the end';
+system 'umount', '-l', $mount;
+$world->report($fault);

@@ -1,0 +1,52 @@
+# A reader table that is full: who has a slot serves on, who has none says so and recovers by itself.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use IPC::Open2 qw(open2);
+use Test::More;
+use Time::HiRes qw(sleep);
+use TokenAuth::Faults;
+
+my $world = TokenAuth::Faults->new;
+my $server = $world->nginx(workers => 2);
+my $watch = $world->watch('--heartbeat', '1s');
+$world->run;
+$world->oracle->settle_within(10);
+sleep 0.3;
+
+for my $i (1 .. $world->times(2, 20)) {
+    my $pid = open2(my $from, my $to, $world->probe_path('store_probe'), 'hold', $world->db, 4096);
+    my $got = <$from>;
+    chomp $got;
+    cmp_ok $got, '>', 2000, "$got slots are taken by another program";
+    is +($world->probe('walk', $world->db) =~ /MDB_READERS_FULL/) + 0, 1, 'none is left';
+    $world->fault;
+    sleep 0.5;    # those that serve serve on, and changes get there
+    my $begun = TokenAuth::Faults::now();
+    my $lines = $world->logged(qr/too many processes read it/);
+    $server->reload;
+    ok TokenAuth::Sync::eventually(sub { $world->logged(qr/too many processes read it/) > $lines }),
+        'a new worker has none, and says what to do';
+    sleep 0.3;
+    # Gone in good order, or killed: then its slots are taken from it.
+    if ($i % 2) {
+        close $to;
+    } else {
+        kill 'KILL', $pid;
+    }
+    waitpid $pid, 0;
+    my $served = TokenAuth::Sync::eventually(
+        sub { ($server->get('/secret', Authorization => 'Bearer nobody'))[0] == 401 });
+    ok $served, 'once there are some again, it serves';
+    sleep 1.5;    # the other worker, too
+    $world->oracle->excuse(store_unavailable => $begun, TokenAuth::Faults::now());
+    $lines = $world->logged(qr/too many processes read it/) - $lines;
+    cmp_ok $lines, '<=', 2, "$lines lines: one for each worker";
+}
+$world->judge('with a full reader table');
+is $world->stop($watch), 0, 'the watch is well';
+$world->settle;
+is $world->sync('check')->{status}, 0, 'store and registry are equal at the end';
+$world->report('reader table full');

@@ -1,0 +1,40 @@
+# Reloads under load, with changes being synced: no request fails, no answer is wrong.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Time::HiRes qw(sleep);
+use TokenAuth::Faults;
+
+my $world = TokenAuth::Faults->new(ballast => 500);
+my $server = $world->nginx(workers => 2);
+my $watch = $world->watch('--heartbeat', '1s');
+$world->run(traffic => { alive => 2, single => 2 });
+$world->oracle->settle_within(10);
+
+my $times = $world->times(12, 100);
+my %seen = map { $_ => 1 } $world->workers;
+for my $i (1 .. $times) {
+    $server->reload;
+    $world->fault;
+    # Mostly one after the other, sometimes while the last one is under way.
+    my $new = TokenAuth::Sync::eventually(
+        sub { my @new = grep { !$seen{$_} } $world->workers; @new >= 2 });
+    ok $new, "new workers after reload $i" if !$new;
+    $seen{$_} = 1 for $world->workers;
+    sleep rand 0.25;
+}
+my @requests = $world->judge('reloaded');
+my %answered = map { $_->[4] => 1 } grep { defined $_->[4] } @requests;
+cmp_ok scalar(keys %answered), '>', $times, 'many workers answered';
+ok TokenAuth::Sync::eventually(sub { $world->workers == 2 }), 'the old workers are gone';
+my %alive = map { $_ => 1 } $world->workers, $watch->{pid};
+# A slot is given back when its worker ends, so that only those of living ones are taken.
+my @held = grep { !$alive{$_} } $world->probe(readers => $world->db) =~ /^\s*(\d+)\s+[0-9a-f]+\s/mg;
+is_deeply \@held, [], 'and so are their slots';
+is $world->stop($watch), 0, 'the watch is well';
+$world->settle;
+is $world->sync('check')->{status}, 0, 'store and registry are equal at the end';
+$world->report('reload under load');

@@ -1,0 +1,80 @@
+// Preloaded into a program, makes it slow where the fault tests want it: on its disk, or inside a
+// lookup. Each variable is a time in microseconds, drawn evenly from 0 to twice of it at each call.
+//
+//   TOKEN_AUTH_SLOW_DISK     before fsync, fdatasync, msync, pwrite and pwritev
+//   TOKEN_AUTH_SLOW_LOOKUP   before mdb_get, so with a snapshot in hand
+#include <dlfcn.h>
+#include <lmdb.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace {
+
+// nginx empties the environment of its processes: read as soon as this is loaded.
+long setting(const char* name) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+}
+
+const long slow_disk = setting("TOKEN_AUTH_SLOW_DISK");
+const long slow_lookup = setting("TOKEN_AUTH_SLOW_LOOKUP");
+
+void pause_for(long mean) {
+    if (mean > 0) {
+        usleep(static_cast<useconds_t>(random() % (2 * mean + 1)));
+    }
+}
+
+template <typename Function>
+Function* next(const char* name) {
+    return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" {
+
+int fsync(int file) {
+    static auto* const real = next<int(int)>("fsync");
+    pause_for(slow_disk);
+    return real(file);
+}
+
+int fdatasync(int file) {
+    static auto* const real = next<int(int)>("fdatasync");
+    pause_for(slow_disk);
+    return real(file);
+}
+
+int msync(void* address, size_t size, int flags) {
+    static auto* const real = next<int(void*, size_t, int)>("msync");
+    pause_for(slow_disk);
+    return real(address, size, flags);
+}
+
+ssize_t pwrite64(int file, const void* data, size_t size, off64_t at) {
+    static auto* const real = next<ssize_t(int, const void*, size_t, off64_t)>("pwrite64");
+    pause_for(slow_disk);
+    return real(file, data, size, at);
+}
+
+ssize_t pwrite(int file, const void* data, size_t size, off_t at) {
+    return pwrite64(file, data, size, at);
+}
+
+ssize_t pwritev(int file, const struct iovec* data, int count, off_t at) {
+    static auto* const real = next<ssize_t(int, const struct iovec*, int, off_t)>("pwritev");
+    pause_for(slow_disk);
+    return real(file, data, count, at);
+}
+
+int mdb_get(MDB_txn* txn, MDB_dbi dbi, MDB_val* key, MDB_val* data) {
+    static auto* const real = next<int(MDB_txn*, MDB_dbi, MDB_val*, MDB_val*)>("mdb_get");
+    pause_for(slow_lookup);
+    return real(txn, dbi, key, data);
+}
+
+}  // extern "C"
