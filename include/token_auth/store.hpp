@@ -60,6 +60,10 @@ class Store {
     // (SIGBUS).
     bool is_whole() noexcept;
 
+    // Has the next snapshot read the meta record anew, although no commit was made: the file may
+    // have been overwritten. A generation lower than before makes that snapshot fail.
+    void doubt_meta() noexcept { meta_of_txn_ = 0; }
+
     // One line, without a newline; empty where all is well.
     const char* problem() const noexcept { return problem_; }
 
@@ -75,7 +79,9 @@ class Store {
     bool begin() noexcept;
     void end() noexcept;
     Lookup get(std::string_view key, std::string_view& value) noexcept;
+    bool is_as_new_as_its_lock() noexcept;
     bool read_meta() noexcept;
+    bool holds_meta() noexcept;
     void fail(const char* doing, int error) noexcept;
     void explain(const char* text) noexcept;
 

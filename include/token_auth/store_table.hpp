@@ -50,7 +50,7 @@ class StoreTable {
         const char* path = nullptr;
         Shared* shared = nullptr;
         std::int64_t looked = -1;  // second of the last look
-        std::uint64_t least = 0;   // the generation served before data.mdb alone was exchanged
+        std::uint64_t least = 0;   // generation served before data.mdb was exchanged or broken
         StoreIdentity refused{};   // an older store that was told of; it is tried on
         char told[512] = {};       // the loss that was told of last; empty: none
     };

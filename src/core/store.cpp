@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,10 @@ namespace {
 
 constexpr const char* truncated =
     "data.mdb is truncated; remove the directory and run \"tokensync run\"";
+
+constexpr const char* overwritten =
+    "an older copy was written over data.mdb; run \"tokensync run\" to bring it up to date, and "
+    "replace whole directories only";
 
 constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
 
@@ -172,7 +177,7 @@ bool Store::open(const char* path) noexcept {
         close();
         return false;
     }
-    const bool whole = read_meta();
+    const bool whole = is_as_new_as_its_lock() && read_meta();
     end();
     if (!whole) {
         close();
@@ -233,6 +238,7 @@ void Store::close() noexcept {
     }
     begun_ = false;
     meta_of_txn_ = 0;
+    meta_ = MetaRecord{};
     size_ = 0;
 }
 
@@ -318,11 +324,33 @@ bool Store::begin() noexcept {
         return false;
     }
     begun_ = true;
-    if (mdb_txn_id(txn_) != meta_of_txn_ && !read_meta()) {
+    if (!is_as_new_as_its_lock() || (mdb_txn_id(txn_) != meta_of_txn_ && !read_meta())) {
         end();
         return false;
     }
     return true;
+}
+
+// A snapshot's number is that of the last commit, which the lock file has; the commit itself is in
+// the data file. Where the latter is older, an older copy was written over it, and what it says is
+// of then.
+bool Store::is_as_new_as_its_lock() noexcept {
+    const std::size_t committed = mdb_txn_id(txn_);
+    MDB_envinfo info;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        const int error = guarded([&] { return mdb_env_info(env_, &info); });
+        if (error != MDB_SUCCESS) {
+            fail("measure data.mdb", error);
+            return false;
+        }
+        if (info.me_last_txnid >= committed) {
+            return true;
+        }
+        // The writer changed the data file first: it may be seen later.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+    explain(overwritten);
+    return false;
 }
 
 void Store::end() noexcept {
@@ -378,6 +406,10 @@ bool Store::read_meta() noexcept {
             explain("its meta record is damaged; remove the directory and run \"tokensync run\"");
             return false;
     }
+    if (meta.generation < meta_.generation) {
+        explain(overwritten);
+        return false;
+    }
     // Kept beyond the snapshot, so they are copied out of the map. Both sizes were checked.
     std::memcpy(meta_source_, meta.source.data(), meta.source.size());
     std::memcpy(meta_position_, meta.position.data(), meta.position.size());
@@ -386,6 +418,15 @@ bool Store::read_meta() noexcept {
     meta_ = meta;
     meta_of_txn_ = mdb_txn_id(txn_);
     return true;
+}
+
+bool Store::holds_meta() noexcept {
+    std::string_view value;
+    const Lookup found = get(meta_key(), value);
+    if (found == Lookup::not_found) {
+        explain("it is damaged: remove the directory and run \"tokensync run\"");
+    }
+    return found == Lookup::found;
 }
 
 template <typename Record>
@@ -407,7 +448,9 @@ Lookup Snapshot::find(std::string_view key, Record& out, std::string_view* value
 
 Lookup Snapshot::token(const Digest& digest, TokenRecord& out, std::string_view* value) noexcept {
     KeyBuffer buffer;
-    return find(token_key(digest, buffer), out, value);
+    const Lookup found = find(token_key(digest, buffer), out, value);
+    // A page of noise holds no token, and no meta record either.
+    return found == Lookup::not_found && !store_.holds_meta() ? Lookup::broken : found;
 }
 
 Lookup Snapshot::organization(std::string_view id, OrganizationRecord& out) noexcept {

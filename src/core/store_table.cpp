@@ -77,6 +77,7 @@ void StoreTable::give_up(std::size_t index, std::int64_t now, Listener listener,
     // Whoever shares it would run into the same.
     for (std::size_t i = 0; i < count_; ++i) {
         if (slots_[i].shared == broken) {
+            slots_[i].least = broken->store.meta().generation;
             lose(slots_[i], why, listener, context);
         }
     }
@@ -108,6 +109,7 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     }
     if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
         slot.refused = StoreIdentity{};
+        slot.shared->store.doubt_meta();
         return;
     }
 

@@ -14,6 +14,7 @@
 #include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/store.hpp"
+#include "watched.hpp"
 
 namespace token_auth::unit {
 namespace {
@@ -167,6 +168,64 @@ void overwritten_between_looks(Report& report) {
     }
 }
 
+// As a restored backup may do: the lock file knows of commits that the copy does not have.
+void overwritten_by_an_older_copy(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(1));
+    const std::string copy = read_file(path + "/data.mdb");
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    write_store(path, small_world(2));
+    report.check(Snapshot(store).ok(), "before: {}", store.problem());
+    overwrite(path + "/data.mdb", 0, copy);
+    report.check(!Snapshot(store).ok(), "an older copy is read");
+    const std::string_view problem = store.problem();
+    report.check(problem.find("older copy") != std::string_view::npos, "problem: {}", problem);
+    Store another;
+    in_child_reported(report, [&](Report& inner) {
+        inner.check(!another.open(path.c_str()), "an older copy is opened");
+    });
+    write_store(path, small_world(3));
+    report.check(Snapshot(store).ok(), "brought up to date: {}", store.problem());
+}
+
+// With as many commits as the one before, only its generation tells.
+void overwritten_by_another_of_as_many_commits(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(2));
+    write_store(directory / "other", small_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    overwrite(path + "/data.mdb", 0, read_file(directory / "other/data.mdb"));
+    store.doubt_meta();
+    report.check(!Snapshot(store).ok(), "an older generation is read");
+}
+
+// A page that was overwritten with something that LMDB takes for one that holds nothing.
+void emptied_root_page(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    const std::string file = path + "/data.mdb";
+    write_store(path, small_world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    for (const std::size_t meta : {std::size_t{0}, page}) {
+        std::uint64_t root = 0;  // of the main database
+        std::memcpy(&root, read_file(file).data() + meta + 128, sizeof(root));
+        if (root != 0 && root < file_size(file) / page) {
+            overwrite(file, root * page + 12, std::string_view("\x10\0", 2));  // no keys
+        }
+    }
+    TokenRecord token;
+    Snapshot snapshot(store);
+    report.check(snapshot.ok(), "no snapshot: {}", store.problem());
+    report.equal(snapshot.token(digest_of("token"), token), Lookup::broken, "a lookup");
+    report.check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
+                 "problem: {}", store.problem());
+}
+
 // All reader slots taken by others: a problem with its remedy, and all well once some are free.
 void readers_full(Report& report) {
     const Directory directory;
@@ -225,6 +284,9 @@ int main() {
         UNIT_TEST(snapshot_of_a_closed_store), UNIT_TEST(damaged_record),
         UNIT_TEST(meta_damaged_by_a_commit),   UNIT_TEST(damaged_while_open),
         UNIT_TEST(overwritten_between_looks),  UNIT_TEST(readers_full),
+        UNIT_TEST(overwritten_by_an_older_copy),
+        UNIT_TEST(overwritten_by_another_of_as_many_commits),
+        UNIT_TEST(emptied_root_page),
         UNIT_TEST(slots_of_the_dead),
     };
     return cmocka_run_group_tests_name("store_fault", tests, nullptr, nullptr);

@@ -181,6 +181,24 @@ void data_file_exchanged_beside_its_lock(Report& report) {
     report.equal(watched.next_second(0), std::string("7"), "brought up to date");
 }
 
+// What was served before counts until something newer comes.
+void overwritten_by_an_older_copy(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    write_store(path, small_world(5));
+    write_store(directory / "older", small_world(4));
+    Watched watched({path});
+    report.equal(watched.next_second(), std::string("5"), "before");
+    overwrite(path + "/data.mdb", 0, read_file(directory / "older/data.mdb"));
+    for (int second = 0; second < 4; ++second) {
+        report.equal(watched.next_second(), std::string("none"), "overwritten");
+    }
+    const std::string told = watched.told();
+    report.check(told == "opened lost" || told == "opened lost lost", "told {}", told);
+    write_store(path, small_world(6));
+    report.equal(watched.next_second(), std::string("6"), "brought up to date");
+}
+
 }  // namespace
 }  // namespace token_auth::unit
 
@@ -194,6 +212,7 @@ int main() {
         UNIT_TEST(lock_file_replaced),
         UNIT_TEST(lock_file_cut_while_open),
         UNIT_TEST(data_file_exchanged_beside_its_lock),
+        UNIT_TEST(overwritten_by_an_older_copy),
     };
     return cmocka_run_group_tests_name("store_table_fault", tests, nullptr, nullptr);
 }
