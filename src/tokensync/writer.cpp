@@ -78,6 +78,17 @@ void reserve(MDB_env* environment, const std::string& path) {
     }
 }
 
+// Has LMDB take up what a killed writer committed but did not tell readers of any more: it does so
+// when the next one begins to write, and what was read before would be of the commit before.
+void take_up_last_commit(MDB_env* environment, const std::string& path) {
+    MDB_txn* made = nullptr;
+    const int error = mdb_txn_begin(environment, nullptr, 0, &made);
+    const TransactionHandle transaction(made);
+    if (error != MDB_SUCCESS && error != MDB_MAP_RESIZED) {
+        fail(path, "write", error);
+    }
+}
+
 }  // namespace
 
 std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
@@ -166,6 +177,7 @@ void Writer::open() {
         }
     }
     reserve(environment_.get(), path());
+    take_up_last_commit(environment_.get(), path());
     meta_ = read_meta(begin_reading(environment_.get(), path()).get(), path());
     if (meta_) {
         generation_ = std::max(generation_, meta_->generation);
@@ -218,12 +230,28 @@ void Writer::transact(const std::function<void(MDB_txn*)>& body) {
     for (;;) {
         try {
             TransactionHandle transaction = begin();
+            require_unchanged(transaction.get());
             body(transaction.get());
             require_written(mdb_txn_commit(transaction.release()), path());
             return;
         } catch (const MapFull&) {
             grow();
         }
+    }
+}
+
+// What is known of the store must still be so: a copy of another time may have been written over it.
+void Writer::require_unchanged(MDB_txn* transaction) const {
+    if (!meta_) {
+        return;
+    }
+    const std::optional<Meta> found = read_meta(transaction, path());
+    if (!found || found->generation != meta_->generation || found->source != meta_->source ||
+        found->position != meta_->position) {
+        throw StoreError(
+            fmt::format("the store {} was overwritten while it was open; run \"tokensync run\" to "
+                        "bring it up to date, and replace whole directories only",
+                        path()));
     }
 }
 

@@ -63,6 +63,7 @@ class Writer {
     // Runs `body` in a transaction, without a meta record of its own.
     void transact(const std::function<void(MDB_txn*)>& body);
     TransactionHandle begin();
+    void require_unchanged(MDB_txn* transaction) const;
     void put_meta(MDB_txn* transaction, Meta& meta);
     void grow();
 
