@@ -38,10 +38,10 @@ sub answers {
         aged => $offset > $hour / 2 ? 'store_stale' : 'ok');
 }
 
-# Atomically: nginx's workers read it all the time.
+# Sets nginx's clock to that long after the beginning. Atomically: its workers read it all the time.
 my $clock = $world->dir . '/clock';
 sub set_clock {
-    TokenAuth::Sync::spew("$clock.new", sprintf "%+d\n", $_[0]);
+    TokenAuth::Sync::spew("$clock.new", sprintf "%+d\n", $_[0] - (time - $start));
     chmod 0644, "$clock.new";
     rename "$clock.new", $clock or die "$clock: $!";
     return;

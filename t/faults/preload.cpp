@@ -1,14 +1,17 @@
-// Preloaded into a program, makes it slow where the fault tests want it: on its disk, or inside a
-// lookup. Each variable is a time in microseconds, drawn evenly from 0 to twice of it at each call.
+// Preloaded into a program, makes it slow or ends it where the fault tests want it.
 //
-//   TOKEN_AUTH_SLOW_DISK     before fsync, fdatasync, msync, pwrite and pwritev
-//   TOKEN_AUTH_SLOW_LOOKUP   before mdb_get, so with a snapshot in hand
+//   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
+//   TOKEN_AUTH_SLOW_LOOKUP   the same for mdb_get, so with a snapshot in hand
+//   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) behind that write to disk, counted from 1
+//
+// Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
 #include <dlfcn.h>
 #include <lmdb.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 namespace {
@@ -21,12 +24,29 @@ long setting(const char* name) {
 
 const long slow_disk = setting("TOKEN_AUTH_SLOW_DISK");
 const long slow_lookup = setting("TOKEN_AUTH_SLOW_LOOKUP");
+const long kill_at = setting("TOKEN_AUTH_KILL_AT");
+long writes = 0;
 
+// Evenly from 0 to twice the mean.
 void pause_for(long mean) {
     if (mean > 0) {
         usleep(static_cast<useconds_t>(random() % (2 * mean + 1)));
     }
 }
+
+// Around a write: half of the time before it, half of it behind.
+class Write {
+  public:
+    Write() { pause_for(slow_disk / 2); }
+    ~Write() {
+        if (++writes == kill_at) {
+            kill(getpid(), SIGKILL);
+        }
+        pause_for(slow_disk / 2);
+    }
+    Write(const Write&) = delete;
+    Write& operator=(const Write&) = delete;
+};
 
 template <typename Function>
 Function* next(const char* name) {
@@ -39,25 +59,25 @@ extern "C" {
 
 int fsync(int file) {
     static auto* const real = next<int(int)>("fsync");
-    pause_for(slow_disk);
+    const Write write;
     return real(file);
 }
 
 int fdatasync(int file) {
     static auto* const real = next<int(int)>("fdatasync");
-    pause_for(slow_disk);
+    const Write write;
     return real(file);
 }
 
 int msync(void* address, size_t size, int flags) {
     static auto* const real = next<int(void*, size_t, int)>("msync");
-    pause_for(slow_disk);
+    const Write write;
     return real(address, size, flags);
 }
 
 ssize_t pwrite64(int file, const void* data, size_t size, off64_t at) {
     static auto* const real = next<ssize_t(int, const void*, size_t, off64_t)>("pwrite64");
-    pause_for(slow_disk);
+    const Write write;
     return real(file, data, size, at);
 }
 
@@ -67,8 +87,14 @@ ssize_t pwrite(int file, const void* data, size_t size, off_t at) {
 
 ssize_t pwritev(int file, const struct iovec* data, int count, off_t at) {
     static auto* const real = next<ssize_t(int, const struct iovec*, int, off_t)>("pwritev");
-    pause_for(slow_disk);
+    const Write write;
     return real(file, data, count, at);
+}
+
+ssize_t writev(int file, const struct iovec* data, int count) {
+    static auto* const real = next<ssize_t(int, const struct iovec*, int)>("writev");
+    const Write write;
+    return real(file, data, count);
 }
 
 int mdb_get(MDB_txn* txn, MDB_dbi dbi, MDB_val* key, MDB_val* data) {

@@ -35,6 +35,5 @@ my %alive = map { $_ => 1 } $world->workers, $watch->{pid};
 my @held = grep { !$alive{$_} } $world->probe(readers => $world->db) =~ /^\s*(\d+)\s+[0-9a-f]+\s/mg;
 is_deeply \@held, [], 'and so are their slots';
 is $world->stop($watch), 0, 'the watch is well';
-$world->settle;
-is $world->sync('check')->{status}, 0, 'store and registry are equal at the end';
+$world->ends_equal;
 $world->report('reload under load');

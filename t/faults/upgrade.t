@@ -48,6 +48,5 @@ for my $i (1 .. $world->times(3, 25)) {
 $server->adopt(pid_in($file));
 my @requests = $world->judge('upgraded');
 is $world->stop($watch), 0, 'the watch is well';
-$world->settle;
-is $world->sync('check')->{status}, 0, 'store and registry are equal at the end';
+$world->ends_equal;
 $world->report('binary upgrade under load');

@@ -118,9 +118,12 @@ sub _change {
 sub start {
     my ($self, %options) = @_;
     $self->{file} = "$self->{dir}/churn." . int(1e6 * TokenAuth::Traffic::now());
+    # Set before there is a process that may be stopped.
+    my $stopped = 0;
+    local $SIG{TERM} = sub { $stopped = 1 };
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
-        my $done = eval { $self->_run($options{rate} // 100); 1 };
+        my $done = eval { $self->_run($options{rate} // 100, \$stopped); 1 };
         print STDERR "churn: $@" unless $done;
         POSIX::_exit($done ? 0 : 1);
     }
@@ -129,16 +132,15 @@ sub start {
 }
 
 sub _run {
-    my ($self, $rate) = @_;
-    my $stopped = 0;
-    local $SIG{TERM} = sub { $stopped = 1 };
+    my ($self, $rate, $stopped) = @_;
     open my $out, '>', $self->{file} or die "$self->{file}: $!";
     $out->autoflush;
     my $sqlite = open2(my $from, my $to, 'sqlite3', '-batch', '-noheader', $self->{registry});
     print $to ".bail on\n.timeout 30000\nPRAGMA foreign_keys = ON;\n";
     my $started = TokenAuth::Traffic::now();
     my $number = 0;
-    until ($stopped) {
+    my $parent = getppid;
+    until ($$stopped || getppid != $parent) {
         my %before = $self->answers;
         my $sql = join ";\n", 'BEGIN IMMEDIATE', (map { $self->_change } 1 .. 1 + int rand 4),
             'COMMIT', "SELECT 'done';\n";
@@ -151,7 +153,7 @@ sub _run {
         print $out join("\t", $begun, $done,
             map { "$_=$after{$_}" } grep { $after{$_} ne $before{$_} } keys %after), "\n";
         my $due = $started + ++$number / $rate - TokenAuth::Traffic::now();
-        sleep $due if $due > 0 && !$stopped;
+        sleep $due if $due > 0 && !$$stopped;
     }
     close $to;
     waitpid $sqlite, 0;

@@ -13,6 +13,7 @@ use warnings;
 use parent 'TokenAuth::Sync';
 
 use File::Basename qw(basename);
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 use TokenAuth::Churn;
@@ -22,6 +23,10 @@ use TokenAuth::Traffic;
 
 my $full = ($ENV{TOKEN_AUTH_FAULTS} // '') eq 'full';
 my $seed = $ENV{TOKEN_AUTH_FAULT_SEED} // int(rand 2**31);
+
+# What was started goes when this is stopped.
+my $test = $$;
+$SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for qw(INT TERM HUP);
 
 sub times { return $full ? $_[2] : $_[1] }
 sub now   { return TokenAuth::Traffic::now() }
@@ -40,7 +45,6 @@ sub new {
     $self->{total} = { faults => 0, requests => 0, wrong => 0, lost => 0, versions => 0 };
     $self->{store} = $options{store}->($self) if $options{store};
     $self->import_lines($self->{churn}->lines,
-        TokenAuth::Sync::token('marker', organization => 'calm'),
         map { TokenAuth::Sync::token("ballast$_", role => 'reader') } 1 .. $options{ballast} // 0);
     $self->sync_ok('run', $self->group);
     return $self;
@@ -51,7 +55,13 @@ sub db { return $_[0]{store} // $_[0]->SUPER::db }
 # nginx's workers are of another account where the test is root's.
 sub group { return $> == 0 ? qw(--group www-data) : () }
 
-sub probe_path { return $_[0]->tool("faults/$_[1]") }
+# A program or library of t/faults.
+sub probe_path {
+    my ($self, $name) = @_;
+    my $path = $self->tool("faults/$name");
+    -e $path or die "$path is not there: build it first\n";
+    return $path;
+}
 
 # What store_probe prints.
 sub probe {
@@ -73,7 +83,7 @@ sub nginx {
     my $workers = delete $options{workers} // 2;
     my $slow = delete $options{slow};
     my %env = %{ delete $options{env} // {} };
-    @env{qw(LD_PRELOAD TOKEN_AUTH_SLOW_LOOKUP)} = ($self->probe_path('libslow.so'), $slow)
+    @env{qw(LD_PRELOAD TOKEN_AUTH_SLOW_LOOKUP)} = ($self->probe_path('libpreload.so'), $slow)
         if $slow;
     $locations .= "\n" . (delete $options{locations} // '');
     my $listen = delete $options{listen} // '';
@@ -107,13 +117,35 @@ sub run {
 
 sub oracle { return $_[0]{oracle} }
 
-# Runs tokensync, which must end well: all that was committed before is in force afterwards.
+# Whether the store in the directory is whole; says what is wrong where it is not.
+sub whole {
+    my ($self, $db) = @_;
+    my $walked = $self->probe(walk => $db // $self->db);
+    diag $walked if $walked !~ /\Awhole /;
+    return $walked =~ /\Awhole / ? 1 : 0;
+}
+
+# Runs tokensync: where it ends well, all that was committed before is in force afterwards, and the
+# store is whole. Gives whether that is so, and says what is wrong where not.
 sub settle {
     my ($self, @arguments) = @_;
     my $begun = now();
     my $run = $self->sync('run', @arguments);
-    $self->{oracle}->settle($begun, now()) if $self->{oracle} && $run->{status} eq '0';
-    return $run;
+    diag "tokensync run: $run->{status}: $run->{err}" if $run->{status} ne '0';
+    return 0 if $run->{status} ne '0';
+    $self->{oracle}->settle($begun, now()) if $self->{oracle};
+    return $self->whole;
+}
+
+# A test of its own: after one more run, the store holds what the registry holds.
+sub ends_equal {
+    my ($self) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $settled = $self->settle;
+    my $check = $self->sync('check');
+    ok $settled && $check->{status} eq '0', 'store and registry are equal at the end'
+        or diag $check->{out}, $check->{err};
+    return;
 }
 
 # Waits until a running watch has brought a change of now to the store: all that was committed before
@@ -121,10 +153,9 @@ sub settle {
 sub mark {
     my ($self) = @_;
     my $begun = now();
-    my ($change, $decision) =
-        ($self->{marked} = !$self->{marked}) ? ('revoke', 'token_revoked') : ('restore', 'ok');
-    $self->ctl_ok($change, 'marker');
-    my $there = TokenAuth::Sync::eventually(sub { $self->decision('marker-token') eq $decision });
+    my $marker = 'marker' . ++$self->{markers};
+    $self->import_lines(TokenAuth::Sync::token($marker, organization => 'calm'));
+    my $there = TokenAuth::Sync::eventually(sub { $self->decision("$marker-token") eq 'ok' });
     $self->{oracle}->settle($begun, now()) if $there;
     return $there;
 }

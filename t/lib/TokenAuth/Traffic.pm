@@ -22,9 +22,12 @@ sub start {
     for my $alive (@kinds) {
         my $file = "$self->{dir}/traffic." . scalar @{ $self->{files} } . '.' . int(1e6 * now());
         push @{ $self->{files} }, $file;
+        # Set before there is a process that may be stopped.
+        my $stopped = 0;
+        local $SIG{TERM} = sub { $stopped = 1 };
         my $pid = fork // die "fork: $!";
         if ($pid == 0) {
-            my $done = eval { $self->_run($file, $alive); 1 };
+            my $done = eval { $self->_run($file, $alive, \$stopped); 1 };
             print STDERR "traffic: $@" unless $done;
             POSIX::_exit($done ? 0 : 1);
         }
@@ -56,22 +59,21 @@ sub stop {
 }
 
 sub _run {
-    my ($self, $file, $alive) = @_;
-    my $stopped = 0;
-    local $SIG{TERM} = sub { $stopped = 1 };
+    my ($self, $file, $alive, $stopped) = @_;
     local $SIG{PIPE} = 'IGNORE';
     srand($$);
     my @names = sort keys %{ $self->{targets} };
     my $pause = 1 / ($self->{rate} // 500);
     open my $out, '>', $file or die "$file: $!";
     my ($socket, $used);
-    until ($stopped) {
+    my $parent = getppid;
+    until ($$stopped || getppid != $parent) {
         my $target = $names[ rand @names ];
         if (!$socket) {
             $used = 0;
             $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
             if (!$socket) {
-                next if $stopped;
+                next if $$stopped;
                 printf $out "%.6f\t%.6f\t%s\t%s\t\n", now(), now(), $target, 'cut';
                 sleep 0.01;
                 next;
