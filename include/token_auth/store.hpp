@@ -20,7 +20,7 @@ namespace token_auth {
 inline constexpr unsigned store_max_readers = 2048;  // slots: old and new workers share them
 // Bytes that lock.mdb takes for them: LMDB's head, of two, and 64 for each.
 inline constexpr off_t lock_file_size = off_t{64} * (store_max_readers + 2);
-inline constexpr std::size_t problem_size = 512;     // bytes of a problem's text, its NUL included
+inline constexpr std::size_t problem_size = 512;  // bytes of a problem's text, its NUL included
 
 enum class Lookup : std::uint8_t { found, not_found, broken };
 

@@ -188,8 +188,8 @@ bool Store::open(const char* path) noexcept {
 // LMDB makes the lock file with holes, and fills one when a slot in it is taken for the first time.
 // On a full disk that is a SIGBUS, and it comes while the mutex of the slots is held: whoever
 // catches it and lives on leaves every other process waiting for ever. So the room is taken before.
-// Not to be called while this process has that lock file open: closing a descriptor of it lets go of
-// the process's locks on it, by which others tell that it is alive.
+// Not to be called while this process has that lock file open: closing a descriptor of it lets go
+// of the process's locks on it, by which others tell that it is alive.
 bool Store::settle_lock_file() noexcept {
     char lock[4096];
     if (!file_in(path_, "lock.mdb", lock)) {

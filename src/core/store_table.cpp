@@ -161,8 +161,8 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     listener(context, StoreEvent::replaced, slot.path, text);
 }
 
-// Never two environments on one lock file: closing the one would give the other one's slot away, and
-// its snapshots would not be spared by the writer any more.
+// Never two environments on one lock file: closing the one would give the other one's slot away,
+// and its snapshots would not be spared by the writer any more.
 void StoreTable::part_with_lock_of(const StoreIdentity& identity, Listener listener,
                                    void* context) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {

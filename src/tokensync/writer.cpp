@@ -240,7 +240,8 @@ void Writer::transact(const std::function<void(MDB_txn*)>& body) {
     }
 }
 
-// What is known of the store must still be so: a copy of another time may have been written over it.
+// What is known of the store must still be so: a copy of another time may have been written over
+// it.
 void Writer::require_unchanged(MDB_txn* transaction) const {
     if (!meta_) {
         return;

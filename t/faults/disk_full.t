@@ -26,7 +26,7 @@ my $world = TokenAuth::Faults->new(
         my ($self) = @_;
         mkdir($mount = $self->dir . '/small') or die "small: $!";
         chmod 0755, $mount;
-        system('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', $mount) == 0 or die 'mount';
+        system('mount', '-t', 'tmpfs', '-o', 'size=32m,mode=755', 'tmpfs', $mount) == 0 or die 'mount';
         return "$mount/db";
     });
 # With this many workers, a reload needs a page of the lock file that was not there before.
@@ -37,8 +37,8 @@ ok $world->mark, 'changes arrive';
 
 sub fill {
     open my $out, '>', "$mount/ballast" or die "ballast: $!";
-    for (;;) {
-        last if !defined syswrite $out, 'x' x 4096;
+    for my $size (1 << 20, 4096) {
+        while (defined syswrite $out, 'x' x $size) { }
     }
     close $out;
     return;
@@ -48,14 +48,15 @@ for my $i (1 .. $world->times(2, 20)) {
     my $mark = length $world->log_of($watch);
     fill();
     my $generation = $world->json('status')->{generation};
-    # A change of every record: LMDB needs more pages than it has left over.
+    # Every record grows: LMDB needs more pages than the last round has left over.
+    my $scopes = join ' ', map { sprintf 's%02d:%s', $_, 'x' x 100 } 1 .. $i;
     my $many = $world->run_program({ stdin => "PRAGMA busy_timeout = 20000;\n"
-            . "UPDATE tokens SET name = 'in round $i, with a longer name' WHERE id LIKE 'ballast%';\n" },
+            . "UPDATE tokens SET scopes = '$scopes' WHERE id LIKE 'ballast%';\n" },
         'sqlite3', '-batch', '-bail', $world->registry);
     is $many->{status}, 0, 'many changes at once' or diag $many->{err};
     ok TokenAuth::Sync::eventually(
         sub { substr($world->log_of($watch), $mark) =~ /the old content is still being served; free some space/ }),
-        'tokensync says so, and what to do' or diag $world->log_of($watch);
+        'tokensync says so, and what to do' or diag $world->last_of($watch);
     $world->fault;
     my $run = $world->sync('status');
     is $run->{status}, 0, 'the store can be read';
@@ -64,7 +65,7 @@ for my $i (1 .. $world->times(2, 20)) {
     my ($status, undef, $body) = $server->get('/secret', Authorization => 'Bearer nobody');
     is $status, 401, 'and is served' or diag $body;
     unlink "$mount/ballast" or die "ballast: $!";
-    ok $world->mark, 'with room, changes arrive again' or diag $world->log_of($watch);
+    ok $world->mark, 'with room, changes arrive again' or diag $world->last_of($watch);
     cmp_ok $world->json('status')->{generation}, '>', $generation, 'a new generation';
 }
 $world->judge('with a full disk');

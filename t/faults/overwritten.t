@@ -30,7 +30,7 @@ for my $i (1 .. $world->times(2, 30)) {
         or die 'dd';
     $world->fault;
     $world->resume_changes(rate => 60);
-    ok $world->mark, 'it is brought up to date' or diag $world->log_of($watch);
+    ok $world->mark, 'it is brought up to date' or diag $world->last_of($watch);
     like substr($world->log_of($watch), $log), qr/was overwritten while it was open.*^recovered$/ms,
         'tokensync has noticed';
     $oracle->excuse(store_unavailable => $begun, TokenAuth::Faults::now() + 2);

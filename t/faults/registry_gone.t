@@ -24,7 +24,7 @@ sub start { $watch = $world->watch({ as => $nobody }, '--heartbeat', '1s'); $mar
 sub restart { return $world->stop($watch) eq '0' && start() }
 start();
 $world->run(rate => 30);
-ok $world->mark, 'changes arrive' or diag $world->log_of($watch);
+ok $world->mark, 'changes arrive' or diag $world->last_of($watch);
 
 my $registry = $world->registry;
 my @faults = (
@@ -52,14 +52,14 @@ for my $round (1 .. $world->times(1, 5)) {
         $world->fault;
         ok TokenAuth::Sync::eventually(
             sub { substr($world->log_of($watch), $mark) =~ /; trying again\n/ }), 'it is missed'
-            or diag $world->log_of($watch);
+            or diag $world->last_of($watch);
         sleep 0.3;
         ok $mend->(), 'and back';
         ok TokenAuth::Sync::eventually(
             sub { substr($world->log_of($watch), $mark) =~ /^recovered\n/m }), 'it is seen again'
-            or diag $world->log_of($watch);
+            or diag $world->last_of($watch);
         $world->resume_changes(rate => 30);
-        ok $world->mark, 'changes arrive again' or diag $world->log_of($watch);
+        ok $world->mark, 'changes arrive again' or diag $world->last_of($watch);
         sleep 0.3;
     }
 }

@@ -281,9 +281,12 @@ int main() {
     using namespace token_auth::unit;
     const CMUnitTest tests[] = {
 
-        UNIT_TEST(snapshot_of_a_closed_store), UNIT_TEST(damaged_record),
-        UNIT_TEST(meta_damaged_by_a_commit),   UNIT_TEST(damaged_while_open),
-        UNIT_TEST(overwritten_between_looks),  UNIT_TEST(readers_full),
+        UNIT_TEST(snapshot_of_a_closed_store),
+        UNIT_TEST(damaged_record),
+        UNIT_TEST(meta_damaged_by_a_commit),
+        UNIT_TEST(damaged_while_open),
+        UNIT_TEST(overwritten_between_looks),
+        UNIT_TEST(readers_full),
         UNIT_TEST(overwritten_by_an_older_copy),
         UNIT_TEST(overwritten_by_another_of_as_many_commits),
         UNIT_TEST(emptied_root_page),

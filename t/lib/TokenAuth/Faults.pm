@@ -27,6 +27,8 @@ my $seed = $ENV{TOKEN_AUTH_FAULT_SEED} // int(rand 2**31);
 # What was started goes when this is stopped.
 my $test = $$;
 $SIG{$_} = sub { $$ == $test ? exit 1 : POSIX::_exit(1) } for qw(INT TERM HUP);
+# Where a program hangs, the test must not.
+$SIG{ALRM} = sub { print STDERR "$0 takes too long: something hangs\n"; exit 1 };
 
 sub times { return $full ? $_[2] : $_[1] }
 sub now   { return TokenAuth::Traffic::now() }
@@ -36,6 +38,7 @@ sub now   { return TokenAuth::Traffic::now() }
 sub new {
     my ($class, %options) = @_;
     srand $seed;
+    alarm $class->times(200, 1800);
     note "seed $seed (TOKEN_AUTH_FAULT_SEED=$seed makes the same draws again)";
     my $self = $class->SUPER::new;
     mkdir "$self->{dir}/html" or die "html: $!";
@@ -203,6 +206,13 @@ sub workers {
 
 # The lines of nginx's log that match.
 sub logged { my ($self, $pattern) = @_; return grep { /$pattern/ } split /\n/, $self->server->errors }
+
+# The last lines that a watch has written.
+sub last_of {
+    my ($self, $watch) = @_;
+    my @lines = split /^/, $self->log_of($watch);
+    return join '', @lines[ ($#lines > 9 ? $#lines - 9 : 0) .. $#lines ];
+}
 
 # Adds the row of the table, and ends the test.
 sub report {
