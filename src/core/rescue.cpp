@@ -1,5 +1,7 @@
 #include "token_auth/rescue.hpp"
 
+#include <pthread.h>
+
 #include <csignal>
 #include <cstddef>
 
@@ -16,6 +18,7 @@ struct Caught {
 
 Caught caught[] = {{SIGBUS, {}}, {SIGSEGV, {}}};
 std::size_t started = 0;
+pthread_t reader;  // the thread that reads stores, where any is started
 
 void on_assertion(MDB_env* /*env*/, const char* /*text*/) noexcept {
     if (rescue_point != nullptr) {
@@ -24,7 +27,9 @@ void on_assertion(MDB_env* /*env*/, const char* /*text*/) noexcept {
 }
 
 void on_signal(int number) noexcept {
-    if (rescue_point != nullptr) {
+    // Another thread (nginx's "aio threads") faults for reasons of its own, and must not jump into
+    // the stack of this one.
+    if (rescue_point != nullptr && pthread_equal(pthread_self(), reader) != 0) {
         siglongjmp(*rescue_point, 1);
     }
     // Not ours: what faulted does so again, and finds what was there before.
@@ -46,6 +51,7 @@ void Rescue::start(MDB_env* env) noexcept {
     if (started++ != 0) {
         return;
     }
+    reader = pthread_self();
     for (Caught& each : caught) {
         struct sigaction action {};
         action.sa_handler = on_signal;
