@@ -21,6 +21,15 @@ packages_build=(
     libcmocka-dev librapidcheck-dev
 )
 packages_demo=(curl ca-certificates)
+packages_lint=(clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_fuzz=(clang libclang-rt-dev)
+packages_matrix=(clang)
+# for the nginx that is installed; not installed themselves, see scripts/matrix
+packages_beside=(
+    libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
+    libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
+)
+packages_sanitize=(valgrind libc6-dbg)
 packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git)
 packages_faults=(libfaketime mount)
 
@@ -104,17 +113,27 @@ install_test_nginx() {
 }
 
 test_nginx_from_unstable() {
-    local state=$build/apt mirror keyring options
-    # Debian's own mirror, not the one of security updates, which has no unstable.
+    local state=$build/apt
+    apt_release "$state" unstable deb || return 1
+    (cd "$state" && rm -f libtest-nginx-perl_*.deb &&
+        as_root apt-get "${apt_options[@]}" download libtest-nginx-perl >>"$state/log" 2>&1) ||
+        return 1
+    apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
+}
+
+# Package lists of another release of Debian, of type deb or deb-src, kept in a directory of their
+# own: apt-get with "${apt_options[@]}" sees that release, and the system's sources stay as they were.
+apt_release() {
+    local state=$1 release=$2 type=$3 mirror keyring signed=
+    # Debian's own mirror, not the one of security updates, which has no other release.
     mirror=$(apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
         awk '$1 !~ /security/ { print $2; exit }')
     [ -n "$mirror" ] || return 1
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    local signed=
     [ -e "$keyring" ] && signed="[signed-by=$keyring]"
-    printf 'deb %s %s unstable main\n' "$signed" "$mirror" >"$state/sources.list"
-    options=(
+    printf '%s %s %s %s main\n' "$type" "$signed" "$mirror" "$release" >"$state/sources.list"
+    apt_options=(
         -qq
         -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
@@ -123,9 +142,5 @@ test_nginx_from_unstable() {
         # signatures are checked all the same; a mirror that lags behind will do for a test tool
         -o Acquire::Check-Valid-Until=false
     )
-    as_root apt-get "${options[@]}" update >"$state/log" 2>&1 &&
-        (cd "$state" && rm -f libtest-nginx-perl_*.deb &&
-            as_root apt-get "${options[@]}" download libtest-nginx-perl >>"$state/log" 2>&1) ||
-        return 1
-    apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
+    as_root apt-get "${apt_options[@]}" update >"$state/log" 2>&1
 }

@@ -7,44 +7,23 @@
 #include <rapidcheck/detail/TestListenerAdapter.h>
 
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <iostream>
-#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "scratch.hpp"
+#include "exact.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/record.hpp"
 #include "token_auth/text.hpp"
-#include "worlds.hpp"
+#include "world_store.hpp"
 
 namespace token_auth::unit {
 namespace {
-
-// A copy in memory of just its size: the sanitizers see every byte read beyond it.
-class Exact {
-  public:
-    explicit Exact(std::string_view text) : bytes_(new char[text.size()]), size_(text.size()) {
-        if (size_ != 0) {
-            std::memcpy(bytes_.get(), text.data(), size_);
-        }
-    }
-    std::string_view view() const { return {bytes_.get(), size_}; }
-    bool holds(std::string_view part) const {
-        return part.empty() ||
-               (part.data() >= bytes_.get() && part.data() + part.size() <= bytes_.get() + size_);
-    }
-
-  private:
-    std::unique_ptr<char[]> bytes_;
-    std::size_t size_;
-};
 
 std::string draw_bytes(Draw& draw, std::size_t most) {
     std::string bytes(draw.below(most + 1), '\0');
@@ -166,21 +145,8 @@ std::string draw_value(Draw& draw) {
     if (draw.chance(10)) {
         return draw_bytes(draw, 200);
     }
-    std::string value = draw.of(values);
-    for (std::size_t count = draw.below(4); count > 0 && !value.empty(); --count) {
-        const std::size_t at = draw.below(value.size());
-        switch (draw.below(3)) {
-            case 0:
-                value[at] = static_cast<char>(draw.below(256));
-                break;
-            case 1:
-                value.erase(at, draw.below(value.size() - at) + 1);
-                break;
-            default:
-                value.insert(at, draw_bytes(draw, 8));
-        }
-    }
-    return value;
+    const std::string& value = draw.of(values);
+    return draw.chance(25) ? value : mutated(draw, value);
 }
 
 std::string draw_token(Draw& draw) {

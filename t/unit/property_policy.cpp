@@ -20,90 +20,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "oracle.hpp"
-#include "scratch.hpp"
-#include "token_auth/address.hpp"
 #include "token_auth/answer.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/policy.hpp"
 #include "token_auth/store.hpp"
 #include "token_auth/text.hpp"
-#include "worlds.hpp"
+#include "world_store.hpp"
 
 namespace token_auth::unit {
 namespace {
 
-constexpr std::string_view pepper = "0123456789abcdef0123456789abcdef";
 constexpr std::uint64_t cases_per_world = 4000;
-
-std::string joined(const std::set<std::string>& words) {
-    std::string all;
-    for (const std::string& word : words) {
-        all += (all.empty() ? "" : " ") + word;
-    }
-    return all;
-}
-
-Kind kind_of(const std::string& name) {
-    Kind kind = kind_organization;
-    if (!kind_of_name(name, kind)) {
-        throw std::runtime_error("kind_of_name() refused " + name);
-    }
-    return kind;
-}
-
-Digest digest_under(Digester& digester, const std::string& presented, const ModelToken& token) {
-    Digest digest;
-    if (!(token.key.empty() ? digester.plain(presented, digest)
-                            : digester.keyed(0, presented, digest))) {
-        throw std::runtime_error("libcrypto gives no digest");
-    }
-    return digest;
-}
-
-std::vector<Entry> entries_of(const World& world, Digester& digester, std::uint64_t generation) {
-    std::vector<Entry> entries = {meta_entry(generation, {{no_key, 1}, {digester.key_id(0), 1}})};
-    for (const auto& [id, disabled] : world.users) {
-        entries.push_back(user_entry(id, disabled));
-    }
-    for (const auto& [id, suspended] : world.organizations) {
-        entries.push_back(organization_entry(id, suspended));
-    }
-    for (const auto& [pair, role] : world.memberships) {
-        entries.push_back(membership_entry(pair.first, pair.second, role));
-    }
-    for (const auto& [id, scopes] : world.roles) {
-        entries.push_back(role_entry(id, joined(scopes)));
-    }
-    for (const auto& [presented, token] : world.tokens) {
-        TokenRecord record;
-        std::string allow;
-        for (const std::string& text : token.allow) {
-            Cidr block;
-            if (!parse_cidr(text, block)) {
-                throw std::runtime_error("parse_cidr() refused " + text);
-            }
-            allow.append(reinterpret_cast<const char*>(block.data()), block.size());
-        }
-        const std::string scopes = joined(token.scopes);
-        record.kind = kind_of(token.kind);
-        record.revoked = token.revoked;
-        record.subject_disabled = token.user_disabled;
-        record.key_id = token.key.empty() ? no_key : digester.key_id(0);
-        record.not_before = token.not_before;
-        record.expires = token.expires;
-        record.id = token.id;
-        record.subject = token.user;
-        record.organization = token.organization;
-        record.group = token.group;
-        record.role = token.role;
-        record.name = "a token";
-        record.scopes = scopes;
-        record.allow = allow;
-        entries.push_back(token_entry(digest_under(digester, presented, token), record));
-    }
-    return entries;
-}
 
 // What the core makes of a request.
 struct Outcome {
@@ -160,30 +87,9 @@ Outcome Subject::outcome(const World& world, const Request& request) {
         outcome.failure = std::string("no snapshot: ") + store_.problem();
         return outcome;
     }
-    const std::vector<std::string_view> groups(request.groups.begin(), request.groups.end());
-    const std::vector<std::string_view> roles(request.roles.begin(), request.roles.end());
-    const std::vector<std::string_view> scopes(request.scopes.begin(), request.scopes.end());
-    const std::vector<std::string_view> scopes_any(request.scopes_any.begin(),
-                                                   request.scopes_any.end());
-    Requirements requirements;
-    requirements.kinds = 0;
-    for (const std::string& name : request.kinds) {
-        requirements.kinds |= kind_of(name);
-    }
-    requirements.organization_mode = request.mode == "required"   ? OrganizationMode::required
-                                     : request.mode == "optional" ? OrganizationMode::optional
-                                                                  : OrganizationMode::off;
-    requirements.organization = request.organization;
-    requirements.groups = {groups.data(), groups.size()};
-    requirements.roles = {roles.data(), roles.size()};
-    requirements.scopes = {scopes.data(), scopes.size()};
-    requirements.scopes_any = {scopes_any.data(), scopes_any.size()};
-    Address client;
-    if (!request.client.empty() && !parse_address(request.client, client)) {
-        outcome.failure = "parse_address() refused the client";
-        return outcome;
-    }
-
+    const Asked asked(request);
+    const Requirements& requirements = asked.requirements();
+    const Address& client = asked.client();
     Claims claims;
     KeyId missing = no_key;
     const Identified identified =

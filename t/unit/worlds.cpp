@@ -132,7 +132,7 @@ std::vector<std::string> draw_words(Draw& draw, const std::vector<std::string>& 
 
 }  // namespace
 
-World draw_world(Draw& draw) {
+World draw_world(Draw& draw, std::size_t tokens) {
     World world;
     for (const std::string& user : people) {
         if (draw.chance(85)) {
@@ -161,7 +161,7 @@ World draw_world(Draw& draw) {
             }
         }
     }
-    for (std::size_t i = 0; i < 60; ++i) {
+    for (std::size_t i = 0; i < tokens; ++i) {
         const ModelToken token = draw_token(draw, i);
         world.tokens[fmt::format("ak_{}.secret", token.id)] = token;
     }

@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "oracle.hpp"
@@ -15,11 +17,11 @@ namespace token_auth::unit {
 
 class Draw {
   public:
-    explicit Draw(const rc::Random& random) : random_(random) {}
+    explicit Draw(rc::Random random) : next_([random]() mutable { return random.next(); }) {}
+    // From any source of numbers.
+    explicit Draw(std::function<std::uint64_t()> next) : next_(std::move(next)) {}
 
-    std::size_t below(std::size_t limit) {
-        return static_cast<std::size_t>(random_.next() % limit);
-    }
+    std::size_t below(std::size_t limit) { return static_cast<std::size_t>(next_() % limit); }
     bool chance(unsigned percent) { return below(100) < percent; }
 
     template <typename T>
@@ -28,13 +30,13 @@ class Draw {
     }
 
   private:
-    rc::Random random_;
+    std::function<std::uint64_t()> next_;
 };
 
 // Names that worlds are made of; some of them are in no world.
 extern const std::vector<std::string> all_scopes;
 
-World draw_world(Draw& draw);
+World draw_world(Draw& draw, std::size_t tokens = 60);
 
 // `tokens` are those of the world, by what is presented.
 Request draw_request(Draw& draw, const World& world, const std::vector<std::string>& tokens);
