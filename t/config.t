@@ -25,8 +25,7 @@ write_file("$dir/empty.key", '');
 # nginx -t with an http block; (its exit status, what it said, the line marked by "#!").
 sub nginx_t {
     my ($http) = @_;
-    my $text = <<"END";
-load_module $ENV{TEST_NGINX_LOAD_MODULES};
+    my $text = load_modules() . <<"END";
 pid $dir/nginx.pid;
 events {}
 http {

@@ -194,6 +194,7 @@ token_auth_org required from=$http_x_org_id$arg_org;
 
 
 === TEST 14: two fields that name organizations never let anybody in for a second one
+Up to nginx 1.22 the first counts, later both, with a comma between them.
 --- http_config eval: $::HttpConfig
 --- config
 location = /secret { add_header X-Org "$token_auth_org"; }
@@ -201,7 +202,7 @@ location = /secret { add_header X-Org "$token_auth_org"; }
 Authorization: Bearer bob-token
 X-Org-Id: globex
 X-Org-Id: acme
---- error_code: 403
+--- error_code_like: ^40[03]$
 --- response_body_unlike: secret
 
 

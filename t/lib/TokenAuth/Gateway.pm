@@ -15,7 +15,7 @@ use IO::Socket::INET;
 use JSON::PP;
 
 our @EXPORT = qw(gateway_dir registry_url store_dir tokenctl tokensync token_line
-    import_lines sync_into free_port);
+    import_lines sync_into free_port load_modules);
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
@@ -118,6 +118,10 @@ sub free_port {
         or die "no free port: $!";
     return $socket->sockport;
 }
+
+# The lines of a configuration that load the module, none where nginx has it built in
+# (TEST_NGINX_LOAD_MODULES is set and empty).
+sub load_modules { return join '', map { "load_module $_;\n" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES} }
 
 sub make {
     $dir = tempdir('token-auth-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);

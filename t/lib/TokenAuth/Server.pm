@@ -32,10 +32,12 @@ sub start {
         qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $options{main} // '';
     my $daemon = $options{daemon} ? 'on' : 'off';
+    # as TokenAuth::Gateway does it: none where nginx has the module built in
+    my $load = join '', map { "load_module $_;\n" }
+        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // "$build/ngx_http_token_auth_module.so";
     open my $out, '>', "$self->{dir}/nginx.conf" or die "$self->{dir}/nginx.conf: $!";
     print $out <<"END";
-load_module $build/ngx_http_token_auth_module.so;
-$user
+$load$user
 daemon $daemon;
 pid $self->{dir}/nginx.pid;
 error_log $self->{log} notice;
