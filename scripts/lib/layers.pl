@@ -1,0 +1,97 @@
+# Who may include what, what the module may be made of, and how long a file may be. Run in the
+# repository's root; prints what breaks a rule and exits with 1.
+use strict;
+use warnings;
+
+use File::Find qw(find);
+
+my @broken;
+sub broken { push @broken, join '', @_; return }
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<', $path or die "$path: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+sub files_in {
+    my @files;
+    find(sub { push @files, $File::Find::name if /\.[ch]pp\z/ }, @_);
+    return sort @files;
+}
+
+# For each layer: its directories, which directories of ours it may include, and of libraries which
+# groups.
+my %groups = (
+    nginx => qr/\Angx_/,
+    lmdb  => qr/\Almdb\.h\z/,
+    # what nobody but its owner needs: files, processes, sockets
+    system => qr{\A(?:sys/|unistd\.h|fcntl\.h|poll\.h|dirent\.h|fstream|iostream|filesystem|cstdio\z|csignal\z)},
+    sql   => qr{\A(?:soci/|sqlite3\.h|libpq|pq|postgresql/)},
+    tools => qr{\A(?:CLI/|fmt/|nlohmann/)},
+);
+my @layers = (
+    { name => 'core', in => [qw(include/token_auth src/core)], own => [qw(token_auth)], may => [] },
+    { name => 'nginx glue', in => [qw(src/nginx ngx_http_token_auth_module.cpp)], own => [qw(nginx token_auth)],
+        may => [qw(system)] },
+    { name => 'cli', in => [qw(src/cli)], own => [qw(cli token_auth)], may => [qw(tools system)] },
+    { name => 'registry', in => [qw(src/registry)], own => [qw(registry cli token_auth)], may => [qw(tools sql system)] },
+    { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli token_auth)],
+        may => [qw(tools sql system)] },
+    { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync registry cli token_auth)],
+        may => [qw(tools lmdb system)] },
+);
+# The files that own what their layer does not share.
+my %owner = (
+    'include/token_auth/rescue.hpp' => { lmdb => 1 },
+    'src/core/rescue.cpp'           => { system => 1 },
+    'src/core/store.cpp'            => { lmdb => 1, system => 1 },
+    'src/core/store_table.cpp'      => { system => 1 },
+    'include/token_auth/store.hpp'  => { system => 1 },    # dev_t, ino_t
+    'src/nginx/ngx.hpp'             => { nginx => 1 },
+);
+
+for my $layer (@layers) {
+    my %own = map { $_ => 1 } @{ $layer->{own} };
+    my %may = map { $_ => 1 } @{ $layer->{may} };
+    for my $file (map { -d ? files_in($_) : $_ } @{ $layer->{in} }) {
+        my $text = slurp($file);
+        while ($text =~ /^\s*#\s*include\s*(["<])([^">]+)[">]/mg) {
+            my ($quote, $name) = ($1, $2);
+            if ($quote eq '"') {
+                my ($directory) = $name =~ m{\A([^/]+)/} or next;    # a neighbour
+                broken("$file: $layer->{name} must not include \"$name\"") unless $own{$directory};
+                next;
+            }
+            for my $group (sort keys %groups) {
+                next if $name !~ $groups{$group} || $may{$group} || $owner{$file}{$group};
+                broken("$file: $layer->{name} must not include <$name> ($group)");
+            }
+        }
+    }
+}
+
+# Nothing that writes the store gets into the module.
+my $writes = qr/\bmdb_(?:put|del|drop|txn_commit|cursor_put|cursor_del|env_sync|env_copy\w*|env_copyfd\w*)\s*\(/;
+for my $file (files_in(qw(include/token_auth src/core src/nginx))) {
+    broken("$file: calls $1, but the module must not write the store") if slurp($file) =~ /($writes)/;
+}
+
+# nginx's build and CMake's know the same files.
+my $config = slurp('config');
+my %listed = map { $_ => 1 } $config =~ m{\$ngx_addon_dir/(\S+\.[ch]pp)\b}g;
+my %wanted = map { $_ => 1 } files_in(qw(include/token_auth src/core src/nginx)), 'ngx_http_token_auth_module.cpp';
+broken("config: does not list $_") for grep { !$listed{$_} } sort keys %wanted;
+broken("config: lists $_, which is not there or no part of the module") for grep { !$wanted{$_} } sort keys %listed;
+
+# A file has one job.
+my $most = 500;
+for my $file (files_in(qw(include src t)), glob('t/*.t t/*/*.t t/lib/*/*.pm scripts/* scripts/lib/*'), 'ngx_http_token_auth_module.cpp') {
+    next if -d $file;
+    my $lines = () = slurp($file) =~ /\n/g;
+    broken("$file: $lines lines, more than $most") if $lines > $most;
+}
+
+print "$_\n" for @broken;
+exit(@broken ? 1 : 0);
