@@ -11,9 +11,9 @@
 
 namespace token_auth {
 
-// While at least one is alive, SIGBUS and SIGSEGV of guarded calls are caught; others, those of other
-// threads among them, go where they went before. For processes in which one thread alone reads
-// stores: the one that starts the first.
+// While at least one is alive, SIGBUS and SIGSEGV of guarded calls are caught; others, those of
+// other threads among them, go where they went before. For processes in which one thread alone
+// reads stores: the one that starts the first.
 class Rescue {
   public:
     Rescue() noexcept = default;
