@@ -17,7 +17,7 @@ die() { say "$(basename "$0"): $*"; exit 1; }
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsoci-dev libsqlite3-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libsoci-dev libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
     libcmocka-dev librapidcheck-dev
 )
 packages_demo=(curl ca-certificates)
@@ -30,7 +30,10 @@ packages_beside=(
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git)
+packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
+packages_postgresql=(
+    postgresql postgresql-client libdbi-perl libdbd-pg-perl libdbd-sqlite3-perl pgbouncer iproute2
+)
 packages_faults=(libfaketime mount)
 
 as_root() {
