@@ -100,6 +100,8 @@ sub nginx {
             $locations
         }
 END
+    # A signal that comes before it has them is seen late.
+    TokenAuth::Sync::eventually(sub { $self->workers == $workers }) or die "nginx has no workers\n";
     return $self->{server};
 }
 
