@@ -96,7 +96,7 @@ http {
         location = /down { proxy_pass http://127.0.0.1:1; }
         location = /intercepted { proxy_intercept_errors on; proxy_pass http://127.0.0.1:$inner/none; }
         location = /ssi/all { ssi on; ssi_types *; alias $dir/html/ssi; }
-        location = /expires { expires 1h; etag off; add_header Cache-Control public; alias $dir/html/secret; add_header Expires x; }
+        location = /expires { expires epoch; etag off; add_header Cache-Control public; alias $dir/html/secret; add_header Expires x; }
     }
     server {
         listen 127.0.0.1:$inner;
