@@ -60,8 +60,11 @@ class Digester {
         EVP_MAC_CTX* mac = nullptr;
     };
 
+    bool evp(std::string_view token, Digest& out) noexcept;
+
     EVP_MD* sha256_ = nullptr;
     EVP_MD_CTX* context_ = nullptr;
+    bool quick_ = false;  // the low-level functions may be used
     std::array<Keyed, keys_max> keys_{};
     std::size_t key_count_ = 0;
 };

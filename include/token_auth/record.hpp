@@ -115,6 +115,7 @@ using KeyBuffer = std::array<char, key_buffer_size>;
 
 std::string_view meta_key() noexcept;
 std::string_view token_key(const Digest& digest, KeyBuffer& buffer) noexcept;
+bool is_token_key(std::string_view key) noexcept;
 // These give an empty view where a part is no identifier.
 std::string_view organization_key(std::string_view organization, KeyBuffer& buffer) noexcept;
 std::string_view user_key(std::string_view user, KeyBuffer& buffer) noexcept;

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "token_auth/places.hpp"
 #include "token_auth/record.hpp"
 #include "token_auth/rescue.hpp"
 
@@ -57,7 +58,7 @@ class Store {
     const StoreIdentity& identity() const noexcept { return identity_; }
 
     // Whether the data file has not become shorter: reading a truncated one would end the process
-    // (SIGBUS).
+    // (SIGBUS). To be asked now and then; the lookups that follow walk the tree again.
     bool is_whole() noexcept;
 
     // Has the next snapshot read the meta record anew, although no commit was made: the file may
@@ -82,6 +83,7 @@ class Store {
     bool is_as_new_as_its_lock() noexcept;
     bool read_meta() noexcept;
     bool holds_meta() noexcept;
+    void forget_places() noexcept;
     void fail(const char* doing, int error) noexcept;
     void explain(const char* text) noexcept;
 
@@ -90,6 +92,8 @@ class Store {
     MDB_txn* txn_ = nullptr;
     bool begun_ = false;  // the transaction holds a snapshot
     std::size_t meta_of_txn_ = 0;
+    Places token_places_;  // of that transaction's snapshot
+    Places other_places_;  // likewise
     StoreIdentity identity_{};
     off_t size_ = 0;  // of the data file, when last looked at
     MetaRecord meta_{};

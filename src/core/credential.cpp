@@ -1,19 +1,15 @@
 #include "token_auth/credential.hpp"
 
+#include "token_auth/letters.hpp"
+
 namespace token_auth {
 namespace {
 
 // tchar of RFC 9110 section 5.6.2, enough of it to find where a scheme ends.
-constexpr bool is_scheme_char(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '+' || c == '!' || c == '#' || c == '$' || c == '%' ||
-           c == '&' || c == '\'' || c == '*' || c == '^' || c == '`' || c == '|' || c == '~';
-}
+using SchemeLetters =
+    Letters<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
 
-constexpr bool is_token68_char(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
-}
+using Token68Letters = Letters<'-', '.', '_', '~', '+', '/'>;
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
@@ -59,21 +55,13 @@ bool is_token68(std::string_view text) noexcept {
     while (end > 0 && text[end - 1] == '=') {
         --end;
     }
-    if (end == 0) {
-        return false;
-    }
-    for (std::size_t i = 0; i < end; ++i) {
-        if (!is_token68_char(text[i])) {
-            return false;
-        }
-    }
-    return true;
+    return end != 0 && Token68Letters::hold_all(text.substr(0, end));
 }
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
     field = trim_spaces(field);
     std::size_t length = 0;
-    while (length < field.size() && is_scheme_char(field[length])) {
+    while (length < field.size() && SchemeLetters::hold(field[length])) {
         ++length;
     }
     const std::string_view name = field.substr(0, length);

@@ -34,8 +34,8 @@ Asked any_of(const Words& words, Predicate meets) noexcept {
 // Whether a value is there but names nothing: a captured " " must not take a requirement off.
 bool any_blank(const Words& words) noexcept {
     for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        if (!value.empty() && next_word(value).empty()) {
+        const std::string_view value = words.values[i];
+        if (!value.empty() && value.find_first_not_of(' ') == std::string_view::npos) {
             return true;
         }
     }

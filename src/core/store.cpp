@@ -18,14 +18,25 @@ namespace {
 
 constexpr const char* truncated =
     "data.mdb is truncated; remove the directory and run \"tokensync run\"";
-
 constexpr const char* overwritten =
+    "data.mdb was overwritten; remove the directory and run \"tokensync run\"";
+constexpr const char* overwritten_by_older =
     "an older copy was written over data.mdb; run \"tokensync run\" to bring it up to date, and "
     "replace whole directories only";
+
+// Places in a worker for each store, 384 KiB of them: for 6,000 hot tokens, and for 12,000
+// organizations, roles, users and memberships, which tokens that come but once do not drive out.
+constexpr unsigned token_place_bits = 11;
+constexpr unsigned other_place_bits = 12;
 
 constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
 
 constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) always gives
+
+// LMDB trusts its meta pages: what it does with numbers that are none is not to be tried.
+constexpr bool is_last_page(std::uint64_t number) noexcept {
+    return number >= 1 && number <= UINT64_MAX / 4096;
+}
 
 // False where the directory's name leaves no room for the file's.
 bool file_in(const char* path, const char* name, char (&out)[4096]) noexcept {
@@ -127,6 +138,8 @@ bool Store::open(const char* path) noexcept {
         explain(truncated);  // LMDB would say "Bad file descriptor"
         return false;
     }
+    token_places_.init(token_place_bits);
+    other_places_.init(other_place_bits);
     MDB_env* env = nullptr;
     int error = mdb_env_create(&env);
     if (error == MDB_SUCCESS) {
@@ -239,10 +252,18 @@ void Store::close() noexcept {
     begun_ = false;
     meta_of_txn_ = 0;
     meta_ = MetaRecord{};
+    forget_places();
     size_ = 0;
 }
 
+void Store::forget_places() noexcept {
+    token_places_.forget();
+    other_places_.forget();
+}
+
 bool Store::is_whole() noexcept {
+    // So that damage between the root and a place is met, too, and not only by those without one.
+    forget_places();
     struct stat file {};
     mdb_filehandle_t handle{};
     int error = mdb_env_get_fd(env_, &handle);
@@ -294,9 +315,8 @@ bool Store::last_page(std::uint64_t& last) noexcept {
         return false;
     }
     last = info.me_last_pgno;
-    // LMDB trusts its meta pages: what it does with numbers that are none is not to be tried.
-    if (last < 1 || last > UINT64_MAX / 4096) {
-        explain("data.mdb was overwritten; remove the directory and run \"tokensync run\"");
+    if (!is_last_page(last)) {
+        explain(overwritten);
         return false;
     }
     return true;
@@ -307,13 +327,19 @@ bool Store::begin() noexcept {
         return false;
     }
     // A file that was overwritten since the last look keeps its length; its numbers give it away.
-    std::uint64_t last = 0;
-    if (!last_page(last)) {
+    MDB_envinfo info{};
+    int error = guarded([&] {
+        const int problem = mdb_env_info(env_, &info);
+        return problem != MDB_SUCCESS || !is_last_page(info.me_last_pgno) ? problem
+                                                                          : mdb_txn_renew(txn_);
+    });
+    if (error == MDB_SUCCESS && !is_last_page(info.me_last_pgno)) {
+        explain(overwritten);
         return false;
     }
-    int error = guarded([&] { return mdb_txn_renew(txn_); });
     if (error == MDB_MAP_RESIZED) {
         // The writer grew the map; no transaction is active here, so this one may follow.
+        forget_places();
         error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
         if (error == MDB_SUCCESS) {
             error = guarded([&] { return mdb_txn_renew(txn_); });
@@ -324,7 +350,9 @@ bool Store::begin() noexcept {
         return false;
     }
     begun_ = true;
-    if (!is_as_new_as_its_lock() || (mdb_txn_id(txn_) != meta_of_txn_ && !read_meta())) {
+    const std::size_t number = mdb_txn_id(txn_);
+    if ((info.me_last_txnid < number && !is_as_new_as_its_lock()) ||
+        (number != meta_of_txn_ && !read_meta())) {
         end();
         return false;
     }
@@ -349,7 +377,7 @@ bool Store::is_as_new_as_its_lock() noexcept {
         // The writer changed the data file first: it may be seen later.
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
-    explain(overwritten);
+    explain(overwritten_by_older);
     return false;
 }
 
@@ -366,10 +394,24 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
         return Lookup::not_found;
     }
     MDB_val name = val(key);
-    MDB_val data;
-    const int error = guarded([&] { return mdb_get(txn_, main_dbi, &name, &data); });
+    Places& places = is_token_key(key) ? token_places_ : other_places_;
+    const std::uint64_t hash = Places::hash(key);
+    std::string_view place;
+    const int error = guarded([&] {
+        place = places.find(key, hash);
+        if (!place.empty()) {
+            return MDB_SUCCESS;
+        }
+        MDB_val data;
+        const int result = mdb_get(txn_, main_dbi, &name, &data);
+        if (result == MDB_SUCCESS) {
+            place = {static_cast<const char*>(data.mv_data), data.mv_size};
+            places.remember(key, hash, place);
+        }
+        return result;
+    });
     if (error == MDB_SUCCESS) {
-        value = {static_cast<const char*>(data.mv_data), data.mv_size};
+        value = place;
         return Lookup::found;
     }
     if (error == MDB_NOTFOUND) {
@@ -381,6 +423,7 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
 
 bool Store::read_meta() noexcept {
     meta_of_txn_ = 0;
+    forget_places();  // they were of an earlier snapshot
     std::string_view value;
     const Lookup found = get(meta_key(), value);
     if (found == Lookup::broken) {
@@ -407,7 +450,7 @@ bool Store::read_meta() noexcept {
             return false;
     }
     if (meta.generation < meta_.generation) {
-        explain(overwritten);
+        explain(overwritten_by_older);
         return false;
     }
     // Kept beyond the snapshot, so they are copied out of the map. Both sizes were checked.
@@ -420,13 +463,17 @@ bool Store::read_meta() noexcept {
     return true;
 }
 
+// By the tree, which a place would pass by.
 bool Store::holds_meta() noexcept {
-    std::string_view value;
-    const Lookup found = get(meta_key(), value);
-    if (found == Lookup::not_found) {
+    MDB_val name = val(meta_key());
+    MDB_val data;
+    const int error = guarded([&] { return mdb_get(txn_, main_dbi, &name, &data); });
+    if (error == MDB_NOTFOUND) {
         explain("it is damaged: remove the directory and run \"tokensync run\"");
+    } else if (error != MDB_SUCCESS) {
+        fail("read it", error);
     }
-    return found == Lookup::found;
+    return error == MDB_SUCCESS;
 }
 
 template <typename Record>

@@ -1,19 +1,16 @@
 #include "token_auth/text.hpp"
 
+#include "token_auth/letters.hpp"
+
 namespace token_auth {
+namespace {
+
+using IdentifierLetters = Letters<'-', '.', '_'>;
+
+}  // namespace
 
 bool is_identifier(std::string_view text) noexcept {
-    if (text.empty() || text.size() > identifier_max) {
-        return false;
-    }
-    for (const char c : text) {
-        const bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-        if (!ok) {
-            return false;
-        }
-    }
-    return true;
+    return !text.empty() && text.size() <= identifier_max && IdentifierLetters::hold_all(text);
 }
 
 bool is_scope(std::string_view text) noexcept {

@@ -136,6 +136,58 @@ void damaged_while_open(Report& report) {
     }
 }
 
+// A token that was found before is looked for again where it was: that may be no more, or hold
+// anything. It is found as it was or the store is broken, and after the next look it is.
+void damaged_behind_a_place(Report& report) {
+    const std::size_t root = 2 * page;
+    const Fault faults[] = {
+        {"cut off to its meta pages",
+         [](const std::string& file) { truncate(file.c_str(), static_cast<off_t>(root)); },
+         "tokensync run"},
+        {"cut off to nothing", [](const std::string& file) { truncate(file.c_str(), 0); },
+         "tokensync run"},
+        {"noise behind its meta pages",
+         [](const std::string& file) { overwrite(file, root, noise(file_size(file) - root)); },
+         "tokensync run"},
+        {"its roots set to zero",
+         [](const std::string& file) {
+             for (const std::size_t meta : {0UL, page}) {
+                 overwrite(file, meta + 128, std::string(8, '\0'));
+             }
+         },
+         "tokensync run"},
+    };
+    for (const Fault& fault : faults) {
+        const Directory directory;
+        const std::string path = directory / "db";
+        write_store(path, small_world(1));
+        const std::string problem = in_child([&]() -> std::string {
+            Store store;
+            TokenRecord token;
+            if (!store.open(path.c_str()) ||
+                Snapshot(store).token(digest_of("token"), token) != Lookup::found) {
+                return std::string("before: ") + store.problem();
+            }
+            fault.make(path + "/data.mdb");
+            if (Snapshot snapshot(store); snapshot.ok()) {
+                switch (snapshot.token(digest_of("token"), token)) {
+                    case Lookup::broken:
+                        return store.problem();
+                    case Lookup::not_found:
+                        return "the token is gone";
+                    case Lookup::found:
+                        if (token.id != "T1") {
+                            return "another token";
+                        }
+                }
+            }
+            return noticed(store);
+        });
+        report.check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name,
+                     problem);
+    }
+}
+
 // Overwritten between two looks: the next lookup comes before the question whether it is whole.
 void overwritten_between_looks(Report& report) {
     const struct {
@@ -290,6 +342,7 @@ int main() {
         UNIT_TEST(overwritten_by_an_older_copy),
         UNIT_TEST(overwritten_by_another_of_as_many_commits),
         UNIT_TEST(emptied_root_page),
+        UNIT_TEST(damaged_behind_a_place),
         UNIT_TEST(slots_of_the_dead),
     };
     return cmocka_run_group_tests_name("store_fault", tests, nullptr, nullptr);
