@@ -35,6 +35,11 @@ packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl libdbd-sqlite3-perl pgbouncer iproute2
 )
 packages_faults=(libfaketime mount)
+packages_bench=(libbenchmark-dev)
+packages_bench_gateway=(
+    wrk libnginx-mod-http-lua lua-nginx-redis lua-nginx-string libnginx-mod-http-js redis-server
+    haproxy
+)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

@@ -1,0 +1,124 @@
+# Where the figures of a benchmark go: a file of them, and the document that is made from all files.
+#
+# A benchmark NAME calls record(NAME, results, --record or not). Bench::Document::NAME turns results
+# into text and plots: section(results) gives Markdown and a hash of file name => SVG, and bars(results)
+# a list of [ what, bar, "at least" | "at most", measured ].
+package Bench::Report;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use File::Path qw(make_path);
+use JSON::PP;
+use POSIX qw(strftime);
+
+use Bench::Process qw(read_file write_file);
+
+our @EXPORT_OK = qw(machine median minimum record render table held);
+
+my $root = $ENV{TOKEN_AUTH_ROOT} // die "run scripts/bench\n";
+my $document = "$root/docs/BENCHMARKS.md";
+my $figures = "$root/docs/benchmarks";
+
+sub median {
+    my @values = sort { $a <=> $b } grep { defined } @_ or return;
+    return @values % 2 ? $values[ $#values / 2 ] : ($values[ @values / 2 - 1 ] + $values[ @values / 2 ]) / 2;
+}
+
+sub version_of {
+    my ($package) = @_;
+    my $version = `dpkg-query -W -f '\${Version}' $package 2>/dev/null`;
+    return $version eq '' ? () : ($package => $version);
+}
+
+# What the figures were measured on.
+sub machine {
+    my $lscpu = `LC_ALL=C lscpu 2>/dev/null`;
+    my ($model) = $lscpu =~ /^Model name:\s*(.*?)\s*$/m;
+    my ($memory) = -r '/proc/meminfo' ? read_file('/proc/meminfo') =~ /^MemTotal:\s*(\d+)/m : ();
+    return {
+        cpu => $model // 'unknown', cpus => `nproc` + 0, hypervisor => $lscpu =~ /^Hypervisor vendor/m ? 1 : 0,
+        caches => [ $lscpu =~ /^(L\d\w* cache:.*?)\s*$/mg ],
+        memory => defined $memory ? sprintf('%.0f GiB', $memory / 1024 / 1024) : 'unknown',
+        kernel => (POSIX::uname())[2], date => strftime('%Y-%m-%d', gmtime),
+        load => (split ' ', -r '/proc/loadavg' ? read_file('/proc/loadavg') : '?')[0],
+        versions => { map { version_of($_) } qw(nginx liblmdb0 libssl3 wrk redis-server haproxy
+            libnginx-mod-http-lua libnginx-mod-http-js libbenchmark1) },
+    };
+}
+
+# A Markdown table, its columns aligned for whoever reads it as text.
+sub table {
+    my ($head, @rows) = @_;
+    my @width = map { my $i = $_; my ($most) = sort { $b <=> $a } 3, map { length $_->[$i] } $head, @rows; $most } 0 .. $#$head;
+    my $line = sub { '| ' . join(' | ', map { $_ ? sprintf("%$width[$_]s", $_[$_]) : sprintf("%-$width[0]s", $_[0]) } 0 .. $#_) . " |\n" };
+    return join '', $line->(@$head), '| ' . join(' | ', map { ('-' x ($width[$_] - ($_ ? 1 : 0))) . ($_ ? ':' : '') } 0 .. $#width) . " |\n",
+        map { $line->(@$_) } @rows;
+}
+
+sub held {
+    my ($bar, $sense, $measured) = @_;
+    return 'not measured' if !defined $measured;
+    return ($sense eq 'at least' ? $measured >= $bar : $measured <= $bar) ? 'held' : 'missed';
+}
+
+sub bars_table {
+    my @bars = @_;
+    return '' if !@bars;
+    return table([ 'bar', '', 'measured', '' ],
+        map { my ($what, $bar, $sense, $measured) = @$_;
+            [ $what, "$sense $bar", defined $measured ? sprintf('%.2f', $measured) : '', held($bar, $sense, $measured) ] } @bars) . "\n";
+}
+
+sub machine_text {
+    my ($machine) = @_;
+    my %versions = %{ $machine->{versions} };
+    return "Measured on $machine->{date}: $machine->{cpus} processors ($machine->{cpu}"
+        . ($machine->{hypervisor} ? ', a virtual machine' : '') . "), $machine->{memory} of memory, Linux $machine->{kernel}, "
+        . "load average $machine->{load} at the end.\n" . join(', ', map { "$_ $versions{$_}" } sort keys %versions) . ".\n\n";
+}
+
+sub module_of {
+    my ($name) = @_;
+    my $module = 'Bench::Document::' . ucfirst $name;
+    eval "require $module; 1" or die $@;
+    return $module;
+}
+
+# Says what was measured; keeps it, and writes it into the document, where $keep is true.
+sub record {
+    my ($name, $results, $keep) = @_;
+    my $module = module_of($name);
+    my ($text) = $module->can('section')->($results);
+    print machine_text($results->{machine}), bars_table($module->can('bars')->($results)), $text;
+    my $directory = $keep ? $figures : "$ENV{TOKEN_AUTH_BUILD}/bench/results";
+    make_path($directory);
+    write_file("$directory/$name.json", JSON::PP->new->canonical->pretty->encode($results));
+    print STDERR "written: $directory/$name.json\n";
+    render() if $keep;
+    return;
+}
+
+# Writes the section of each benchmark whose figures are kept between its markers in the document.
+sub render {
+    my $text = read_file($document);
+    for my $file (sort glob "$figures/*.json") {
+        my ($name) = $file =~ m{([a-z]+)\.json\z} or next;
+        my $module = module_of($name);
+        my $results = decode_json(read_file($file));
+        my ($section, %plots) = $module->can('section')->($results);
+        $section = machine_text($results->{machine}) . bars_table($module->can('bars')->($results)) . $section;
+        for my $plot (sort keys %plots) {
+            write_file("$figures/$plot", $plots{$plot});
+            print STDERR "written: $figures/$plot\n";
+        }
+        $text =~ s/(<!-- $name: made by scripts\/bench -->\n).*?(<!-- $name: end -->)/$1\n$section$2/s
+            or die "$document has no place for the section \"$name\"\n";
+    }
+    write_file($document, $text);
+    print STDERR "written: $document\n";
+    return;
+}
+
+1;
