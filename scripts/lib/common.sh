@@ -32,7 +32,7 @@ packages_beside=(
 packages_sanitize=(valgrind libc6-dbg)
 packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
 packages_postgresql=(
-    postgresql postgresql-client libdbi-perl libdbd-pg-perl libdbd-sqlite3-perl pgbouncer iproute2
+    postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
 packages_faults=(libfaketime mount)
 packages_bench=(libbenchmark-dev)

@@ -189,6 +189,11 @@ subtest 'two at once' => sub {
         is $sql->('DELETE FROM changes WHERE seq < (SELECT max(seq) FROM changes)'), '0', 'pruned';
         ok $world->json('run')->{full}, 'the position is gone: all is read';
         is $world->decision('t2-token'), 'token_revoked', 'and nothing is lost';
+        is $sql->("INSERT INTO changes (seq, entity, key) SELECT max(seq) + 1000000, 'role', 'reader' FROM changes"), '0',
+            'a million changes on';
+        is $world->sql('SELECT count(*) FROM changes')->[0], 1, 'it prunes itself';
+        ok $world->json('run')->{full}, 'and a store that was left behind reads all';
+        ok !$world->json('run')->{full}, 'once';
         is $sql->('DELETE FROM changes'), '0', 'all of it pruned';
         is $world->sync('run')->{status}, 0, 'still syncs';
         is $world->sync('check')->{status}, 0, 'and is equal';
