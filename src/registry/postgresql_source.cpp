@@ -443,6 +443,22 @@ std::string PostgresqlSource::all(Sink& sink) {
     });
 }
 
+bool PostgresqlSource::no_change_between(const std::string& position, const std::string& latest) {
+    return position == latest || with_session([&](Session& session) {
+               const auto from = parse_postgresql_position(position);
+               const auto to = parse_postgresql_position(latest);
+               if (!from || !to || from->cluster != to->cluster) {
+                   return false;
+               }
+               const Rows between = session.link.run(
+                   "SELECT EXISTS (SELECT 1 FROM token_auth.changes WHERE xid >= $1::xid8 AND "
+                   "pg_visible_in_snapshot(xid, $3::pg_snapshot) AND "
+                   "NOT pg_visible_in_snapshot(xid, $2::pg_snapshot))",
+                   {std::string(snapshot_xmin(from->snapshot)), from->snapshot, to->snapshot});
+               return between.at(0, 0) == "f";
+           });
+}
+
 void PostgresqlSource::wait(std::chrono::milliseconds timeout, int /*stop_fd*/) {
     with_session([&](Session& session) {
         if (session.announced) {

@@ -24,6 +24,7 @@ class PostgresqlSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
+    bool no_change_between(const std::string& position, const std::string& latest) override;
     void wait(std::chrono::milliseconds timeout, int stop_fd) override;
 
   private:

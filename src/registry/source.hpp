@@ -60,6 +60,11 @@ class Source {
     // user and organization, organizations, roles, tokens by digest, people. Returns the position.
     virtual std::string all(Sink& sink) = 0;
 
+    // Whether nothing changed between two positions, the latter of which all() gave last.
+    virtual bool no_change_between(const std::string& position, const std::string& latest) {
+        return position == latest;
+    }
+
     // Waits until the source may have changed, at most `timeout`, or until `stop_fd` is readable.
     // May return early for no reason.
     virtual void wait(std::chrono::milliseconds timeout, int stop_fd) = 0;

@@ -138,7 +138,7 @@ Result compare(registry::Source& source, const View& view) {
     RecordSink<Comparison> sink(comparison, nullptr);
     const std::string position = source.all(sink);
     comparison.finish();
-    result.behind = position != comparison.meta().position;
+    result.behind = !source.no_change_between(comparison.meta().position, position);
     return result;
 }
 
