@@ -16,7 +16,11 @@ namespace {
 constexpr std::string_view sqlite_scheme = "sqlite:";
 constexpr std::size_t registry_id_bytes = 16;
 
-void roll_back(soci::session& session) noexcept {
+void roll_back(soci::session& session, Engine engine) noexcept {
+    if (engine == Engine::postgresql) {
+        postgresql::roll_back(session);
+        return;
+    }
     try {
         session << "ROLLBACK";
     } catch (...) {
@@ -90,7 +94,7 @@ void Connection::run(Access access, const std::function<void(soci::session&)>& b
             body(*session_);
             *session_ << "COMMIT";
         } catch (...) {
-            roll_back(*session_);
+            roll_back(*session_, location_.engine);
             throw;
         }
     } catch (const soci::soci_error& error) {

@@ -88,6 +88,7 @@ void Link::connect() {
         wait_or_give_up(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, left);
         state = PQconnectPoll(connection_.get());
     }
+    PQsetnonblocking(connection_.get(), 1);
     PQsetErrorVerbosity(connection_.get(), PQERRORS_TERSE);
     PQsetNoticeProcessor(
         connection_.get(), [](void*, const char*) {}, nullptr);
@@ -131,9 +132,23 @@ void Link::fail(const PGresult* result) const {
     throw postgresql::explain(location_, state == nullptr ? "" : state, message);
 }
 
+// Until all of it is on its way. The server may have something to say first.
 void Link::send(int accepted) {
     if (accepted != 1) {
         fail(nullptr);
+    }
+    for (;;) {
+        const int left = PQflush(connection_.get());
+        if (left == 0) {
+            return;
+        }
+        if (left < 0) {
+            fail(nullptr);
+        }
+        wait_or_give_up(POLLIN | POLLOUT, statement_patience);
+        if (PQconsumeInput(connection_.get()) != 1) {
+            fail(nullptr);
+        }
     }
 }
 

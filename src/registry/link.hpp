@@ -1,5 +1,6 @@
-// A connection to PostgreSQL that waits for nobody for ever: a descriptor that becomes readable
-// ends every wait, and so does a server that stays silent.
+// A connection to PostgreSQL that waits for no server for ever: a descriptor that becomes readable
+// ends every wait, and so does a server that stays silent. (The name of a host is looked up by
+// libpq at once, for as long as the system's resolver takes.)
 //
 // Source: libpq's asynchronous functions (PQconnectPoll, PQsendQueryParams, PQgetCopyData with
 // async, PQnotifies). SOCI has none of them, nor COPY, which is how millions of rows are read.

@@ -29,13 +29,9 @@ using ConnectionOptions = std::unique_ptr<PQconninfoOption, OptionsFreer>;
 // within half a minute, on an idle connection as well.
 const std::map<std::string, std::string>& defaults() {
     static const std::map<std::string, std::string> values = {
-        {"connect_timeout", "10"},
-        {"keepalives_idle", "10"},
-        {"keepalives_interval", "5"},
-        {"keepalives_count", "3"},
-        {"tcp_user_timeout", "20000"},
-        {"client_encoding", "UTF8"},
-        {"fallback_application_name", "token-auth"},
+        {"connect_timeout", "10"},     {"keepalives_idle", "10"},
+        {"keepalives_interval", "5"},  {"keepalives_count", "3"},
+        {"tcp_user_timeout", "20000"}, {"fallback_application_name", "token-auth"},
     };
     return values;
 }
@@ -76,15 +72,31 @@ std::string schema_version_of(soci::session& session) {
     return session.got_data() ? version : std::string();
 }
 
+cli::Error not_understood() {
+    return cli::Error(
+        "--registry is no PostgreSQL URL that libpq understands: write "
+        "postgresql://[user@]host[:port]/database[?option=value&...], special characters, also "
+        "those of a password, as %XX",
+        cli::exit_usage);
+}
+
 std::string first_line(std::string_view text) {
     // SOCI's own line says less than libpq's, which follows it.
     const std::string_view by_soci = "Cannot establish connection to the database.\n";
     if (text.starts_with(by_soci)) {
         text.remove_prefix(by_soci.size());
     }
-    std::string line(text.substr(0, text.find('\n')));
+    std::string_view line = text.substr(0, text.find('\n'));
     const std::string_view severity = "ERROR:  ";
-    return line.starts_with(severity) ? line.substr(severity.size()) : line;
+    if (const std::size_t found = line.find(severity); found != line.npos) {
+        line.remove_prefix(found + severity.size());
+    }
+    return std::string(line);
+}
+
+// Several statements in one message, without SOCI, which cannot send such; whatever comes of it.
+void send_quietly(soci::session& session, const char* statements) noexcept {
+    PQclear(PQexec(backend(session).conn_, statements));
 }
 
 }  // namespace
@@ -99,11 +111,7 @@ Location parse(const std::string& url) {
     // Not shown: it can hold parts of the URL, and so of a password.
     PQfreemem(message);
     if (!options) {
-        throw cli::Error(
-            "--registry is no PostgreSQL URL that libpq understands: write "
-            "postgresql://[user@]host[:port]/database[?option=value&...], special characters as "
-            "%XX",
-            cli::exit_usage);
+        throw not_understood();
     }
     std::map<std::string, std::string> values = defaults();
     const ConnectionOptions known(PQconndefaults());
@@ -118,6 +126,8 @@ Location parse(const std::string& url) {
             values[each->keyword] = each->val;
         }
     }
+    // What the registry holds is UTF-8, whatever the environment prefers.
+    values["client_encoding"] = "UTF8";
     Location location;
     location.engine = Engine::postgresql;
     // A URL again, as SOCI takes a string of another form apart at spaces and quotes.
@@ -132,9 +142,20 @@ Location parse(const std::string& url) {
     };
     const std::string user = part("user");
     const std::string port = part("port");
-    location.shown = fmt::format("postgresql://{}{}{}/{}", user.empty() ? "" : user + '@',
-                                 part("host").empty() ? part("hostaddr") : part("host"),
-                                 port.empty() ? "" : ':' + port, part("dbname"));
+    // A password with an unescaped "/" or "@" ends up in these, which messages show.
+    if (part("host").find('@') != std::string::npos ||
+        part("dbname").find('@') != std::string::npos ||
+        port.find_first_not_of("0123456789,") != std::string::npos) {
+        throw not_understood();
+    }
+    const std::string host = part("host").empty() ? part("hostaddr") : part("host");
+    const bool socket = host.starts_with('/');
+    location.shown =
+        fmt::format("postgresql://{}{}{}/{}", user.empty() ? "" : user + '@', socket ? "" : host,
+                    port.empty() ? "" : ':' + port, part("dbname"));
+    if (socket) {
+        location.shown += "?host=" + host;
+    }
     return location;
 }
 
@@ -171,16 +192,21 @@ void begin(soci::session& session, Access access) {
     if (access == Access::write) {
         session << fmt::format("SET LOCAL lock_timeout = '{}s'", lock_seconds);
         // Before the first query, which is when the snapshot is taken.
-        session << "LOCK TABLE write_lock IN ACCESS EXCLUSIVE MODE";
+        session << "LOCK TABLE write_lock IN EXCLUSIVE MODE";
     }
 }
 
+void roll_back(soci::session& session) noexcept {
+    // Statements that were prepared in a failed transaction could not be given up in it. Behind a
+    // pooler, whoever gets this connection next would meet their names.
+    send_quietly(session, "ROLLBACK; DEALLOCATE ALL");
+}
+
 void tidy(soci::session& session) noexcept {
-    try {
-        session << "SELECT token_auth.prune_changes(100000)";
-    } catch (...) {
-        // The next one will; what was to be done is done.
-    }
+    // Where it fails, the next one will do it; what was to be done is done.
+    send_quietly(session,
+                 "BEGIN ISOLATION LEVEL READ COMMITTED; "
+                 "SELECT token_auth.prune_changes(100000); COMMIT");
 }
 
 void create(const Location& location, const std::string& registry_id, std::int64_t now) {
@@ -211,7 +237,10 @@ void create(const Location& location, const std::string& registry_id, std::int64
             for (const std::string_view statement : postgresql_roles()) {
                 *session << std::string(statement);
             }
-        } catch (const soci::postgresql_soci_error&) {
+        } catch (const soci::postgresql_soci_error& error) {
+            if (error.sqlstate() != "42501") {
+                throw;
+            }
             *session << "ROLLBACK TO SAVEPOINT roles";
             cli::warn(
                 "the roles token_auth_reader and token_auth_writer could not be made: that needs "
@@ -245,18 +274,32 @@ cli::Error explain(const Location& location, std::string_view sqlstate, std::str
                 "another program has been writing it for {} seconds; try again when it is done",
                 lock_seconds);
         }
+        if (sqlstate == "40001" && message.find("recovery") != message.npos) {
+            return fmt::format(
+                "{}; on a replica that tokensync reads, set hot_standby_feedback, or "
+                "raise max_standby_streaming_delay",
+                first_line(message));
+        }
         if (sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "23503" ||
             sqlstate == "23505") {
             return "another program changed the same things at the same time; nothing was "
                    "changed, try again";
+        }
+        if (sqlstate == "42501" && message.find("permission denied for database") != message.npos) {
+            return fmt::format("{}; connect as its owner, or grant CREATE on it",
+                               first_line(message));
         }
         if (sqlstate == "42501") {
             return fmt::format("{}; {}", first_line(message), privilege_remedy);
         }
         // 0A000: what a replica answers to READ WRITE
         if (sqlstate == "25006" || sqlstate == "0A000") {
-            return "this server is a replica, which cannot be written; name the primary one by "
-                   "--registry";
+            return "this server cannot be written (a replica, or read-only); name the primary one "
+                   "by --registry";
+        }
+        if (sqlstate == "57014") {
+            return fmt::format("{}; try again, or raise that limit for this role",
+                               first_line(message));
         }
         if (sqlstate == "53100") {
             return "its server's disk is full; make room there and try again";
@@ -264,7 +307,7 @@ cli::Error explain(const Location& location, std::string_view sqlstate, std::str
         if (sqlstate.empty() || group == "08" || group == "57") {
             return fmt::format(
                 "cannot be reached: {}; check the URL, that the server runs and "
-                "lets this account in, and the password file",
+                "lets this account in, and the password file (this account's own, mode 0600)",
                 first_line(message));
         }
         return fmt::format("PostgreSQL answered: {} (SQLSTATE {})", first_line(message), sqlstate);

@@ -32,6 +32,9 @@ std::unique_ptr<soci::session> open(const Location& location, Access access);
 // Begins a transaction of one snapshot; with Access::write, after whoever else runs tokenctl.
 void begin(soci::session& session, Access access);
 
+// Ends a transaction that failed.
+void roll_back(soci::session& session) noexcept;
+
 // To be called after a commit: shortens the change log, where there is something to shorten.
 void tidy(soci::session& session) noexcept;
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace token_auth::registry {
 namespace {
@@ -22,12 +23,15 @@ bool is_snapshot(std::string_view text) {
         return false;
     }
     std::string_view list = text.substr(second + 1);
-    while (!list.empty()) {
-        const std::size_t end = list.find(',');
+    for (std::size_t end = 0; !list.empty() && end != list.npos;) {
+        end = list.find(',');
         if (!is_number(list.substr(0, end))) {
             return false;
         }
-        list = end == list.npos ? std::string_view() : list.substr(end + 1);
+        list.remove_prefix(end == list.npos ? 0 : end + 1);
+        if (list.empty()) {
+            return false;
+        }
     }
     return true;
 }
@@ -35,8 +39,8 @@ bool is_snapshot(std::string_view text) {
 }  // namespace
 
 std::string format(const PostgresqlPosition& position) {
-    return fmt::format("{}{}:{}:{}:{}", prefix, position.cluster, position.seq, position.sum,
-                       position.snapshot);
+    return fmt::format("{}{}:{}:{}:{}:{}:{}", prefix, position.cluster, position.place,
+                       position.base, position.seq, position.sum, position.snapshot);
 }
 
 std::optional<PostgresqlPosition> parse_postgresql_position(std::string_view text) {
@@ -52,11 +56,13 @@ std::optional<PostgresqlPosition> parse_postgresql_position(std::string_view tex
     };
     PostgresqlPosition position;
     position.cluster = part();
+    position.place = part();
+    position.base = part();
     position.seq = part();
     position.sum = part();
     position.snapshot = text;
-    if (position.cluster.empty() || !is_number(position.seq) || !is_number(position.sum) ||
-        !is_snapshot(position.snapshot)) {
+    if (position.cluster.empty() || !is_number(position.place) || !is_number(position.base) ||
+        !is_number(position.seq) || !is_number(position.sum) || !is_snapshot(position.snapshot)) {
         return std::nullopt;
     }
     return position;
@@ -64,6 +70,13 @@ std::optional<PostgresqlPosition> parse_postgresql_position(std::string_view tex
 
 std::string_view snapshot_xmin(std::string_view snapshot) {
     return snapshot.substr(0, snapshot.find(':'));
+}
+
+std::uint64_t snapshot_xmax(std::string_view snapshot) {
+    std::uint64_t number = 0;
+    const std::string_view rest = snapshot.substr(snapshot.find(':') + 1);
+    std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    return number;
 }
 
 std::string floor_of(std::string_view snapshot) {
@@ -82,7 +95,8 @@ std::string shortened(const std::string& snapshot, std::size_t size) {
     if (cut == std::string::npos || cut < list) {
         return floor_of(snapshot);
     }
-    const std::size_t begin = std::max(snapshot.rfind(',', cut - 1), list);
+    const std::size_t comma = snapshot.rfind(',', cut - 1);
+    const std::size_t begin = comma == std::string::npos ? list : comma;
     const std::string_view member(snapshot.data() + begin + 1, cut - begin - 1);
     const std::string_view kept =
         begin == list ? std::string_view()

@@ -4,7 +4,7 @@
 // of their numbers. So a position is a snapshot: what it sees was taken in. A snapshot that sees
 // less than was taken in does no harm: what is read twice is written once.
 //
-// Its text: "postgresql:<cluster>:<seq>:<sum>:<snapshot>".
+// Its text: "postgresql:<cluster>:<place>:<base>:<seq>:<sum>:<snapshot>".
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,13 @@ struct PostgresqlPosition {
     // The server's identity and timeline, "-" where it does not tell. Another cluster, or one that
     // was recovered to an earlier time, counts its transactions anew.
     std::string cluster;
-    // Of the last rows that the snapshot sees: the highest number, and the sum of their marks. A
-    // registry that was restored in place gives others.
+    // How far the server's write-ahead log was (bytes; 0 where it does not tell): a server that is
+    // less far was rolled back, or is a replica that lags.
+    std::string place;
+    // The oldest transaction that could be new when the position before this one was left.
+    std::string base;
+    // Of the last rows that the snapshot sees, and of the first ones from `base` on: the highest
+    // number, and the sum of their marks. A registry that was restored in place gives others.
     std::string seq;
     std::string sum;
     // As pg_snapshot's text: "<xmin>:<xmax>:<xid>,<xid>,…", in which the listed and all from xmax
@@ -32,6 +37,8 @@ std::optional<PostgresqlPosition> parse_postgresql_position(std::string_view tex
 
 // The snapshot's first part: all below it is seen.
 std::string_view snapshot_xmin(std::string_view snapshot);
+// Its second part: nothing from there on is seen.
+std::uint64_t snapshot_xmax(std::string_view snapshot);
 
 // The snapshot in at most `size` characters: with many transactions under way, one that sees less.
 std::string shortened(const std::string& snapshot, std::size_t size);

@@ -2,6 +2,7 @@
 
 namespace token_auth::registry {
 
+// The checks keep out what tokensync would refuse, as one such row would hold up all that follows.
 // Keys are COLLATE "C": the store's order is that of bytes, whatever the database's own is.
 // Statement-level triggers with transition tables log a statement of a million rows as one.
 // Functions that write the log are SECURITY DEFINER: nobody else needs a right to it.
@@ -13,23 +14,26 @@ const std::vector<std::string_view>& postgresql_schema() {
     value TEXT NOT NULL
 ))",
         R"(CREATE TABLE token_auth.roles (
-    id     TEXT COLLATE "C" PRIMARY KEY,
+    id     TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
     scopes TEXT NOT NULL
 ))",
         R"(CREATE TABLE token_auth.organizations (
-    id         TEXT COLLATE "C" PRIMARY KEY,
+    id         TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
     suspended  INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
     created_at BIGINT NOT NULL
 ))",
         R"(CREATE TABLE token_auth.org_groups (
     organization TEXT COLLATE "C" NOT NULL
         REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
-    id           TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (organization, id)
 ))",
         R"(CREATE TABLE token_auth.users (
-    id         TEXT COLLATE "C" PRIMARY KEY,
+    id         TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
     technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
     disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     created_at BIGINT NOT NULL
@@ -47,9 +51,10 @@ const std::vector<std::string_view>& postgresql_schema() {
         R"(CREATE INDEX memberships_role ON token_auth.memberships (role))",
         // digest: 64 lower-case hex digits; key_id: 0 for plain SHA-256
         R"(CREATE TABLE token_auth.tokens (
-    id           TEXT COLLATE "C" PRIMARY KEY,
+    id           TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
     prefix       TEXT NOT NULL DEFAULT '',
-    digest       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(digest) = 64),
+    digest       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
     key_id       BIGINT NOT NULL DEFAULT 0,
     kind         TEXT NOT NULL CHECK (kind IN ('organization', 'group', 'user')),
     user_id      TEXT COLLATE "C" NOT NULL REFERENCES token_auth.users (id) ON DELETE CASCADE,
@@ -68,6 +73,8 @@ const std::vector<std::string_view>& postgresql_schema() {
     successor    TEXT COLLATE "C",
     FOREIGN KEY (organization, group_id) REFERENCES token_auth.org_groups (organization, id)
         ON DELETE CASCADE,
+    CHECK (not_before BETWEEN 0 AND 253402300799 AND expires_at BETWEEN 0 AND 253402300799
+        AND revoked_at BETWEEN 0 AND 253402300799),
     CHECK ((kind = 'user') = (organization IS NULL)),
     CHECK ((kind = 'group') = (group_id IS NOT NULL))
 ))",
@@ -115,19 +122,39 @@ const std::vector<std::string_view>& postgresql_schema() {
         R"(CREATE FUNCTION token_auth.prune_changes(most BIGINT) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 DECLARE
-    last  BIGINT;
-    state log_state;
+    last     BIGINT;
+    oldest   XID8;
+    newest   XID8;
+    restored BOOLEAN;
+    state    log_state;
 BEGIN
-    SELECT coalesce(max(seq), 0) INTO last FROM changes;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN;
+    END IF;
+    -- by an index each: a plan that reads the log would cost every writer
+    SELECT seq INTO last FROM changes ORDER BY seq DESC LIMIT 1;
+    SELECT xid INTO oldest FROM changes ORDER BY xid LIMIT 1;
+    SELECT xid INTO newest FROM changes ORDER BY xid DESC LIMIT 1;
     SELECT * INTO state FROM log_state;
-    IF current_setting('transaction_isolation') <> 'read committed'
-        OR (last - state.mark_seq < 1000000
-            AND NOT EXISTS (SELECT 1 FROM changes WHERE xid < state.pruned_below)) THEN
+    IF last IS NULL THEN
+        RETURN;
+    END IF;
+    -- from a dump of a cluster that had counted further than this one
+    restored := greatest(newest, state.mark_horizon)
+        > greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned());
+    IF NOT restored AND last - state.mark_seq < 1000000 AND oldest >= state.pruned_below THEN
         RETURN;
     END IF;
     -- where somebody is at it already, that will do
     SELECT * INTO state FROM log_state FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF restored THEN
+        DELETE FROM changes
+            WHERE xid > greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id());
+        UPDATE log_state SET pruned_below = '0', mark_seq = last,
+            mark_horizon = pg_snapshot_xmin(pg_current_snapshot());
         RETURN;
     END IF;
     IF last - state.mark_seq >= 1000000 THEN

@@ -9,22 +9,26 @@ const std::vector<std::string_view>& sqlite_schema() {
     value TEXT NOT NULL
 ))",
         R"(CREATE TABLE roles (
-    id     TEXT PRIMARY KEY,
+    id     TEXT PRIMARY KEY
+        CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
     scopes TEXT NOT NULL
 ))",
         R"(CREATE TABLE organizations (
-    id         TEXT PRIMARY KEY,
+    id         TEXT PRIMARY KEY
+        CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
     suspended  INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
     created_at BIGINT NOT NULL
 ))",
         R"(CREATE TABLE org_groups (
     organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-    id           TEXT NOT NULL,
+    id           TEXT NOT NULL
+        CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (organization, id)
 ))",
         R"(CREATE TABLE users (
-    id         TEXT PRIMARY KEY,
+    id         TEXT PRIMARY KEY
+        CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
     technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
     disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     created_at BIGINT NOT NULL
@@ -40,9 +44,11 @@ const std::vector<std::string_view>& sqlite_schema() {
         R"(CREATE INDEX memberships_role ON memberships (role))",
         // digest: 64 lower-case hex digits; key_id: 0 for plain SHA-256
         R"(CREATE TABLE tokens (
-    id           TEXT PRIMARY KEY,
+    id           TEXT PRIMARY KEY
+        CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
     prefix       TEXT NOT NULL DEFAULT '',
-    digest       TEXT NOT NULL UNIQUE CHECK (length(digest) = 64),
+    digest       TEXT NOT NULL UNIQUE
+        CHECK (length(digest) = 64 AND digest NOT GLOB '*[^0-9a-f]*'),
     key_id       BIGINT NOT NULL DEFAULT 0,
     kind         TEXT NOT NULL CHECK (kind IN ('organization', 'group', 'user')),
     user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -61,6 +67,8 @@ const std::vector<std::string_view>& sqlite_schema() {
     successor    TEXT,
     FOREIGN KEY (organization, group_id) REFERENCES org_groups (organization, id)
         ON DELETE CASCADE,
+    CHECK (not_before BETWEEN 0 AND 253402300799 AND expires_at BETWEEN 0 AND 253402300799
+        AND revoked_at BETWEEN 0 AND 253402300799),
     CHECK ((kind = 'user') = (organization IS NULL)),
     CHECK ((kind = 'group') = (group_id IS NOT NULL))
 ))",

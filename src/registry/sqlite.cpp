@@ -87,8 +87,10 @@ void check_file(const Location& location, Access access) {
     const int wanted = access == Access::write ? R_OK | W_OK : R_OK;
     if (::faccessat(AT_FDCWD, path, wanted, AT_EACCESS) != 0) {
         fail(location,
-             fmt::format("cannot be {}: {}; run as its owner, or as a member of its group",
-                         access == Access::write ? "written" : "read", std::strerror(errno)));
+             access == Access::write
+                 ? fmt::format("cannot be written: {}; run as its owner", std::strerror(errno))
+                 : fmt::format("cannot be read: {}; run as its owner, or as a member of its group",
+                               std::strerror(errno)));
     }
 }
 
@@ -267,7 +269,8 @@ cli::Error explain(const Location& location, const soci::soci_error& error) {
                     busy_seconds);
             case SQLITE_READONLY:
                 return "cannot be written; run as its owner, and check that its file system is "
-                       "writable";
+                       "writable (an account that only reads needs its -wal and -shm files: any "
+                       "tokenctl command of its owner makes those)";
             case SQLITE_CANTOPEN:
                 return "cannot be opened; check the permissions of its directory and of its -wal "
                        "and -shm files (any tokenctl command of its owner makes those)";

@@ -159,7 +159,7 @@ class EntityReader {
         key_ = digest;
         if (token_.execute(true)) {
             sink_.put(token_row_.complete(location_));
-        } else if (bytes) {
+        } else if (bytes && to_hex(*bytes) == digest) {
             sink_.gone_token(*bytes);
         }
     }

@@ -16,7 +16,7 @@ const Token& StoredToken::complete(const Location& location) {
                         named ? "\"" + token.id + "\"" : "with an unreadable id", what));
     };
     const auto bytes = from_hex(digest);
-    if (!bytes) {
+    if (!bytes || to_hex(*bytes) != digest) {
         throw reject("a digest that is not 64 lower-case hex digits");
     }
     if (key_id < 0 || key_id > static_cast<long long>(UINT32_MAX)) {

@@ -33,6 +33,7 @@ struct Result {
     std::vector<Difference> listed;
     std::uint64_t total = 0;
     bool behind = false;
+    bool other = false;  // another registry's store
 
     void add(Difference difference) {
         ++total;
@@ -133,6 +134,7 @@ Result compare(registry::Source& source, const View& view) {
                     {"registry", fmt::format("{} (the store is a copy of {})", identity,
                                              comparison.meta().source)},
                     {"identity"}});
+        result.other = true;
         return result;
     }
     RecordSink<Comparison> sink(comparison, nullptr);
@@ -160,8 +162,11 @@ void print(const std::string& path, const std::string& source, const Result& res
     cli::note(fmt::format("{} {} between the store {} and {}; {}",
                           cli::counted(result.total, "difference"),
                           result.total == 1 ? "was found" : "were found", path, source,
-                          result.behind ? "the store is behind: run \"tokensync run\""
-                                        : "mend it with \"tokensync run --full\""));
+                          result.behind  ? "the store is behind: run \"tokensync run\""
+                          : result.other ? "check --registry or --source, and --db, or take the "
+                                           "store over with \"tokensync run --force\""
+                                         : "mend it with \"tokensync run --full\" (stop a "
+                                           "running watch first)"));
 }
 
 void print_json(const Result& result) {

@@ -120,8 +120,15 @@ Site find_site(const StoreOptions& options) {
 
 Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
     if (!site_.there) {
-        if (mkdir(site_.real.c_str(), 0700) != 0 && errno != EEXIST) {
+        const bool made = mkdir(site_.real.c_str(), 0700) == 0;
+        if (!made && errno != EEXIST) {
             fail_file("make the store's directory", site_.path, errno);
+        }
+        // Made by root within another account's directory, it is that account's.
+        struct stat above {};
+        if (made && geteuid() == 0 && stat((site_.real + "/..").c_str(), &above) == 0 &&
+            chown(site_.real.c_str(), above.st_uid, static_cast<gid_t>(-1)) != 0) {
+            fail_file("give to its owner", site_.path, errno);
         }
         site_ = find_site(options);
     }
@@ -137,8 +144,7 @@ Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
     site_ = find_site(options);
 }
 
-Directory::Directory(Site site, Descriptor lock) noexcept
-    : site_(std::move(site)), lock_(std::move(lock)) {}
+Directory::Directory(const Site& site, Descriptor lock) : site_(site), lock_(std::move(lock)) {}
 
 void Directory::settle(const std::string& file, mode_t mode) const {
     struct stat info {};

@@ -46,7 +46,7 @@ class Directory {
     explicit Directory(const StoreOptions& options);
 
     // One that was made and locked already (see replacement.hpp).
-    Directory(Site site, Descriptor lock) noexcept;
+    Directory(const Site& site, Descriptor lock);
 
     const std::string& path() const noexcept { return site_.path; }
     const std::string& real() const noexcept { return site_.real; }

@@ -8,6 +8,7 @@
 #include "cli/error.hpp"
 #include "cli/shown.hpp"
 #include "cli/table.hpp"
+#include "cli/time.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
 
@@ -15,8 +16,11 @@ namespace token_auth::tokensync {
 namespace {
 
 [[noreturn]] void reject(const std::string& whose, const std::string& what) {
-    throw cli::Error(fmt::format(
-        "{} in the registry {}; change it there (tokenctl), nothing was synced", whose, what));
+    throw cli::Error(
+        fmt::format("{} in the registry {}; mend or delete it there (by SQL where tokenctl takes "
+                    "no such thing); "
+                    "until then nothing is synced, no revocation either",
+                    whose, what));
 }
 
 std::string hint_of_digest(std::string_view digest) {
@@ -181,6 +185,12 @@ Entry Encoder::encode(const registry::Token& token) {
     record.key_id = token.digest.key_id;
     record.not_before = token.not_before;
     record.expires = token.expires;
+    // A number that stands for no time is most likely one of milliseconds.
+    for (const std::int64_t time : {token.not_before, token.expires}) {
+        if (time < 0 || time > cli::time_max) {
+            reject(token_label(token), "has a time that is none (seconds since 1970)");
+        }
+    }
     record.id = token.id;
     record.subject = token.user;
     record.organization = token.organization;

@@ -125,7 +125,7 @@ Directory Replacement::take_directory() {
     beside.path = path_;
     beside.real = path_;
     // The lock is kept here, too: it covers the removal of what did not take the place.
-    return Directory(std::move(beside), Descriptor(fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0)));
+    return Directory(beside, Descriptor(fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0)));
 }
 
 // What can be known before a large store is written in vain.

@@ -214,8 +214,8 @@ class Run {
         if (!wish_.force && before > few_tokens && removed > before / 2) {
             throw cli::Error(
                 fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
-                            "and if that is meant, run \"tokensync run --force\"; nothing was "
-                            "changed",
+                            "and if that is meant, run \"tokensync run --force\"; until then "
+                            "nothing is synced here, no revocation either",
                             removed, before, writer_->path(), source_.title()),
                 cli::exit_refused);
         }

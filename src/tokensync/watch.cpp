@@ -117,11 +117,11 @@ class Watch {
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
         wish.commit_unchanged = beat || !started_ || lower;
         const Outcome outcome = synchronize(source_, writer_, wish, progress);
+        looked_ = Clock::now();
         options_.generation = writer_->generation();
         const Meta& meta = *writer_->meta();
         if (outcome.committed) {
-            committed_ = Clock::now();
-            next_beat_ = committed_ + heartbeat_;
+            next_beat_ = looked_ + heartbeat_;
         }
         if (!started_ || outcome.changed() || outcome.full) {
             log_.synced(outcome, meta);
@@ -166,8 +166,8 @@ class Watch {
     }
 
     void let_changes_gather() const {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            committed_ + between_commits - Clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(looked_ + between_commits - Clock::now());
         if (left.count() > 0) {
             stopped(left);
         }
@@ -239,7 +239,7 @@ class Watch {
     bool reopened_ = false;
     std::string problem_;
     std::optional<Clock::time_point> begun_;  // of a step under way
-    Clock::time_point committed_{};
+    Clock::time_point looked_{};
     Clock::time_point next_beat_{};
     std::chrono::milliseconds retry_ = first_retry;
 };

@@ -35,7 +35,8 @@ $world->{url} = $url;
 $world->ctl_ok('init');
 $world->populate(40);
 my $hosts = TokenAuth::Hosts->start(world => $world, count => 3, network => $network,
-    far_url => $network && sprintf('postgresql://postgres@%s:%d/tokens', $network->address, $port));
+    # so that it notices within the time that it is cut off
+    far_url => $network && sprintf('postgresql://postgres@%s:%d/tokens?tcp_user_timeout=3000', $network->address, $port));
 
 # All of the hosts (or those) come to that answer.
 sub reaches {
@@ -66,6 +67,7 @@ SKIP: {
             ++$number;
             sleep $seconds / 20;
         }
+        like $hosts->log_of(2), qr/cannot be reached/, 'and says that it is';
         ok $network->mend, 'mended';
         reaches("t$_", 401, "t$_: it has caught up", 2) for 11 .. ($number > 30 ? 30 : $number - 1);
         unlike $hosts->log_of(2), qr/full load.*full load/s, 'with what had changed only';

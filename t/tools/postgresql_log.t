@@ -124,6 +124,25 @@ subtest 'a table that is truncated' => sub {
     is $world->json('status')->{counts}{memberships}, 0, 'no membership is left';
 };
 
+subtest 'a table that is truncated and filled again in one transaction' => sub {
+    my $session = session($world);
+    my $before = $world->json('status')->{counts}{tokens};
+    $session->do('CREATE TEMP TABLE kept AS SELECT * FROM token_auth.tokens');
+    $session->do('TRUNCATE token_auth.tokens');
+    $session->do('INSERT INTO token_auth.tokens SELECT * FROM kept');
+    my $run = fork // die "fork: $!";
+    if ($run == 0) {
+        require POSIX;
+        POSIX::_exit($world->sync('run')->{status} eq '0' ? 0 : 1);
+    }
+    sleep 1;
+    $session->commit;
+    waitpid $run, 0;
+    is $?, 0, 'a sync meanwhile waits for it';
+    is $world->json('status')->{counts}{tokens}, $before, 'and never sees the table empty';
+    equal($world);
+};
+
 subtest 'the log is pruned' => sub {
     my $rows = sub { $world->sql('SELECT count(*) FROM changes')->[0] };
     my $before = $rows->();
@@ -170,6 +189,34 @@ subtest 'the log is pruned' => sub {
     equal($world);
 };
 
+subtest 'a server that crashed' => sub {
+    # what ends without leaving anything is not written at once, and is not in the log after a crash
+    my $own = TokenAuth::Postgres->start(settings => ['wal_writer_delay = 10s']);
+    my $database = $own->database;
+    my $crashing = TokenAuth::Sync->new(registry => 0);
+    $crashing->{url} = $own->url($database);
+    $crashing->ctl_ok('init');
+    $crashing->populate(3);
+    $crashing->sync_ok('run');
+    for my $round (1 .. 3) {
+        $crashing->sql(q{UPDATE tokens SET name = name || '+' WHERE id = 't1'});
+        $own->sql($database, join "\n", ('BEGIN; SELECT pg_current_xact_id(); ROLLBACK;') x 50);
+        my ($burnt) = @{ $own->sql($database, 'SELECT pg_snapshot_xmax(pg_current_snapshot())') };
+        $crashing->sync_ok('run');
+        $own->sql($database, q{UPDATE token_auth.roles SET scopes = scopes WHERE id = 'none'});
+        $crashing->sync_ok('run');
+        $own->down('immediate');
+        $own->up;
+        $crashing->sql("UPDATE tokens SET revoked_at = $round WHERE id = 't$round'");
+        my ($drawn) = @{ $crashing->sql('SELECT xid FROM changes ORDER BY seq DESC LIMIT 1') };
+        cmp_ok $drawn, '<', $burnt, 'numbers of transactions are given out again';
+        my $run = $crashing->json('run');
+        is $crashing->decision("t$round-token"), 'token_revoked', 'no change is taken for one of before';
+        ok !$run->{full}, 'and none but it is read';
+        is $crashing->sync('check')->{status}, 0, 'equal';
+    }
+};
+
 subtest 'a registry restored from a backup' => sub {
     my $own = TokenAuth::Postgres->start;
     my $database = $own->database;
@@ -183,6 +230,19 @@ subtest 'a registry restored from a backup' => sub {
     $world->ctl_ok('revoke', 't1');
     $world->sync_ok('run');
     is $world->decision('t1-token'), 'token_revoked', 'before';
+
+    # under a watch that stays connected
+    my $dump = $own->dir . '/before';
+    $own->as_server("$own->{bin}/pg_dump", '-Fc', '-f', $dump, '-d', $own->url($database));
+    my $watch = $world->watch('--heartbeat', '1h');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /generation/ }), 'watch is up';
+    $world->ctl_ok('restore', 't1');
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'ok' }), 'and follows';
+    $own->as_server("$own->{bin}/pg_restore", '--clean', '--single-transaction', '-d', $own->url($database), $dump);
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }),
+        'a dump restored in place under a connected watch is noticed';
+    is $world->stop($watch), 0, 'watch ends';
+    equal($world);
 
     # the files put back: the same cluster at an earlier time
     $own->down('immediate');
@@ -206,7 +266,39 @@ subtest 'a registry restored from a backup' => sub {
     is_deeply [ map { $world->decision("t$_-token") } 1, 2 ], [qw(ok token_revoked)], 'as it is now';
     equal($world);
 
-    # dumped into another cluster, whose transactions count from elsewhere
+    # the files put back while a transaction was open that had drawn its number early
+    $own->down;
+    $own->as_server('rm', '-rf', $own->dir . '/backup');
+    $own->up;
+    my ($host) = ($own->dir);
+    my $early = DBI->connect("dbi:Pg:dbname=$database;host=$host", 'postgres', '', { AutoCommit => 0, RaiseError => 1 });
+    revoke($early, 't3');
+    $world->sql("UPDATE tokens SET name = name || '+' WHERE id = 't2'") for 1 .. 70;
+    $world->sync_ok('run');
+    $world->sql('CHECKPOINT');
+    kill 'STOP', my $postmaster = (split /\n/, TokenAuth::Sync::slurp($own->data . '/postmaster.pid'))[0];
+    $own->as_server('cp', '-a', $own->data, $own->dir . '/backup');
+    kill 'CONT', $postmaster;
+    $early->commit;
+    $world->sync_ok('run');
+    is $world->decision('t3-token'), 'token_revoked', 'it ends';
+    $early->disconnect;
+    $own->down('immediate');
+    $own->as_server('rm', '-rf', $own->data);
+    $own->as_server('cp', '-a', $own->dir . '/backup', $own->data);
+    unlink $own->data . '/postmaster.pid';
+    $own->up;
+    ok $world->json('run')->{full}, 'rolled back to when it was open: all is read';
+    is $world->decision('t3-token'), 'ok', 'as it is now';
+    equal($world);
+
+    # dumped into another cluster, whose transactions count from elsewhere; the log was pruned before
+    $own->sql($database, join "\n", map { "SELECT pg_current_xact_id();" } 1 .. 2000);
+    for (1 .. 3) {
+        $world->sql('UPDATE log_state SET mark_seq = mark_seq - 1000000');
+        $world->ctl_ok($_ == 2 ? 'restore' : 'revoke', 't1');
+    }
+    isnt $world->sql('SELECT pruned_below FROM log_state')->[0], 0, 'pruned';
     my $other = TokenAuth::Postgres->start;
     my $there = $other->database;
     $own->as_server("$own->{bin}/pg_dump", '-Fc', '-f', $own->dir . '/dump', '-d', $own->url($database));
@@ -217,6 +309,10 @@ subtest 'a registry restored from a backup' => sub {
     ok $world->json('run')->{full}, 'another cluster: all is read';
     is $world->decision('t2-token'), 'ok', 'as it is there';
     equal($world);
+    ok !$world->json('run')->{full}, 'once';
+    $world->sql("UPDATE tokens SET name = name || '+' WHERE id = 't2'");
+    is $world->sql('SELECT pruned_below FROM log_state')->[0], 0, 'what counted in the old cluster is forgotten';
+    is $world->sql('SELECT count(*) FROM changes')->[0], 2, 'in the log, too';
     $world->ctl_ok('revoke', 't3');
     ok !$world->json('run')->{full}, 'and then only what changes';
     equal($world);

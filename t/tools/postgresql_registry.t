@@ -46,7 +46,7 @@ subtest 'init' => sub {
     is_error(tokenctl(qw(org list)), 1, qr/holds no token-auth registry; make one by `tokenctl init`/, 'none yet');
     is_error(tokensync($server->url($database), 'run'), 1, qr/holds no token-auth registry/, 'for tokensync either');
     my $made = json_of(is_done(tokenctl(qw(init --json)), 'init'));
-    like $made->{registry}, qr{\Apostgresql://postgres\@\S+:$port/$database\z}, 'names it';
+    like $made->{registry}, qr{\Apostgresql://postgres\@:$port/$database\?host=/\S+\z}, 'names it';
     like $made->{id}, qr/\A[0-9a-f]{32}\z/, 'and its id';
     is_error(tokenctl('init'), 1, qr/is a registry already .*; nothing was changed/, 'once only');
     is_error(tokenctl('--registry', $server->url('nonesuch'), 'init'), 1, qr/cannot be reached: .*"nonesuch" does not exist/,
@@ -205,6 +205,16 @@ subtest 'one tokenctl after the other' => sub {
     finish_tool($psql);
 };
 
+subtest 'a backup beside tokenctl' => sub {
+    my ($psql, $commands) = session();
+    print {$commands} 'BEGIN; LOCK TABLE token_auth.write_lock, token_auth.tokens, token_auth.changes IN ACCESS SHARE MODE; '
+        . "SELECT pg_current_xact_id();\n";
+    settled();
+    is_done(tokenctl(qw(org add beside-a-backup)), 'pg_dump and its like hold nobody up');
+    close $commands;
+    finish_tool($psql);
+};
+
 subtest 'a dashboard that changes the same row' => sub {
     my ($token) = is_done(tokenctl(qw(create --org acme --name before)), 'a token')->{out} =~ /_(\w+)\./;
     my ($psql, $commands) = session();
@@ -238,6 +248,13 @@ subtest 'the last token of a technical user is deleted while a successor comes' 
     is $server->sql($database, "SELECT count(*) FROM token_auth.users WHERE id = 'tu-$token'")->[0], 1, 'and its user';
     close $commands;
     finish_tool($psql);
+};
+
+subtest 'what is not escaped in a URL' => sub {
+    for my $bad ('postgresql://user:pa/ss@localhost/db', 'postgresql://user:p@ss@localhost/db', 'postgresql://user:p@ss/x@localhost/db') {
+        my $result = is_error(tokenctl('--registry', $bad, qw(org list)), 2, qr/special characters, also those of a password, as %XX/, 'refused');
+        unlike $result->{err}, qr/ss@|pa\/|\bss\b/, 'and nothing of it shown';
+    }
 };
 
 done_testing;

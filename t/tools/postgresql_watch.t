@@ -54,9 +54,34 @@ subtest 'a server that restarts, and connections that are killed' => sub {
         is $world->decision('t3-token'), 'ok', 'the store is served';
         $server->up;
         $world->ctl_ok($how eq 'fast' ? 'revoke' : 'restore', 't2');
-        ok decided('t2', $how eq 'fast' ? 'token_revoked' : 'ok'), 'and it goes on when the server is there again';
+        ok decided('t2', $how eq 'fast' ? 'token_revoked' : 'ok'), 'and it goes on when the server is there again'
+            or diag $world->log_of($watch);
     }
     unlike $world->log_of($watch), qr/full load.*full load/s, 'everything was read only once';
+    is $world->stop($watch), 0, 'ends well';
+};
+
+subtest 'announcements' => sub {
+    require DBI;
+    my $listener = DBI->connect("dbi:Pg:dbname=$database;host=" . $server->dir, 'postgres', '', { AutoCommit => 1, RaiseError => 1 });
+    $listener->do('LISTEN token_auth');
+    $world->ctl_ok('revoke', 't1');
+    ok TokenAuth::Sync::eventually(sub { $listener->ping && $listener->pg_notifies }, 5), 'a change is announced';
+    $world->ctl_ok('restore', 't1');
+    my $watch = $world->watch('--heartbeat', '1h');
+    ok logged($watch, qr/\d tokens?, generation/), 'watch is up';
+    # without them it looks once a second
+    my @took;
+    for my $change (1 .. 9) {
+        sleep 0.1 + rand 0.4;
+        my $generation = $world->json('status')->{generation};
+        $listener->do(q{UPDATE token_auth.tokens SET name = name || '+' WHERE id = 't2'});
+        my $begun = time;
+        TokenAuth::Sync::eventually(sub { $world->json('status')->{generation} > $generation }) or last;
+        push @took, time - $begun;
+    }
+    @took = sort { $a <=> $b } @took;
+    cmp_ok $took[4], '<', 0.3, 'most changes do not wait for that';
     is $world->stop($watch), 0, 'ends well';
 };
 
@@ -82,9 +107,26 @@ subtest 'a replica' => sub {
     $world->{url} = $replica->url($database);
     $world->sync_ok('run');
     is $world->sync('check')->{status}, 0, 'run and check work on it';
-    like $world->ctl('org', 'add', 'x')->{err}, qr/is a replica, which cannot be written; name the primary/, 'tokenctl says what it is';
+    like $world->ctl('org', 'add', 'x')->{err}, qr/cannot be written \(a replica, or read-only\); name the primary/, 'tokenctl says what it is';
     my $watch = $world->watch;
     ok logged($watch, qr/\d tokens?, generation/), 'watch, too';
+    # a replica that lags behind what the store holds must not take it back
+    TokenAuth::Postgres::sql_at($replica->url($database), 'SELECT pg_wal_replay_pause()');
+    is $world->stop($watch), 0, 'watch of the replica ends';
+    my $lagging = $world->{url};
+    $world->{url} = $primary;
+    $world->ctl_ok('revoke', 't2');
+    $world->sync_ok('run');
+    $world->{url} = $lagging;
+    my $run = $world->sync('run');
+    is $run->{status}, 1, 'a replica that is behind';
+    like $run->{err}, qr/this replica is behind what the store holds already; waiting for it/, 'is told of';
+    is $world->decision('t2-token'), 'token_revoked', 'and not believed';
+    TokenAuth::Postgres::sql_at($replica->url($database), 'SELECT pg_wal_replay_resume()');
+    ok TokenAuth::Sync::eventually(sub { $world->sync('run')->{status} eq '0' }), 'until it has caught up';
+    $watch = $world->watch;
+    ok logged($watch, qr/\d tokens?, generation/), 'watch again';
+
     # what is under way is not told by a replica's snapshots
     $world->{url} = $primary;
     require DBI;
@@ -126,7 +168,7 @@ unix_socket_dir = $dir
 auth_type = any
 auth_file = $dir/users
 pool_mode = transaction
-default_pool_size = 3
+default_pool_size = 1
 ignore_startup_parameters = extra_float_digits,options
 END
     my $pid = fork // die "fork: $!";
@@ -149,9 +191,22 @@ END
         ok decided('t1', 'ok'), 'and again';
     }
     $world->{url} = "postgresql://postgres\@/$database?host=$dir&port=6432";
-    $world->ctl_ok('org', 'add', 'through-a-pooler');
-    is $world->sync('check')->{status}, 0, 'tokenctl and check work through it';
     is $world->stop($watch), 0, 'ends well';
+    # a transaction that fails leaves nothing behind on the server's connection
+    my $db = DBI->connect("dbi:Pg:dbname=$database;host=" . $server->dir, 'postgres', '', { AutoCommit => 0, RaiseError => 1 });
+    $db->do("UPDATE token_auth.tokens SET name = 'x' WHERE id = 't1'");
+    my $tokenctl = fork // die "fork: $!";
+    if ($tokenctl == 0) {
+        POSIX::_exit($world->ctl('revoke', 't1')->{err} =~ /changed the same things/ ? 0 : 1);
+    }
+    sleep 1;
+    $db->commit;
+    $db->disconnect;
+    waitpid $tokenctl, 0;
+    is $?, 0, 'a transaction fails';
+    $world->ctl_ok('org', 'add', 'through-a-pooler');
+    $world->sync_ok('run');
+    is $world->sync('check')->{status}, 0, 'tokenctl and check work through it';
     kill 'TERM', $pid;
     waitpid $pid, 0;
 };
