@@ -31,7 +31,7 @@ sub gateway {
             . "root $dir/html; token_auth api; token_auth_org off; token_auth_db $db; keepalive_requests 100000000; }");
     my ($worker) = split ' ', `ps -o pid= --ppid $server->{pid}`;
     my @pin = pinned('nginx');
-    system "@pin[0] -pc $pin[2] $worker >/dev/null 2>&1" if @pin;
+    system "$pin[0] -pc $pin[2] $worker >/dev/null 2>&1" if @pin;
     return $server;
 }
 

@@ -41,7 +41,7 @@ sub load_by_tokensync {
     my ($registry, $db) = @_;
     run('rm', '-rf', $db);
     my $result = watched(tokensync($registry, $db, 'run'));
-    ($result->{disk}) = map { 1024 * $_ } split ' ', run('du', '-k', '-s', $db);
+    $result->{disk} = 1024 * (split ' ', run('du', '-k', '-s', $db))[0];
     return $result;
 }
 

@@ -117,7 +117,7 @@ sub stream {
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         close $in;
-        system "@pinned -p $$ >/dev/null 2>&1" if @pinned;
+        system "$pinned[0] -pc $pinned[2] $$ >/dev/null 2>&1" if @pinned;
         my $stop = 0;
         local $SIG{TERM} = sub { $stop = 1 };
         my $ok = eval {
