@@ -15,8 +15,8 @@ use TokenAuth::Server;
 use TokenAuth::Sync;
 use Time::HiRes qw(sleep time);
 
-my %options = (sizes => '1000000,10000000', tries => 200, rate => 5000, seconds => 10, rounds => 5, changes => 100_000);
-GetOptions(\%options, qw(sizes=s tries=i rate=i seconds=i rounds=i changes=i record smoke)) && !@ARGV
+my %options = (sizes => '1000000,10000000', sqlite => 10_000_000, tries => 200, rate => 5000, seconds => 10, rounds => 5, changes => 100_000);
+GetOptions(\%options, qw(sizes=s sqlite=i tries=i rate=i seconds=i rounds=i changes=i record smoke)) && !@ARGV
     && $options{sizes} =~ /\A\d+(?:,\d+)*\z/
     or do { print STDERR "bench sync: see scripts/bench --help\n"; exit 2 };
 @options{qw(sizes tries rate seconds rounds changes record)} = ('20000', 3, 500, 1, 1, 1000, 0) if $options{smoke};
@@ -44,21 +44,32 @@ sub loads {
         $load->{private} / 2**20, $load->{disk} / 2**20);
     $load->{mdb_load} = load_by_mdb_load($db, "$scratch/plain")->{seconds};
     say_that('  %.1f s; %d changes', $load->{mdb_load}, $options{changes});
-    $load->{applied} = median(map { apply_changes($registry, $db, $options{changes}) } 1 .. 3);
+    $load->{applied} = median(map { apply_changes($registry, $db, $options{changes}) } 1 .. 2);
     say_that('  %.0f changes/s', $load->{applied});
     $results{loads}{$engine}{$size} = $load;
     return $db;
 }
 
+# Moves processes, and what they start from now on, to processors.
+sub keep_on {
+    my ($taskset, $option, $cpus, @pids) = @_;
+    return if !defined $taskset;
+    for my $pid (@pids) {
+        my @children = split ' ', `ps -o pid= --ppid $pid`;
+        system "$taskset -apc $cpus $_ >/dev/null 2>&1" for $pid, @children;
+    }
+    return;
+}
+
 # Revocations, and nginx's latency, at rest and while changes are synced.
 sub service {
-    my ($registry, $db) = @_;
+    my ($registry, $db, $server_pid) = @_;
     my $engine = $registry->{engine};
     # the SQLite registry is a copy of the other, with what was revoked there
     my $first = $engine eq 'sqlite' ? 5000 : 1;
     my $dir = "$scratch/nginx-$engine";
     my $server = gateway($dir, $db);
-    my $watch = TokenAuth::Server::spawn("$scratch/watch-$engine.log", pinned('others'), TokenAuth::Tools::program('tokensync'),
+    my $watch = TokenAuth::Server::spawn("$scratch/watch-$engine.log", TokenAuth::Tools::program('tokensync'),
         '--registry', $registry->url, '--db', $db, 'watch', @group);
     my $log = "$scratch/watch-$engine.log";
     TokenAuth::Sync::eventually(sub { -e $log && TokenAuth::Sync::slurp($log) =~ /generation/ }, 60) or die "watch is not up\n";
@@ -67,7 +78,9 @@ sub service {
     say_that('%s: revocations at rest', $engine);
     my %found = (idle => summary(@{ revocations($registry, $server, $options{tries}, $first) }));
     say_that('  p99 %.1f ms; nginx at rest and under %d changes/s', $found{idle}{p99}, $options{rate});
-    # the first time, prepared statements and caches are cold
+    # Here alone nginx has a processor to itself, and whoever asks it.
+    keep_on(pinned('others'), $watch, $server_pid // ());
+    keep_on(pinned('nginx'), $$);
     my (@idle, @busy, @rates);
     for my $round (1 .. $options{rounds}) {
         my @at_rest = latency($server, 1000, $options{seconds}, 't1-token');
@@ -86,7 +99,9 @@ sub service {
     $found{latency}{ratio} = median(map { $busy[$_]{p99} / $idle[$_]{p99} } 0 .. $#idle);
     $found{rate} = median(@rates);
     say_that('%s: revocations under %d changes/s', $engine, $options{rate});
-    my $stream = $registry->stream($options{rate}, pinned('others'));
+    keep_on(pinned('all'), $$, $watch, $server_pid // ());
+    keep_on(pinned('nginx'), $server->pid);
+    my $stream = $registry->stream($options{rate});
     sleep 1;
     $found{busy} = summary(@{ revocations($registry, $server, $options{tries}, $first + $options{tries}) });
     Bench::Sync::Registry::stop_stream($stream);
@@ -132,10 +147,15 @@ for my $size (@sizes) {
     my $registry = Bench::Sync::Registry->in_postgresql($postgres, $size);
     my $db = loads($registry, $size);
     if ($size == $sizes[0]) {
-        service($registry, $db);
+        my ($pid) = split /\n/, TokenAuth::Sync::slurp($postgres->data . '/postmaster.pid');
+        service($registry, $db, $pid);
         hosts($registry);
     }
     run('rm', '-rf', $db);
+    if ($size > $options{sqlite}) {
+        undef $postgres;
+        next;
+    }
     my $sqlite = Bench::Sync::Registry->in_sqlite($registry, "$scratch/registry-$size.db");
     undef $postgres;
     $db = loads($sqlite, $size);

@@ -250,6 +250,21 @@ subtest 'the last token of a technical user is deleted while a successor comes' 
     finish_tool($psql);
 };
 
+subtest 'what the docs have a dashboard do' => sub {
+    my ($statements) = TokenAuth::Tools::slurp("$FindBin::Bin/../../docs/TOKENCTL.md") =~ /```sql\n(UPDATE token_auth\.tokens SET revoked_at.*?)```/s
+        or die 'no statements in the docs';
+    $statements =~ s/<SHA-256[^>]*>/'5' x 64/e;
+    $statements =~ s/\bID\b/bysql/g;
+    is_done(tokenctl(qw(role set reader a:read)), 'a role');
+    $server->sql($database, $statements, 'dashboard');
+    my $token = json_of(is_done(tokenctl('show', 'bysql', '--json'), 'a token made by SQL'));
+    is $token->{status}, 'active', 'is one';
+    is_done(tokensync($url, 'run'), 'and syncs');
+    like is_done(tokenctl(qw(audit --token bysql)), 'its row')->{out}, qr/dashboard/, 'is in the trail';
+    $server->sql($database, (split /\n/, $statements)[0], 'dashboard');
+    is json_of(tokenctl('show', 'bysql', '--json'))->{status}, 'revoked', 'revoked by SQL';
+};
+
 subtest 'what is not escaped in a URL' => sub {
     for my $bad ('postgresql://user:pa/ss@localhost/db', 'postgresql://user:p@ss@localhost/db', 'postgresql://user:p@ss/x@localhost/db') {
         my $result = is_error(tokenctl('--registry', $bad, qw(org list)), 2, qr/special characters, also those of a password, as %XX/, 'refused');

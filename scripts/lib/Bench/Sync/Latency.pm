@@ -12,11 +12,12 @@ use Time::HiRes qw(clock_nanosleep clock_gettime CLOCK_MONOTONIC sleep time);
 
 our @EXPORT_OK = qw(gateway percentile revocations latency pinned status);
 
-# A command that keeps what it starts on one processor: "nginx" (and who measures it), or all "others".
+# A command that keeps what it starts on one processor: "nginx" (and who measures it), or all "others"; or on
+# "all" of them.
 sub pinned {
     my ($which) = @_;
     my @cpus = cpus();
-    return @cpus < 2 ? () : ('taskset', '-c', $which eq 'nginx' ? $cpus[0] : $cpus[-1]);
+    return @cpus < 2 ? () : ('taskset', '-c', $which eq 'nginx' ? $cpus[0] : $which eq 'others' ? $cpus[-1] : join ',', @cpus);
 }
 
 # nginx in front of a static page, with one store.
