@@ -30,19 +30,6 @@ $server->watch('--registry', registry_url(), '--db', store_dir(), @group);
 
 my $socket = $server->connect;
 
-# The status of one request on the connection that is kept.
-sub status {
-    print $socket "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer acme-token\r\n\r\n";
-    my ($head, $length) = ('', 0);
-    while (defined(my $line = <$socket>)) {
-        last if $line eq "\r\n";
-        $head .= $line;
-        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
-    }
-    read $socket, (my $body), $length;
-    return $head =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
-}
-
 # Runs tokenctl in the background while requests go on; (seconds since it was started, seconds
 # since it had ended) at the first answer with that status.
 sub until_status {
@@ -51,7 +38,7 @@ sub until_status {
     my $pid = TokenAuth::Server::spawn(gateway_dir() . '/tools.log', "$ENV{TOKEN_AUTH_BUILD}/tokenctl",
         '--registry', registry_url(), @command);
     my $ended;
-    while (status() != $wanted) {
+    while (TokenAuth::Server::status_on($socket, 'acme-token') != $wanted) {
         $ended //= time if waitpid($pid, 1) == $pid;    # WNOHANG
         die "no $wanted within 10 s\n" if time - $begin > 10;
     }
@@ -71,7 +58,7 @@ sub percentile {
 }
 
 sleep 0.2;
-die "the token does not open the site\n" unless status() == 200;
+die "the token does not open the site\n" unless TokenAuth::Server::status_on($socket, 'acme-token') == 200;
 my (@from_start, @from_end);
 for (1 .. $tries) {
     my ($start, $end) = until_status(401, 'revoke', 'acme');

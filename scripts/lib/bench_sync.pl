@@ -74,13 +74,13 @@ sub service {
     my $log = "$scratch/watch-$engine.log";
     TokenAuth::Sync::eventually(sub { -e $log && TokenAuth::Sync::slurp($log) =~ /generation/ }, 60) or die "watch is not up\n";
     # nginx had found a store that its group could not read yet
-    TokenAuth::Sync::eventually(sub { Bench::Sync::Latency::status($server->connect, 't1-token') == 200 }) or die "the page does not open\n";
+    TokenAuth::Sync::eventually(sub { TokenAuth::Server::status_on($server->connect, 't1-token') == 200 }) or die "the page does not open\n";
     say_that('%s: revocations at rest', $engine);
     my %found = (idle => summary(@{ revocations($registry, $server, $options{tries}, $first) }));
     say_that('  p99 %.1f ms; nginx at rest and under %d changes/s', $found{idle}{p99}, $options{rate});
     # Here alone nginx has a processor to itself, and whoever asks it.
+    keep_on(pinned('nginx'), $$);    # with what it started, so this comes first
     keep_on(pinned('others'), $watch, $server_pid // ());
-    keep_on(pinned('nginx'), $$);
     my (@idle, @busy, @rates);
     for my $round (1 .. $options{rounds}) {
         my @at_rest = latency($server, 1000, $options{seconds}, 't1-token');

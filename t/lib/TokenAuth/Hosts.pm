@@ -60,16 +60,7 @@ sub log_of { return TokenAuth::Sync::slurp("$_[0]{hosts}[ $_[1] ]{dir}/sync.log"
 # The status of one request to host number $i, on a connection that is kept.
 sub status {
     my ($self, $i, $token) = @_;
-    my $socket = $self->{hosts}[$i]{socket};
-    print {$socket} "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n";
-    my ($head, $length) = ('', 0);
-    while (defined(my $line = <$socket>)) {
-        last if $line eq "\r\n";
-        $head .= $line;
-        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
-    }
-    read $socket, (my $body), $length;
-    return $head =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
+    return TokenAuth::Server::status_on($self->{hosts}[$i]{socket}, $token);
 }
 
 # Seconds until each of the hosts answers so, from now on; undefined for one that does not within $limit seconds.

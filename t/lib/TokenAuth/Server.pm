@@ -111,6 +111,20 @@ sub connect {
         // die "cannot connect to nginx: $!";
 }
 
+# The status of one request on a connection that is kept.
+sub status_on {
+    my ($socket, $token) = @_;
+    print {$socket} "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n";
+    my ($head, $length) = ('', 0);
+    while (defined(my $line = <$socket>)) {
+        last if $line eq "\r\n";
+        $head .= $line;
+        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
+    }
+    read $socket, (my $body), $length;
+    return $head =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
+}
+
 # Starts "tokensync watch"; it ends with this object.
 sub watch {
     my ($self, @arguments) = @_;

@@ -60,7 +60,9 @@ sub load_by_mdb_load {
 # How many changes a second one run applies, of so many committed before it.
 sub apply_changes {
     my ($registry, $db, $changes) = @_;
-    $registry->change($registry->connect, $changes, int rand 1e6);
+    my $connection = $registry->connect;
+    $registry->change($connection, $changes, int rand 1e6);
+    $connection->disconnect;
     my $outcome = decode_json(run(tokensync($registry, $db, '--json', 'run')));
     die "that was a full load\n" if $outcome->{full};
     return $changes / ($outcome->{milliseconds} / 1000);

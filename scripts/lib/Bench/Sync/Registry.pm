@@ -103,7 +103,7 @@ sub connect {
 sub change {
     my ($self, $db, $changes, $from) = @_;
     $db->begin_work;
-    my $update = $self->{update}{$db} //= $db->prepare('UPDATE tokens SET name = ? WHERE id = ?');
+    my $update = $db->prepare('UPDATE tokens SET name = ? WHERE id = ?');
     $update->execute("Renamed $$ $_", 't' . (1 + ($from + $_ * 7919) % $self->{count})) for 1 .. $changes;
     $db->commit;
     return;
