@@ -38,6 +38,8 @@ const std::vector<std::string_view>& postgresql_schema() {
     disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     created_at BIGINT NOT NULL
 ))",
+        // few: so that reading tokens need not pass over all users to find them
+        R"(CREATE INDEX users_disabled ON token_auth.users (id) WHERE disabled = 1)",
         R"(CREATE TABLE token_auth.memberships (
     user_id      TEXT COLLATE "C" NOT NULL
         REFERENCES token_auth.users (id) ON DELETE CASCADE,
