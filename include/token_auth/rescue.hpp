@@ -33,10 +33,13 @@ class Rescue {
 extern sigjmp_buf* volatile rescue_point;
 
 // What the call returns, or MDB_CORRUPTED where it did not come back. `call` is called once, must
-// call into LMDB only and have no destructors to run; afterwards the environment may only be
-// closed.
+// read stores only and have no destructors to run; afterwards the environment may only be closed.
+// A call within another one leaves it to that one to come back.
 template <typename Call>
 int guarded(Call call) noexcept {
+    if (rescue_point != nullptr) {
+        return call();
+    }
     sigjmp_buf here;
     if (sigsetjmp(here, 0) != 0) {
         rescue_point = nullptr;

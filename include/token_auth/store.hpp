@@ -12,6 +12,7 @@
 #include "token_auth/places.hpp"
 #include "token_auth/record.hpp"
 #include "token_auth/rescue.hpp"
+#include "token_auth/tree.hpp"
 
 struct MDB_env;
 struct MDB_txn;
@@ -94,6 +95,8 @@ class Store {
     std::size_t meta_of_txn_ = 0;
     Places token_places_;  // of that transaction's snapshot
     Places other_places_;  // likewise
+    Tree tree_;            // likewise
+    std::size_t page_size_ = 0;
     StoreIdentity identity_{};
     off_t size_ = 0;  // of the data file, when last looked at
     MetaRecord meta_{};
@@ -120,6 +123,23 @@ class Snapshot {
     bool ok() const noexcept { return ok_; }
 
     const MetaRecord& meta() const noexcept { return store_.meta(); }
+
+    // What a call that does several lookups returns, or broken where memory it reads is no longer
+    // there. Guarding once is quicker than for each lookup, and takes in what is read of a record
+    // afterwards. See rescue.hpp for what the call must not do.
+    template <typename Call>
+    Lookup guarded(Call call) noexcept {
+        Lookup found = Lookup::broken;
+        const int error = token_auth::guarded([&] {
+            found = call();
+            return MDB_SUCCESS;
+        });
+        if (error != MDB_SUCCESS) {
+            store_.fail("read it", error);
+            return Lookup::broken;
+        }
+        return found;
+    }
 
     // `value`, where given, is set to the encoded record.
     Lookup token(const Digest& digest, TokenRecord& out,

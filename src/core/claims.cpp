@@ -106,7 +106,8 @@ Identified identify(Snapshot& snapshot, Digester& digester, std::string_view tok
         if (!(id == no_key ? digester.plain(token, digest) : digester.keyed(key, token, digest))) {
             return Identified::no_digest;
         }
-        const Lookup found = resolve(snapshot, digest, mode, organization, out);
+        const Lookup found =
+            snapshot.guarded([&] { return resolve(snapshot, digest, mode, organization, out); });
         if (found == Lookup::broken) {
             return Identified::broken;
         }

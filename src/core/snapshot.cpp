@@ -21,9 +21,7 @@ Lookup Snapshot::find(std::string_view key, Record& out, std::string_view* value
 
 Lookup Snapshot::token(const Digest& digest, TokenRecord& out, std::string_view* value) noexcept {
     KeyBuffer buffer;
-    const Lookup found = find(token_key(digest, buffer), out, value);
-    // A page of noise holds no token, and no meta record either.
-    return found == Lookup::not_found && !store_.holds_meta() ? Lookup::broken : found;
+    return find(token_key(digest, buffer), out, value);
 }
 
 Lookup Snapshot::organization(std::string_view id, OrganizationRecord& out) noexcept {

@@ -259,6 +259,7 @@ void Store::close() noexcept {
 void Store::forget_places() noexcept {
     token_places_.forget();
     other_places_.forget();
+    tree_.leave();
 }
 
 bool Store::is_whole() noexcept {
@@ -300,7 +301,8 @@ bool Store::holds_its_pages() noexcept {
     if (!last_page(last) || !is_whole()) {
         return false;
     }
-    if (static_cast<std::uint64_t>(size_) / statistics.ms_psize <= last) {
+    page_size_ = statistics.ms_psize;
+    if (static_cast<std::uint64_t>(size_) / page_size_ <= last) {
         explain(truncated);
         return false;
     }
@@ -338,8 +340,10 @@ bool Store::begin() noexcept {
         return false;
     }
     if (error == MDB_MAP_RESIZED) {
-        // The writer grew the map; no transaction is active here, so this one may follow.
+        // The writer grew the map; no transaction is active here, so this one may follow. The map
+        // may move.
         forget_places();
+        meta_of_txn_ = 0;
         error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
         if (error == MDB_SUCCESS) {
             error = guarded([&] { return mdb_txn_renew(txn_); });
@@ -397,25 +401,37 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
     Places& places = is_token_key(key) ? token_places_ : other_places_;
     const std::uint64_t hash = Places::hash(key);
     std::string_view place;
+    Tree::Found walked = Tree::Found::unsure;
     const int error = guarded([&] {
         place = places.find(key, hash);
         if (!place.empty()) {
             return MDB_SUCCESS;
         }
-        MDB_val data;
-        const int result = mdb_get(txn_, main_dbi, &name, &data);
-        if (result == MDB_SUCCESS) {
-            place = {static_cast<const char*>(data.mv_data), data.mv_size};
-            places.remember(key, hash, place);
+        walked = tree_.find(key, place);
+        if (walked == Tree::Found::absent) {
+            return MDB_NOTFOUND;
         }
-        return result;
+        if (walked == Tree::Found::unsure) {
+            MDB_val data;
+            const int result = mdb_get(txn_, main_dbi, &name, &data);
+            if (result != MDB_SUCCESS) {
+                return result;
+            }
+            place = {static_cast<const char*>(data.mv_data), data.mv_size};
+        }
+        places.remember(key, hash, place);
+        return MDB_SUCCESS;
     });
     if (error == MDB_SUCCESS) {
         value = place;
         return Lookup::found;
     }
     if (error == MDB_NOTFOUND) {
-        return Lookup::not_found;
+        // To mdb_get() a page of noise can look like one without keys: it holds no token, and no
+        // meta record either.
+        return walked == Tree::Found::absent || !is_token_key(key) || holds_meta()
+                   ? Lookup::not_found
+                   : Lookup::broken;
     }
     fail("read it", error);
     return Lookup::broken;
@@ -459,11 +475,16 @@ bool Store::read_meta() noexcept {
     meta.source = {meta_source_, meta.source.size()};
     meta.position = {meta_position_, meta.position.size()};
     meta_ = meta;
-    meta_of_txn_ = mdb_txn_id(txn_);
+    const std::size_t snapshot = mdb_txn_id(txn_);
+    guarded([&] {
+        tree_.settle(snapshot, page_size_, value);
+        return MDB_SUCCESS;
+    });
+    meta_of_txn_ = snapshot;
     return true;
 }
 
-// By the tree, which a place would pass by.
+// By mdb_get(), which a place would pass by.
 bool Store::holds_meta() noexcept {
     MDB_val name = val(meta_key());
     MDB_val data;

@@ -1,0 +1,54 @@
+// Looks keys up in a snapshot's tree of pages, as mdb_get() does, but guesses where in a page a key
+// stands rather than bisecting it: digests are spread evenly, so that two or three keys of a page
+// are read instead of six or seven, and each of these is a wait for memory where tokens come at
+// random.
+//
+// Nothing is trusted: where a page is not what the layout says, the answer is `unsure`, and
+// mdb_get() is to be asked. So it is on machines with another layout (not of 64 bits, or
+// big-endian).
+//
+// Source: the layout of LMDB 0.9's data files (MDB_DATA_VERSION 1): MDB_page, MDB_node and MDB_meta
+// in mdb.c.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace token_auth {
+
+class Tree {
+  public:
+    enum class Found : std::uint8_t { found, absent, unsure };
+
+    // Takes the main database's tree as of a snapshot, by its number (mdb_txn_id), the size of a
+    // page, and a value that mdb_get() has found in that snapshot. Where it cannot, all is unsure.
+    void settle(std::size_t snapshot, std::size_t page_size, std::string_view value) noexcept;
+
+    // All is unsure from now on. To be called before the snapshot's end or a move of the map.
+    void leave() noexcept { base_ = nullptr; }
+
+    bool is_settled() const noexcept { return base_ != nullptr; }
+
+    // found: `value` is a view of the map. absent: every page on the way down is sound, and the key
+    // is not there. Reads the memory map, so it belongs into a guarded call.
+    Found find(std::string_view key, std::string_view& value) noexcept;
+
+  private:
+    static constexpr unsigned depth_max = 32;  // CURSOR_STACK of mdb.c
+
+    // What the page last read at a depth looked like: the next one will look much the same.
+    struct Shape {
+        unsigned count = 0;
+        std::size_t node_size = 0;
+        void prefetch(const char* page, std::size_t page_size, double part) const noexcept;
+    };
+
+    const char* base_ = nullptr;  // of the map
+    std::size_t page_size_ = 0;
+    std::uint64_t root_ = 0;
+    std::uint64_t last_ = 0;  // page
+    Shape shapes_[depth_max];
+};
+
+}  // namespace token_auth
