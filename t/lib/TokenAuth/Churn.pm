@@ -8,10 +8,10 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
-use IPC::Open2 qw(open2);
 use POSIX ();
 use Storable ();
 use Time::HiRes qw(sleep);
+use TokenAuth::Registry qw(open_registry);
 use TokenAuth::Traffic;
 
 my @model = qw(tokens users suspended scoped);
@@ -101,8 +101,8 @@ sub _change {
         $self->{users}{ $token->{user} }{member} = !$bad;
         return $bad
             ? "DELETE FROM memberships WHERE user_id = '$token->{user}'"
-            : "INSERT OR IGNORE INTO memberships"
-            . " VALUES ('$token->{user}', '$token->{organization}', 'reader', 0)";
+            : "INSERT INTO memberships VALUES ('$token->{user}', '$token->{organization}', 'reader', 0)"
+            . ' ON CONFLICT DO NOTHING';
     }
     if ($kind < 0.96) {
         my $id = $organizations[ rand @organizations ];
@@ -135,19 +135,19 @@ sub _run {
     my ($self, $rate, $stopped) = @_;
     open my $out, '>', $self->{file} or die "$self->{file}: $!";
     $out->autoflush;
-    my $sqlite = open2(my $from, my $to, 'sqlite3', '-batch', '-noheader', $self->{registry});
-    print $to ".bail on\n.timeout 30000\nPRAGMA foreign_keys = ON;\n";
+    my ($client, $from, $to) = open_registry($self->{url});
+    my $begin = $self->{url} =~ /\Asqlite:/ ? 'BEGIN IMMEDIATE' : 'BEGIN';
     my $started = TokenAuth::Traffic::now();
     my $number = 0;
     my $parent = getppid;
     until ($$stopped || getppid != $parent) {
         my %before = $self->answers;
-        my $sql = join ";\n", 'BEGIN IMMEDIATE', (map { $self->_change } 1 .. 1 + int rand 4),
+        my $sql = join ";\n", $begin, (map { $self->_change } 1 .. 1 + int rand 4),
             'COMMIT', "SELECT 'done';\n";
         my $begun = TokenAuth::Traffic::now();
         print $to $sql;
         my $said = <$from>;
-        die 'sqlite3 failed: ' . ($said // 'it ended') unless defined $said && $said eq "done\n";
+        die 'a change failed: ' . ($said // 'it ended') unless defined $said && $said eq "done\n";
         my $done = TokenAuth::Traffic::now();
         my %after = $self->answers;
         print $out join("\t", $begun, $done,
@@ -156,7 +156,7 @@ sub _run {
         sleep $due if $due > 0 && !$$stopped;
     }
     close $to;
-    waitpid $sqlite, 0;
+    waitpid $client, 0;
     Storable::nstore({ map { $_ => $self->{$_} } @model }, "$self->{file}.model");
     return;
 }

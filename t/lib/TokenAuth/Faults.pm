@@ -44,7 +44,7 @@ sub new {
     mkdir "$self->{dir}/html" or die "html: $!";
     TokenAuth::Sync::spew("$self->{dir}/html/secret", "secret\n");
     $self->{churn} = TokenAuth::Churn->new(
-        dir => $self->dir, registry => $self->registry, tokens => $options{tokens} // 30);
+        dir => $self->dir, url => $self->url, tokens => $options{tokens} // 30);
     $self->{total} = { faults => 0, requests => 0, wrong => 0, lost => 0, versions => 0 };
     $self->{store} = $options{store}->($self) if $options{store};
     $self->import_lines($self->{churn}->lines,

@@ -6,10 +6,11 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use IPC::Open2 qw(open2);
 use Test::More ();
 use TokenAuth::Postgres;
 
-our @EXPORT_OK = qw(new_registry on_postgresql rows_of sqlite_only);
+our @EXPORT_OK = qw(new_registry on_postgresql open_registry rows_of sqlite_only);
 
 my $wanted = $ENV{TOKEN_AUTH_TEST_REGISTRY} // 'sqlite';
 $wanted =~ /\A(?:sqlite|postgresql)\z/ or die "TOKEN_AUTH_TEST_REGISTRY is neither sqlite nor postgresql\n";
@@ -41,6 +42,20 @@ sub rows_of {
     close $sqlite or die "sqlite3 failed: $statements\n";
     chomp @rows;
     return \@rows;
+}
+
+# A client of a registry that reads statements from a pipe, and ends where one fails: its process,
+# and where its rows come from and statements go to.
+sub open_registry {
+    my ($url) = @_;
+    my ($file) = $url =~ /\Asqlite:(.*)/s;
+    my $process = open2(my $from, my $to, defined $file
+        ? ('sqlite3', '-batch', '-noheader', $file)
+        : ('psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', $url));
+    print $to defined $file
+        ? ".bail on\n.timeout 30000\nPRAGMA foreign_keys = ON;\n"
+        : "SET search_path = token_auth;\n";
+    return ($process, $from, $to);
 }
 
 1;

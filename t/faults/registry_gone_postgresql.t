@@ -1,0 +1,72 @@
+# The PostgreSQL of the registry gone: enforcement goes on, the watch connects again.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Time::HiRes qw(sleep);
+BEGIN {
+    $ENV{TOKEN_AUTH_TEST_REGISTRY} = 'postgresql';
+    delete $ENV{TOKEN_AUTH_TEST_POSTGRES};    # not the one that others use meanwhile
+}
+use TokenAuth::Faults;
+use TokenAuth::Postgres;
+use TokenAuth::Tools ();
+
+my $world    = TokenAuth::Faults->new;
+my $postgres = TokenAuth::Postgres->shared;
+my ($database) = $world->url =~ m{\@/(\w+)};
+$world->nginx;
+my $watch = $world->watch('--heartbeat', '1s');
+$world->run(rate => 30);
+ok $world->mark, 'changes arrive' or diag $world->last_of($watch);
+
+# Whether the watch says so, behind that place in its log.
+sub said {
+    my ($mark, $text) = @_;
+    return TokenAuth::Sync::eventually(sub { substr($world->log_of($watch), $mark) =~ $text }, 40);
+}
+
+# The processes of the server, its first one last.
+sub server_processes {
+    my ($first) = split /\n/, TokenAuth::Sync::slurp($postgres->data . '/postmaster.pid');
+    return ((map { s/\s+//gr } `ps -o pid= --ppid $first`), $first);
+}
+
+my @faults = (
+    [ 'stopped' => sub { $postgres->down; 1 }, sub { $postgres->up; 1 } ],
+    [ 'crashed' => sub { $postgres->down('immediate'); 1 }, sub { $postgres->up; 1 } ],
+    [ 'its connections ended, and none allowed' => sub {
+            $postgres->sql('postgres', "ALTER DATABASE $database ALLOW_CONNECTIONS false;"
+                . " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'"); 1 },
+        sub { $postgres->sql('postgres', "ALTER DATABASE $database ALLOW_CONNECTIONS true"); 1 } ],
+    [ 'renamed' => sub {
+            $postgres->sql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'");
+            TokenAuth::Sync::eventually(sub {
+                eval { $postgres->sql('postgres', "ALTER DATABASE $database RENAME TO elsewhere") } }) },
+        sub { $postgres->sql('postgres', "ALTER DATABASE elsewhere RENAME TO $database"); 1 } ],
+    # Nothing tells a server that hangs from one that has nothing to say.
+    [ 'hanging' => sub { kill 'STOP', server_processes() }, sub { kill 'CONT', reverse server_processes() }, 'silent' ],
+);
+
+for my $round (1 .. $world->times(1, 10)) {
+    for my $each (@faults) {
+        my ($what, $break, $mend, $silent) = @$each;
+        $world->pause_changes;
+        my $mark = length $world->log_of($watch);
+        ok $break->(), $what;
+        $world->fault;
+        $silent or ok said($mark, qr/; trying again\n/), 'it is missed' or diag $world->last_of($watch);
+        sleep 0.5;
+        ok $mend->(), 'and back';
+        $silent or ok said($mark, qr/^recovered\n/m), 'it is seen again' or diag $world->last_of($watch);
+        $world->resume_changes(rate => 30);
+        ok $world->mark, 'changes arrive again' or diag $world->last_of($watch);
+        sleep 0.3;
+    }
+}
+$world->judge('without PostgreSQL');
+is $world->stop($watch), 0, 'the watch is well';
+$world->ends_equal;
+$world->report('registry gone, PostgreSQL');
