@@ -15,6 +15,7 @@
 
 #include "cli/shown.hpp"
 #include "cli/time.hpp"
+#include "read_ahead.hpp"
 #include "service.hpp"
 #include "sync.hpp"
 
@@ -126,6 +127,9 @@ class Watch {
         if (!started_ || outcome.changed() || outcome.full) {
             log_.synced(outcome, meta);
         }
+        if (!started_ || reopened_) {
+            read_ahead_.begin(options_.path + "/data.mdb");
+        }
         started_ = true;
         reopened_ = false;
         service_.ready();
@@ -233,6 +237,7 @@ class Watch {
     bool show_progress_;
     WatchLog log_;
     Service service_;
+    ReadAhead read_ahead_;
     Descriptor stop_;
     std::unique_ptr<Writer> writer_;
     bool started_ = false;

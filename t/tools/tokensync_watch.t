@@ -132,4 +132,22 @@ subtest 'as JSON' => sub {
     is_deeply $lines[1], { level => 'info', event => 'stopped' }, 'the end';
 };
 
+# After a boot the store is on the disk alone, and a worker waits for every page that it looks at.
+subtest 'the store is read into memory' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(20_000);
+    $world->sync_ok('run');
+    my $file = $world->db . '/data.mdb';
+    my $in_memory = sub {
+        return (split ' ', `fincore --bytes --noheadings --output res '$file'`)[0];
+    };
+    my $all = $in_memory->();
+    system('dd', "if=$file", 'iflag=nocache', 'count=0', 'status=none') == 0 or die 'dd failed';
+    plan skip_all => 'a file system whose files are always in memory' if $in_memory->() > $all / 2;
+    my $watch = $world->watch;
+    ok TokenAuth::Sync::eventually(sub { $in_memory->() >= -s $file }), 'all of it'
+        or diag $in_memory->() . ' of ' . -s $file;
+    is $world->stop($watch), 0, 'the watch is well';
+};
+
 done_testing;
