@@ -43,10 +43,11 @@ for my $of_part (values %times) {
         $_ = median(@$_) for values %$of_access;
     }
 }
+my %opening = map { $_ => decode_json(run(on_cpu('measured'), "$build/bench/opening", $stores, $_)) } @sizes;
 run('rm', '-rf', $stores);
 if ($options{smoke}) {
     print "every part ran; nothing was timed\n";
     exit 0;
 }
-record('decision', { options => \%options, machine => machine(), sizes => \@sizes, nanoseconds => \%times },
+record('decision', { options => \%options, machine => machine(), sizes => \@sizes, nanoseconds => \%times, opening => \%opening },
     $options{record});

@@ -53,21 +53,41 @@ write_file("$dir/htpasswd", 'client:{SHA}' . sha1_base64($tokens[0]) . "=\n");
 write_file("$dir/html/file", 'x' x 1024);
 chmod 0755, $dir, "$dir/html";
 
-my $redis_socket = "$dir/redis.sock";
-my $redis = start_server(
-    socket => $redis_socket, log => "$dir/redis.log",
-    command => [ on_cpu('other'), 'redis-server', '--port', 0, '--unixsocket', $redis_socket, '--save', '',
-        '--appendonly', 'no', '--dir', $dir ]);
-open my $pipe, '|-', "redis-cli -s '$redis_socket' --pipe >'$dir/redis-load.log'" or die "redis-cli: $!";
-binmode $pipe;
-for my $token (@tokens) {
-    print $pipe "*3\r\n\$3\r\nSET\r\n\$34\r\nt:" . sha256($token) . "\r\n\$1\r\n1\r\n";
+# Redis with all the digests, on one of the processors.
+sub start_redis {
+    my ($cpu) = @_;
+    my $name = "redis-$cpu";
+    my $socket = "$dir/$name.sock";
+    progress("starts Redis ($cpu)");
+    my $redis = start_server(
+        socket => $socket, log => "$dir/$name.log",
+        command => [ on_cpu($cpu), 'redis-server', '--port', 0, '--unixsocket', $socket, '--save', '',
+            '--appendonly', 'no', '--dir', $dir ]);
+    open my $pipe, '|-', "redis-cli -s '$socket' --pipe >'$dir/$name-load.log'" or die "redis-cli: $!";
+    binmode $pipe;
+    for my $token (@tokens) {
+        print $pipe "*3\r\n\$3\r\nSET\r\n\$34\r\nt:" . sha256($token) . "\r\n\$1\r\n1\r\n";
+    }
+    close $pipe or die "redis-cli failed: " . read_file("$dir/$name-load.log");
+    return ($redis, $socket);
 }
-close $pipe or die "redis-cli failed: " . read_file("$dir/redis-load.log");
 
-# What is proxied to, and a service for auth_request that does not even look: both beside the load.
+# A service for auth_request that does not even look.
+sub start_service {
+    my ($cpu) = @_;
+    progress("starts a service for auth_request ($cpu)");
+    return start_nginx(dir => "$dir/service-$cpu", cpu => $cpu, http => <<"END");
+    server { listen 127.0.0.1:%PORT%; location = /grant { return 204; } }
+END
+}
+
+# What the others need beside nginx: on the processor of the load, and on that of nginx, as where all
+# processors are busy.
+my %redis = map { $_ => [ start_redis($_) ] } qw(other measured);
+my %service = map { $_ => start_service($_) } qw(other measured);
+
 my $origin = start_nginx(dir => "$dir/origin", cpu => 'other', http => <<"END");
-    server { listen 127.0.0.1:%PORT%; root $dir/html; location = /grant { return 204; } }
+    server { listen 127.0.0.1:%PORT%; root $dir/html; }
 END
 
 # One nginx for each way, with the contents twice: at /open/ as they are, at /<way>/ protected.
@@ -104,6 +124,22 @@ my $map = sub {
 };
 my $refuse = 'if ($known = 0) { return 401; }';
 
+sub auth_request_to {
+    my ($name, $cpu) = @_;
+    my $port = $service{$cpu}->port;
+    return { name => $name, locations => { request => 'auth_request /auth;' }, beside => [ $service{$cpu}->worker ],
+        http => "upstream service { server 127.0.0.1:$port; keepalive 64; }",
+        server => 'location = /auth { internal; proxy_pass http://service/grant; proxy_http_version 1.1; '
+            . 'proxy_set_header Connection ""; proxy_pass_request_body off; proxy_set_header Content-Length ""; }' };
+}
+
+sub lua_with_redis {
+    my ($name, $cpu) = @_;
+    my ($redis, $socket) = @{ $redis{$cpu} };
+    return { name => $name, main => $lua, http => $lua_path, beside => [ $redis->worker ],
+        locations => { lua => "access_by_lua_block { require('auth').by_redis('unix:$socket') }" } };
+}
+
 my @ways = (
     { name => 'token_auth',
       main => "load_module $build/ngx_http_token_auth_module.so;", http => "token_auth_db $dir/db;",
@@ -122,14 +158,13 @@ my @ways = (
       presents => { all => [ $lists{organization}, 1, 'bearer' ] } },
     { name => 'map-10000', http => $map->('map_few'), locations => { map => $refuse },
       presents => { all => [ $lists{organization}, $few, 'bearer' ] } },
-    { name => 'auth_request', locations => { request => 'auth_request /auth;' },
-      server => 'location = /auth { internal; proxy_pass http://origin/grant; proxy_http_version 1.1; '
-          . 'proxy_set_header Connection ""; proxy_pass_request_body off; proxy_set_header Content-Length ""; }' },
+    auth_request_to('auth_request', 'other'),
+    auth_request_to('auth_request-beside', 'measured'),
     { name => 'lua-dict', main => $lua, locations => { lua => 'access_by_lua_block { require("auth").by_dict() }' },
       http => "$lua_path lua_shared_dict tokens " . (int($tokens / 4000) + 16) . 'm; '
           . "init_by_lua_block { require('auth').load('$lists{organization}') }" },
-    { name => 'lua-redis', main => $lua, http => $lua_path,
-      locations => { lua => "access_by_lua_block { require('auth').by_redis('unix:$redis_socket') }" } },
+    lua_with_redis('lua-redis', 'other'),
+    lua_with_redis('lua-redis-beside', 'measured'),
     { name => 'njs', main => "load_module $modules/ngx_http_js_module.so;",
       http => "js_path $root/bench/gateway; js_import auth from auth.js; js_set \$digest auth.digest; "
           . $map->('map_digests', '$digest'),
@@ -147,7 +182,8 @@ for my $way (@ways) {
         for my $variant ('open', sort keys %{ $way->{locations} }) {
             my $presents = $way->{presents}{$variant} // $way->{presents}{all} // $base;
             push @measured, {
-                way => $way->{name}, variant => $variant, content => $content, worker => $server->worker,
+                way => $way->{name}, variant => $variant, content => $content,
+                processes => [ $server->worker, $variant eq 'open' ? () : @{ $way->{beside} // [] } ],
                 url => 'http://127.0.0.1:' . $server->port . "/$variant/$content", presents => $presents,
             };
         }
@@ -188,7 +224,7 @@ my $haproxy = start_server(port => $ports[1], log => "$dir/haproxy.log",
 for my $content (qw(204 proxied)) {
     for my $i (0, 1) {
         push @measured, {
-            way => 'haproxy', variant => ('open', 'haproxy')[$i], content => $content, worker => $haproxy->{pid},
+            way => 'haproxy', variant => ('open', 'haproxy')[$i], content => $content, processes => [ $haproxy->{pid} ],
             url => "http://127.0.0.1:$ports[$i]/$content", presents => [ $lists{organization}, $tokens, 'bearer' ],
         };
     }
@@ -197,10 +233,10 @@ for my $content (qw(204 proxied)) {
 # One run of wrk; (requests/s, CPU microseconds a request or undef, [latencies in ms]).
 sub load {
     my ($what) = @_;
-    my $before = cpu_seconds($what->{worker});
+    my $before = cpu_seconds(@{ $what->{processes} });
     my $text = run(on_cpu('other'), 'wrk', '-t1', "-c$options{connections}", "-d$options{seconds}s",
         '-s', "$root/bench/gateway/present.lua", $what->{url}, '--', @{ $what->{presents} });
-    my $after = cpu_seconds($what->{worker});
+    my $after = cpu_seconds(@{ $what->{processes} });
     my ($requests, $duration, $refused, $failed, @latency) = $text =~ /^result ([\d ]+)$/m
         ? split ' ', $1 : die "wrk said nothing of use:\n$text";
     my $expected = $what->{variant} eq 'unknown' ? $requests : 0;

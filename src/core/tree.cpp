@@ -251,8 +251,8 @@ void Tree::Shape::prefetch(const char* page, std::size_t page_size, double part)
     __builtin_prefetch(page);
     __builtin_prefetch(page + page_header +
                        sizeof(std::uint16_t) * static_cast<std::size_t>(part * nodes));
-    // One and a half standard deviations of where the key is among others that are spread evenly.
-    const double spread = 1.5 * std::sqrt(part * (1 - part) * nodes) * size;
+    // One standard deviation of where the key is among others that are spread evenly.
+    const double spread = std::sqrt(part * (1 - part) * nodes) * size;
     const double middle = (part * nodes + 1) * size;
     const char* const end =
         page + page_size - static_cast<std::size_t>(std::clamp(middle - spread - size, 0.0, room));

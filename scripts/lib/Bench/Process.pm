@@ -56,12 +56,16 @@ sub run {
     return $text;
 }
 
-# Seconds of processor time that a process has used, undef where the system does not tell.
+# Seconds of processor time that processes have used, undef where the system does not tell.
 sub cpu_seconds {
-    my ($pid) = @_;
-    open my $in, '<', "/proc/$pid/schedstat" or return;
-    my ($nanoseconds) = split ' ', <$in> // return;
-    return $nanoseconds / 1e9;
+    my (@pids) = @_;
+    my $sum = 0;
+    for my $pid (@pids) {
+        open my $in, '<', "/proc/$pid/schedstat" or return;
+        my ($nanoseconds) = split ' ', <$in> // return;
+        $sum += $nanoseconds / 1e9;
+    }
+    return $sum;
 }
 
 # A server in the background; it answers on the port once this returns.

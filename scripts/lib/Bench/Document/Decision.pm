@@ -55,6 +55,12 @@ sub section {
             (map { my ($part, $what) = @$_; [ $what, map { sprintf '%.0f', $of->($part, $_) // 0 } @sizes ] } @parts),
             [ 'whole ÷ floor', map { sprintf '%.2f', quotient($of->('whole', $_), $of->('floor', $_)) // 0 } @sizes ]) . "\n";
     }
+    my $begin = sub { my ($what, $key, $format) = @_; [ $what, map { sprintf $format, $results->{opening}{$_}{$key} } @sizes ] };
+    $text .= "### A worker's beginning\n\n" . table([ 'tokens in the store', @names ],
+        $begin->('opening the store, µs', 'open_us', '%.0f'),
+        $begin->('memory that is the worker\'s own, KiB', 'private_kib', '%d'),
+        $begin->('its first 1000 lookups at random, ns each', 'first_ns', '%.0f'),
+        $begin->('the same again', 'again_ns', '%.0f')) . "\n";
     my @lines = map {
         my ($part, $access, $name) = @$_;
         [ $name, [ map { $times->{$part}{$access}{$_} } @sizes ] ]

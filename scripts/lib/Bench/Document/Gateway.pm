@@ -15,8 +15,10 @@ my %label = (
     'map-1 map' => 'map, 1 token',
     'map-10000 map' => 'map, 10,000 tokens',
     'auth_request request' => 'auth_request, a service that looks nothing up',
+    'auth_request-beside request' => 'the same, service on the same processor',
     'lua-dict lua' => 'access_by_lua, SHA-256, shared dict',
     'lua-redis lua' => 'access_by_lua, SHA-256, Redis',
+    'lua-redis-beside lua' => 'the same, Redis on the same processor',
     'njs njs' => 'njs, SHA-256, map of 10,000 digests',
     'haproxy haproxy' => 'HAProxy, SHA-256, map file',
 );
@@ -38,8 +40,10 @@ sub bars {
     my $own = sub { find($results, 'token_auth', 'organization', $_[0]) };
     my @bars = ([ 'protected ÷ unprotected, static file of 1 KiB', 0.95, 'at least', $own->('static')->{ratio} ],
         [ 'protected ÷ unprotected, `return 204`', 0.90, 'at least', $own->('204')->{ratio} ]);
-    for my $other ([ 'auth_request', 'request', 'auth_request to a local service' ],
-        [ 'lua-redis', 'lua', 'access_by_lua with SHA-256 and Redis' ]) {
+    for my $other ([ 'auth_request-beside', 'request', 'auth_request to a local service' ],
+        [ 'auth_request', 'request', 'the same, with a processor more for the service' ],
+        [ 'lua-redis-beside', 'lua', 'access_by_lua with SHA-256 and Redis' ],
+        [ 'lua-redis', 'lua', 'the same, with a processor more for Redis' ]) {
         for my $content (qw(static 204)) {
             push @bars, [ "requests/s ÷ $other->[2], " . $content{$content}, 2, 'at least',
                 quotient($own->($content)->{rate}, find($results, @$other[ 0, 1 ], $content)->{rate}) ];
