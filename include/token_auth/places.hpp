@@ -27,8 +27,15 @@ class Places {
     // Voids all of them.
     void forget() noexcept { ++epoch_; }
 
-    // A number for a key, to be handed to the two below.
+    // A number for a key, to be handed to find() and remember().
     static std::uint64_t hash(std::string_view key) noexcept;
+
+    // The same for a key of at least nine bytes that are random but for the first one.
+    static std::uint64_t hash_of_random(std::string_view key) noexcept {
+        std::uint64_t result = 0;
+        std::memcpy(&result, key.data() + 1, sizeof(result));
+        return result;
+    }
 
     // The value, or an empty view. Reads the memory map, so it belongs into a guarded call.
     std::string_view find(std::string_view key, std::uint64_t hash) const noexcept {

@@ -12,6 +12,9 @@ inline constexpr std::size_t scope_max = 128;      // bytes
 // [A-Za-z0-9._-]{1,64}, compared byte by byte.
 bool is_identifier(std::string_view text) noexcept;
 
+// Whether all bytes of a text, which may be empty, are those of identifiers.
+bool are_identifier_letters(std::string_view text) noexcept;
+
 // scope-token of RFC 6749 section 3.3 (%x21 / %x23-5B / %x5D-7E), 1 to 128 bytes.
 bool is_scope(std::string_view text) noexcept;
 

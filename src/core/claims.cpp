@@ -88,7 +88,6 @@ Lookup resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
 Identified identify(Snapshot& snapshot, Digester& digester, std::string_view token,
                     OrganizationMode mode, std::string_view organization, Claims& out,
                     KeyId& missing) noexcept {
-    out = Claims{};
     bool key_missing = false;
     const MetaRecord& meta = snapshot.meta();
     for (std::size_t i = 0; i < meta.key_use_count; ++i) {
@@ -115,8 +114,8 @@ Identified identify(Snapshot& snapshot, Digester& digester, std::string_view tok
         if (out.token.key_id == id && found == Lookup::found) {
             return Identified::found;
         }
-        out = Claims{};
     }
+    out = Claims{};
     return key_missing ? Identified::key_missing : Identified::not_found;
 }
 

@@ -139,6 +139,7 @@ bool is_kind(std::uint8_t value) noexcept {
     return value == kind_organization || value == kind_group || value == kind_user;
 }
 
+// But for the letters of its identifiers.
 bool fields_ok(const TokenRecord& record) noexcept {
     // Which kind has which of organization and group.
     const bool has_organization = !record.organization.empty();
@@ -147,11 +148,18 @@ bool fields_ok(const TokenRecord& record) noexcept {
         has_group != (record.kind == kind_group)) {
         return false;
     }
-    return is_identifier(record.id) && is_identifier(record.subject) &&
-           is_optional_identifier(record.organization) && is_optional_identifier(record.group) &&
-           is_optional_identifier(record.role) && record.name.size() <= name_max &&
+    return !record.id.empty() && record.id.size() <= identifier_max && !record.subject.empty() &&
+           record.subject.size() <= identifier_max &&
+           record.organization.size() <= identifier_max && record.group.size() <= identifier_max &&
+           record.role.size() <= identifier_max && record.name.size() <= name_max &&
            record.scopes.size() <= scopes_max && record.allow.size() <= allow_max * cidr_size &&
            record.allow.size() % cidr_size == 0;
+}
+
+bool identifiers_ok(const TokenRecord& record) noexcept {
+    return is_identifier(record.id) && is_identifier(record.subject) &&
+           is_optional_identifier(record.organization) && is_optional_identifier(record.group) &&
+           is_optional_identifier(record.role);
 }
 
 std::string_view one_part_key(char tag, std::string_view part, KeyBuffer& buffer) noexcept {
@@ -214,7 +222,7 @@ std::string_view token_key(const Digest& digest, KeyBuffer& buffer) noexcept {
 }
 
 bool is_token_key(std::string_view key) noexcept {
-    return !key.empty() && key.front() == token_tag;
+    return key.size() == sizeof(Digest) + 1 && key.front() == token_tag;
 }
 
 std::string_view organization_key(std::string_view organization, KeyBuffer& buffer) noexcept {
@@ -274,11 +282,14 @@ bool decode(std::string_view value, TokenRecord& out) noexcept {
         *fields[i] = {head + begin, length};
         begin += length;
     }
-    return begin == value.size() && fields_ok(out);
+    // The identifiers come first, one behind the other.
+    return begin == value.size() && fields_ok(out) &&
+           are_identifier_letters(
+               {out.id.data(), static_cast<std::size_t>(out.name.data() - out.id.data())});
 }
 
 std::size_t encode(const TokenRecord& record, char* buffer, std::size_t size) noexcept {
-    if (!fields_ok(record) || !is_kind(record.kind)) {
+    if (!fields_ok(record) || !identifiers_ok(record) || !is_kind(record.kind)) {
         return 0;
     }
     Writer writer(buffer, size);

@@ -398,8 +398,9 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
         return Lookup::not_found;
     }
     MDB_val name = val(key);
-    Places& places = is_token_key(key) ? token_places_ : other_places_;
-    const std::uint64_t hash = Places::hash(key);
+    const bool of_token = is_token_key(key);
+    Places& places = of_token ? token_places_ : other_places_;
+    const std::uint64_t hash = of_token ? Places::hash_of_random(key) : Places::hash(key);
     std::string_view place;
     Tree::Found walked = Tree::Found::unsure;
     const int error = guarded([&] {
@@ -429,9 +430,8 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
     if (error == MDB_NOTFOUND) {
         // To mdb_get() a page of noise can look like one without keys: it holds no token, and no
         // meta record either.
-        return walked == Tree::Found::absent || !is_token_key(key) || holds_meta()
-                   ? Lookup::not_found
-                   : Lookup::broken;
+        return walked == Tree::Found::absent || !of_token || holds_meta() ? Lookup::not_found
+                                                                          : Lookup::broken;
     }
     fail("read it", error);
     return Lookup::broken;

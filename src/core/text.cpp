@@ -13,6 +13,10 @@ bool is_identifier(std::string_view text) noexcept {
     return !text.empty() && text.size() <= identifier_max && IdentifierLetters::hold_all(text);
 }
 
+bool are_identifier_letters(std::string_view text) noexcept {
+    return IdentifierLetters::hold_all(text);
+}
+
 bool is_scope(std::string_view text) noexcept {
     if (text.empty() || text.size() > scope_max) {
         return false;

@@ -30,10 +30,10 @@ sub bars {
     my ($results) = @_;
     my $times = $results->{nanoseconds};
     my @bars = map {
-        my $access = $_;
-        [ "decision ÷ (SHA-256 + mdb_get), 1 M tokens, $access", 1.5, 'at most',
-            quotient($times->{whole}{$access}{1_000_000}, $times->{floor}{$access}{1_000_000}) ]
-    } qw(random hot);
+        my ($size, $access) = @$_;
+        [ 'decision ÷ (SHA-256 + mdb_get), ' . size_name($size) . " tokens, $access", 1.5, 'at most',
+            quotient($times->{whole}{$access}{$size}, $times->{floor}{$access}{$size}) ]
+    } [ 1_000_000, 'random' ], [ 1_000_000, 'hot' ], [ 1000, 'hot' ];
     return (@bars, [ 'decision at 10 M tokens ÷ at 1 k, 1000 hot tokens', 2, 'at most',
         quotient($times->{whole}{hot}{10_000_000}, $times->{whole}{hot}{1000}) ]);
 }
