@@ -89,51 +89,53 @@ void FileContent::give(Sink& sink) const {
 }
 
 void FileContent::take(Role role, std::size_t line) {
-    const auto [at, added] = roles_.try_emplace(role.id, Placed<Role>{role, line});
+    const auto [at, added] = roles_.try_emplace(role.id);
     if (!added) {
         fail_twice(line, fmt::format("id {} is that of a role", cli::shown(role.id)),
                    at->second.line);
     }
+    at->second = {std::move(role), line};
 }
 
 void FileContent::take(Organization organization, std::size_t line) {
-    const auto [at, added] =
-        organizations_.try_emplace(organization.id, Placed<Organization>{organization, line});
+    const auto [at, added] = organizations_.try_emplace(organization.id);
     if (!added) {
         fail_twice(line,
                    fmt::format("id {} is that of an organization", cli::shown(organization.id)),
                    at->second.line);
     }
+    at->second = {std::move(organization), line};
 }
 
 void FileContent::take(Group group, std::size_t line) {
-    const auto [at, added] =
-        groups_.try_emplace({group.organization, group.id}, Placed<Group>{group, line});
+    const auto [at, added] = groups_.try_emplace({group.organization, group.id});
     if (!added) {
         fail_twice(line,
                    fmt::format("id {} is that of a group of organization {}", cli::shown(group.id),
                                cli::shown(group.organization)),
                    at->second.line);
     }
+    at->second = {std::move(group), line};
 }
 
 void FileContent::take(User user, std::size_t line) {
-    const auto [at, added] = users_.try_emplace(user.id, PlacedUser{user, line});
+    const auto [at, added] = users_.try_emplace(user.id);
     if (!added) {
         fail_twice(line, fmt::format("id {} is that of a user", cli::shown(user.id)),
                    at->second.line);
     }
+    at->second = {std::move(user), line};
 }
 
 void FileContent::take(Membership membership, std::size_t line) {
-    const auto [at, added] = memberships_.try_emplace({membership.user, membership.organization},
-                                                      Placed<Membership>{membership, line});
+    const auto [at, added] = memberships_.try_emplace({membership.user, membership.organization});
     if (!added) {
         fail_twice(line,
                    fmt::format("user {} is a member of organization {}",
                                cli::shown(membership.user), cli::shown(membership.organization)),
                    at->second.line);
     }
+    at->second = {std::move(membership), line};
 }
 
 void FileContent::take(Token token, std::size_t line) {
