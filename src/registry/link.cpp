@@ -159,6 +159,7 @@ Rows Link::run(const std::string& statements) {
 
 Rows Link::run(const std::string& statement, const std::vector<std::string>& parameters) {
     std::vector<const char*> values;
+    values.reserve(parameters.size());
     for (const std::string& each : parameters) {
         values.push_back(each.c_str());
     }
@@ -179,21 +180,19 @@ Rows Link::result(std::chrono::milliseconds patience) {
                 fail(nullptr);
             }
         }
-        PGresult* const next = PQgetResult(connection_.get());
-        if (next == nullptr && failed.get() != nullptr) {
+        Rows next(PQgetResult(connection_.get()));
+        if (next.get() == nullptr && failed.get() != nullptr) {
             fail(failed.get());
         }
-        if (next == nullptr) {
+        if (next.get() == nullptr) {
             return last;
         }
-        last = Rows(next);
-        const ExecStatusType status = PQresultStatus(next);
+        const ExecStatusType status = PQresultStatus(next.get());
         if (status == PGRES_COPY_OUT) {
-            return last;
+            return next;
         }
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-            failed = std::move(last);
-        }
+        const bool done = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+        (done ? last : failed) = std::move(next);
     }
 }
 
