@@ -50,7 +50,7 @@ std::optional<PostgresqlPosition> parse_postgresql_position(std::string_view tex
     text.remove_prefix(prefix.size());
     const auto part = [&] {
         const std::size_t end = std::min(text.find(':'), text.size());
-        const std::string taken(text.substr(0, end));
+        std::string taken(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
         return taken;
     };

@@ -240,7 +240,7 @@ class Run {
 
 Outcome synchronize(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
                     Progress& progress) {
-    const Outcome outcome = Run(source, writer, wish, progress).go();
+    Outcome outcome = Run(source, writer, wish, progress).go();
     progress.finish();
     return outcome;
 }
