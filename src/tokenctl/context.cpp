@@ -41,7 +41,7 @@ registry::Author Context::author() const {
     return {name, cli::now()};
 }
 
-cli::Json with_outcome(std::string_view outcome, cli::Json object) {
+cli::Json with_outcome(std::string_view outcome, const cli::Json& object) {
     cli::Json out{{"outcome", std::string(outcome)}};
     out.update(object);
     return out;

@@ -29,7 +29,7 @@ struct Report {
 };
 
 // The object with "outcome" first: added, updated, unchanged or removed.
-cli::Json with_outcome(std::string_view outcome, cli::Json object);
+cli::Json with_outcome(std::string_view outcome, const cli::Json& object);
 
 // To be called once the change is committed: JSON (an array) to standard output, or the lines to
 // standard error.

@@ -12,7 +12,7 @@
 namespace token_auth::tokensync {
 
 void WatchLog::write(const char* level, const char* event, const std::string& text,
-                     cli::Json fields) const {
+                     const cli::Json& fields) const {
     std::string line = text;
     if (format_ == LogFormat::json) {
         cli::Json all;

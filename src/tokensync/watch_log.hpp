@@ -22,7 +22,7 @@ class WatchLog {
 
   private:
     void write(const char* level, const char* event, const std::string& text,
-               cli::Json fields = cli::Json::object()) const;
+               const cli::Json& fields = cli::Json::object()) const;
 
     LogFormat format_;
 };
