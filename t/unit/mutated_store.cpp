@@ -83,7 +83,7 @@ int run(const std::string& directory, unsigned worlds, std::uint64_t seed) {
     for (unsigned number = 0; number < worlds; ++number) {
         Draw draw(rc::Random(seed + number));
         const std::string name = std::to_string(number);
-        write_world(directory + "/" + name, digester, draw, name.c_str());
+        write_world(fmt::format("{}/{}", directory, name), digester, draw, name.c_str());
     }
     return 0;
 }

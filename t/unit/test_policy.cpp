@@ -254,7 +254,7 @@ void organizations(Report& report) {
 }
 
 void groups(Report& report) {
-    const auto group = [](std::vector<std::string_view> wanted) {
+    const auto group = [](const std::vector<std::string_view>& wanted) {
         return [=](Case& c) {
             c.become_group();
             c.groups = wanted;
@@ -283,7 +283,7 @@ void groups(Report& report) {
 }
 
 void roles(Report& report) {
-    const auto role = [](std::string_view has, std::vector<std::string_view> wanted) {
+    const auto role = [](std::string_view has, const std::vector<std::string_view>& wanted) {
         return [=](Case& c) {
             c.claims.role = has;
             c.roles = wanted;
@@ -304,8 +304,8 @@ void roles(Report& report) {
 }
 
 void scopes(Report& report) {
-    const auto scope = [](std::string_view own, std::vector<std::string_view> wanted,
-                          std::vector<std::string_view> any) {
+    const auto scope = [](std::string_view own, const std::vector<std::string_view>& wanted,
+                          const std::vector<std::string_view>& any) {
         return [=](Case& c) {
             c.claims.token.scopes = own;
             c.scopes = wanted;

@@ -42,7 +42,7 @@ Kind kind_of(const std::string& name) {
 
 // A block of an allow-list as text; of nobody's address where no client is in it.
 std::string block_text(std::string_view block) {
-    const std::string nobody = "255.255.255.255/32";
+    constexpr const char* nobody = "255.255.255.255/32";
     const auto family = static_cast<unsigned char>(block[0]);
     const auto bits = static_cast<unsigned char>(block[1]);
     if ((family != 4 && family != 6) || bits > (family == 4 ? 32 : 128)) {
