@@ -145,12 +145,16 @@ my @ways = (
       main => "load_module $build/ngx_http_token_auth_module.so;", http => "token_auth_db $dir/db;",
       locations => {
           organization => 'token_auth api;',
+          one => 'token_auth api;',
+          hot => 'token_auth api;',
           user => 'token_auth api; token_auth_scope agents:read;',
           unknown => 'token_auth api;',
       },
       presents => {
           user => [ $lists{user}, int($all / 4), 'user' ],
           unknown => [ $lists{unknown}, $few, 'bearer' ],
+          one => [ $lists{organization}, 1, 'bearer' ],
+          hot => [ $lists{organization}, 1000, 'bearer' ],
       } },
     { name => 'auth_basic', locations => { basic => "auth_basic api; auth_basic_user_file $dir/htpasswd;" },
       presents => { all => [ "$dir/basic.txt", 1, 'basic' ] } },

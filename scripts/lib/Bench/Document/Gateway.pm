@@ -8,7 +8,9 @@ use Bench::Plot qw(bar_plot line_plot);
 use Bench::Report qw(table);
 
 my %label = (
-    'token_auth organization' => 'token_auth, organization token',
+    'token_auth organization' => 'token_auth, organization token, of a million',
+    'token_auth hot' => 'token_auth, one of 1000 organization tokens',
+    'token_auth one' => 'token_auth, always one organization token',
     'token_auth user' => 'token_auth, user token, membership, scope',
     'token_auth unknown' => 'token_auth, unknown token (401)',
     'auth_basic basic' => 'auth_basic, 1 user, {SHA}',
