@@ -59,12 +59,14 @@ class Store {
     const StoreIdentity& identity() const noexcept { return identity_; }
 
     // Whether the data file has not become shorter: reading a truncated one would end the process
-    // (SIGBUS). To be asked now and then; the lookups that follow walk the tree again.
+    // (SIGBUS). To be asked now and then. The next snapshot reads the meta record anew, as the file
+    // may have been overwritten; it fails where the generation is lower than before. The lookups
+    // that follow walk the tree again.
     bool is_whole() noexcept;
 
-    // Has the next snapshot read the meta record anew, although no commit was made: the file may
-    // have been overwritten. A generation lower than before makes that snapshot fail.
-    void doubt_meta() noexcept { meta_of_txn_ = 0; }
+    // Whether lookups read the store's pages themselves (see tree.hpp) in the snapshot that was
+    // last begun; else LMDB does.
+    bool reads_pages() const noexcept { return tree_.is_settled(); }
 
     // One line, without a newline; empty where all is well.
     const char* problem() const noexcept { return problem_; }

@@ -3,7 +3,7 @@
 // are read instead of six or seven, and each of these is a wait for memory where tokens come at
 // random.
 //
-// Nothing is trusted: where a page is not what the layout says, the answer is `unsure`, and
+// Where a page is not what the layout says, the answer is `unsure`, and
 // mdb_get() is to be asked. So it is on machines with another layout (not of 64 bits, or
 // big-endian).
 //
@@ -21,9 +21,15 @@ class Tree {
   public:
     enum class Found : std::uint8_t { found, absent, unsure };
 
-    // Takes the main database's tree as of a snapshot, by its number (mdb_txn_id), the size of a
-    // page, and a value that mdb_get() has found in that snapshot. Where it cannot, all is unsure.
-    void settle(std::size_t snapshot, std::size_t page_size, std::string_view value) noexcept;
+    // Takes the main database's tree as of a snapshot, by its number (mdb_txn_id), the sizes of a
+    // page and of the map in bytes, and a key that mdb_get() has found in that snapshot, with its
+    // value. Where the tree does not lead to the same value, all is unsure. Reads the memory map.
+    void settle(std::size_t snapshot, std::size_t page_size, std::size_t map_size,
+                std::string_view key, std::string_view value) noexcept;
+
+    // Whether the snapshot's root is still where it was: a file that was overwritten by a copy of
+    // as many commits may have another. Reads the memory map.
+    bool is_current() const noexcept;
 
     // All is unsure from now on. To be called before the snapshot's end or a move of the map.
     void leave() noexcept { base_ = nullptr; }
@@ -41,10 +47,13 @@ class Tree {
     struct Shape {
         unsigned count = 0;
         std::size_t node_size = 0;
+        unsigned deviation = 1;  // nodes
+        void take(unsigned nodes, std::size_t used) noexcept;
         void prefetch(const char* page, std::size_t page_size, double part) const noexcept;
     };
 
     const char* base_ = nullptr;  // of the map
+    const char* root_at_ = nullptr;
     std::size_t page_size_ = 0;
     std::uint64_t root_ = 0;
     std::uint64_t last_ = 0;  // page

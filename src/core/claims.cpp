@@ -103,6 +103,7 @@ Identified identify(Snapshot& snapshot, Digester& digester, std::string_view tok
         }
         Digest digest;
         if (!(id == no_key ? digester.plain(token, digest) : digester.keyed(key, token, digest))) {
+            out = Claims{};
             return Identified::no_digest;
         }
         const Lookup found =

@@ -263,8 +263,10 @@ void Store::forget_places() noexcept {
 }
 
 bool Store::is_whole() noexcept {
-    // So that damage between the root and a place is met, too, and not only by those without one.
+    // So that damage between the root and a place is met, too, and not only by those without one;
+    // and that of the meta record. A file that was overwritten may tell an older generation.
     forget_places();
+    meta_of_txn_ = 0;
     struct stat file {};
     mdb_filehandle_t handle{};
     int error = mdb_env_get_fd(env_, &handle);
@@ -330,10 +332,14 @@ bool Store::begin() noexcept {
     }
     // A file that was overwritten since the last look keeps its length; its numbers give it away.
     MDB_envinfo info{};
+    bool current = true;
     int error = guarded([&] {
         const int problem = mdb_env_info(env_, &info);
-        return problem != MDB_SUCCESS || !is_last_page(info.me_last_pgno) ? problem
-                                                                          : mdb_txn_renew(txn_);
+        if (problem != MDB_SUCCESS || !is_last_page(info.me_last_pgno)) {
+            return problem;
+        }
+        current = tree_.is_current();
+        return mdb_txn_renew(txn_);
     });
     if (error == MDB_SUCCESS && !is_last_page(info.me_last_pgno)) {
         explain(overwritten);
@@ -356,7 +362,7 @@ bool Store::begin() noexcept {
     begun_ = true;
     const std::size_t number = mdb_txn_id(txn_);
     if ((info.me_last_txnid < number && !is_as_new_as_its_lock()) ||
-        (number != meta_of_txn_ && !read_meta())) {
+        ((number != meta_of_txn_ || !current) && !read_meta())) {
         end();
         return false;
     }
@@ -476,10 +482,20 @@ bool Store::read_meta() noexcept {
     meta.position = {meta_position_, meta.position.size()};
     meta_ = meta;
     const std::size_t snapshot = mdb_txn_id(txn_);
-    guarded([&] {
-        tree_.settle(snapshot, page_size_, value);
-        return MDB_SUCCESS;
+    const int error = guarded([&] {
+        MDB_envinfo info;
+        const int problem = mdb_env_info(env_, &info);
+        // Pages are aligned in the map as the system's are.
+        if (problem == MDB_SUCCESS &&
+            page_size_ <= static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
+            tree_.settle(snapshot, page_size_, info.me_mapsize, meta_key(), value);
+        }
+        return problem;
     });
+    if (error != MDB_SUCCESS) {
+        fail("read it", error);
+        return false;
+    }
     meta_of_txn_ = snapshot;
     return true;
 }

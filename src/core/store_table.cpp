@@ -109,7 +109,6 @@ void StoreTable::look(Slot& slot, Listener listener, void* context) noexcept {
     }
     if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
         slot.refused = StoreIdentity{};
-        slot.shared->store.doubt_meta();
         return;
     }
 

@@ -1,7 +1,6 @@
 #include "token_auth/tree.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 namespace token_auth {
@@ -33,6 +32,7 @@ constexpr std::uint32_t meta_magic = 0xbeefc0de;
 constexpr std::uint32_t meta_version = 1;
 
 constexpr std::size_t cache_line = 64;
+constexpr std::size_t meta_pages = 2;
 constexpr std::size_t page_size_min = 256;
 constexpr std::size_t page_size_max = 0x8000;  // MAX_PAGESIZE
 
@@ -102,6 +102,9 @@ class Page {
     std::string_view value(const char* node, std::size_t key_size) const noexcept {
         const std::size_t value_size = load<std::uint32_t>(node);
         const char* const begin = node + node_header + key_size;
+        if (begin > at_ + size_) {
+            return {};  // the file is being overwritten
+        }
         const auto room = static_cast<std::size_t>(at_ + size_ - begin);
         return load<std::uint16_t>(node + node_flags_at) == 0 && value_size <= room
                    ? std::string_view(begin, value_size)
@@ -206,7 +209,8 @@ bool search(const Page& page, unsigned first, const Wanted& wanted, Neighbours& 
 
 }  // namespace
 
-void Tree::settle(std::size_t snapshot, std::size_t page_size, std::string_view value) noexcept {
+void Tree::settle(std::size_t snapshot, std::size_t page_size, std::size_t map_size,
+                  std::string_view key, std::string_view value) noexcept {
     leave();
     const bool is_power_of_two = (page_size & (page_size - 1)) == 0;
     if (!is_layout_known || value.empty() || page_size < page_size_min ||
@@ -218,23 +222,47 @@ void Tree::settle(std::size_t snapshot, std::size_t page_size, std::string_view 
     const char* const leaf =
         value.data() - reinterpret_cast<std::uintptr_t>(value.data()) % page_size;
     const auto number = load<std::uint64_t>(leaf + page_number_at);
-    if (Page(leaf, page_size).kind() != leaf_page || number > UINTPTR_MAX / page_size ||
-        number * page_size > reinterpret_cast<std::uintptr_t>(leaf)) {
+    const std::uint64_t pages = map_size / page_size;
+    if (Page(leaf, page_size).kind() != leaf_page || number < meta_pages || number >= pages) {
         return;
     }
     const char* const base = leaf - number * page_size;
-    const char* const meta = base + (snapshot % 2) * page_size;
+    const char* const meta = base + (snapshot % meta_pages) * page_size;
     if (load<std::uint32_t>(meta + meta_magic_at) != meta_magic ||
         load<std::uint32_t>(meta + meta_version_at) != meta_version) {
         return;
     }
-    root_ = load<std::uint64_t>(meta + meta_root_at);
+    root_at_ = meta + meta_root_at;
+    root_ = load<std::uint64_t>(root_at_);
     last_ = load<std::uint64_t>(meta + meta_last_page_at);
     page_size_ = page_size;
-    // Read last: the writer, where it is two commits ahead, makes this page another snapshot's.
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (load<std::uint64_t>(meta + meta_snapshot_at) == snapshot && number <= last_) {
-        base_ = base;
+    if (load<std::uint64_t>(meta + meta_snapshot_at) != snapshot || last_ >= pages) {
+        return;
+    }
+    // The writer, where it is two commits ahead, turns this meta page into that of another
+    // snapshot. So the key must be found where mdb_get() found it, which also proves all the above.
+    base_ = base;
+    std::string_view found;
+    if (find(key, found) != Found::found || found.data() != value.data() ||
+        found.size() != value.size()) {
+        leave();
+    }
+}
+
+bool Tree::is_current() const noexcept {
+    return base_ == nullptr || load<std::uint64_t>(root_at_) == root_;
+}
+
+void Tree::Shape::take(unsigned nodes, std::size_t used) noexcept {
+    node_size = used / nodes;
+    if (nodes != count) {
+        count = nodes;
+        // Half the square root of their number is what a key in the middle is away from where it
+        // would be, among others that are spread evenly: one standard deviation.
+        deviation = 1;
+        while (4 * deviation * deviation < nodes) {
+            ++deviation;
+        }
     }
 }
 
@@ -251,8 +279,7 @@ void Tree::Shape::prefetch(const char* page, std::size_t page_size, double part)
     __builtin_prefetch(page);
     __builtin_prefetch(page + page_header +
                        sizeof(std::uint16_t) * static_cast<std::size_t>(part * nodes));
-    // One standard deviation of where the key is among others that are spread evenly.
-    const double spread = std::sqrt(part * (1 - part) * nodes) * size;
+    const double spread = static_cast<double>(deviation) * size;
     const double middle = (part * nodes + 1) * size;
     const char* const end =
         page + page_size - static_cast<std::size_t>(std::clamp(middle - spread - size, 0.0, room));
@@ -277,15 +304,20 @@ Tree::Found Tree::find(std::string_view key, std::string_view& value) noexcept {
         if (!page.is_sound(number)) {
             break;
         }
-        shapes_[depth].count = page.count();
-        shapes_[depth].node_size = page.used() / page.count();
+        shapes_[depth].take(page.count(), page.used());
         unsigned above = 0;
         if (page.kind() == leaf_page) {
             if (!search(page, 0, wanted, neighbours, above)) {
                 break;
             }
-            const char* const node = above == 0 ? nullptr : page.node(above - 1);
-            if (node == nullptr || key_of(node) != key) {
+            if (above == 0) {
+                return Found::absent;
+            }
+            const char* const node = page.node(above - 1);
+            if (node == nullptr) {
+                break;
+            }
+            if (key_of(node) != key) {
                 return Found::absent;
             }
             value = page.value(node, key.size());

@@ -109,6 +109,10 @@ class Watch {
             wait_for_directory();
             writer_ = std::make_unique<Writer>(options_);
             options_.lock_wait = replacing_takes;
+            if (unread_) {
+                read_ahead_.begin(options_.path + "/data.mdb");
+                unread_ = false;
+            }
         }
         const bool beat = heartbeat_.count() > 0 && Clock::now() >= next_beat_;
         Progress progress(!started_ && show_progress_, [this] { tick(); });
@@ -127,9 +131,6 @@ class Watch {
         if (!started_ || outcome.changed() || outcome.full) {
             log_.synced(outcome, meta);
         }
-        if (!started_ || reopened_) {
-            read_ahead_.begin(options_.path + "/data.mdb");
-        }
         started_ = true;
         reopened_ = false;
         service_.ready();
@@ -141,6 +142,7 @@ class Watch {
 
     void reopen() {
         writer_.reset();
+        unread_ = true;
         if (!reopened_) {
             reopened_ = true;
             log_.replaced(options_.path);
@@ -238,6 +240,7 @@ class Watch {
     WatchLog log_;
     Service service_;
     ReadAhead read_ahead_;
+    bool unread_ = true;  // the store that is at the path
     Descriptor stop_;
     std::unique_ptr<Writer> writer_;
     bool started_ = false;

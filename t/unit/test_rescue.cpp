@@ -53,6 +53,24 @@ void fault_of_a_guarded_call(Report& report) {
     report.equal(ended, "came back", "a guarded call that faults");
 }
 
+// The fault is the outer call's, which is the only one that comes back; then nothing is guarded.
+void fault_of_a_call_within_another(Report& report) {
+    const std::string ended = with_rescue([] {
+        bool inner_came_back = false;
+        const int error = guarded([&] {
+            guarded([] { return MDB_SUCCESS; });
+            const int inner = guarded(fault);
+            inner_came_back = true;
+            return inner;
+        });
+        return std::string(error != MDB_CORRUPTED    ? "went on"
+                           : inner_came_back         ? "the inner call came back"
+                           : rescue_point != nullptr ? "still guarded"
+                                                     : "came back");
+    });
+    report.equal(ended, "came back", "a call within a guarded call that faults");
+}
+
 void fault_outside_of_guarded_calls(Report& report) {
     const std::string ended = with_rescue([] {
         guarded([] { return MDB_SUCCESS; });
@@ -109,9 +127,8 @@ void handler_after_the_last(Report& report) {
 int main() {
     using namespace token_auth::unit;
     const CMUnitTest tests[] = {
-        UNIT_TEST(fault_of_a_guarded_call),
-        UNIT_TEST(fault_outside_of_guarded_calls),
-        UNIT_TEST(fault_of_another_thread),
+        UNIT_TEST(fault_of_a_guarded_call),        UNIT_TEST(fault_of_a_call_within_another),
+        UNIT_TEST(fault_outside_of_guarded_calls), UNIT_TEST(fault_of_another_thread),
         UNIT_TEST(handler_after_the_last),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -52,6 +52,50 @@ void opening(Report& report) {
     report.check(store.open(path.c_str()), "open while open: {}", store.problem());
 }
 
+// Tokens that were not asked for before, in every snapshot, while others commit.
+void pages_are_read(Report& report) {
+    const Directory directory;
+    const std::string path = directory / "db";
+    const auto world = [](std::uint64_t generation) {
+        std::vector<Entry> entries = full_world(generation);
+        for (int i = 0; i < 400; ++i) {
+            TokenRecord record = plain_record();
+            record.expires = static_cast<std::int64_t>(generation);
+            entries.push_back(token_entry(digest_of("token" + std::to_string(i)), record));
+        }
+        return entries;
+    };
+    write_store(path, world(1));
+    Store store;
+    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    report.check(store.reads_pages(), "not after it was opened");
+    for (std::uint64_t generation = 1; generation < 12; ++generation) {
+        Snapshot snapshot(store);
+        report.check(snapshot.ok() && store.reads_pages(), "not in generation {}: {}", generation,
+                     store.problem());
+        report.equal(snapshot.meta().generation, generation, "generation");
+        // In the first one there is nothing ahead, then one commit, two, three.
+        for (int ahead = 0; ahead < 4; ++ahead) {
+            for (int i = ahead; i < 400; i += 4) {
+                TokenRecord token;
+                report.equal(snapshot.token(digest_of("token" + std::to_string(i)), token),
+                             Lookup::found, "token {} with {} commits ahead", i, ahead);
+                report.equal(token.expires, static_cast<std::int64_t>(generation),
+                             "of another snapshot, {} commits ahead", ahead);
+                report.equal(snapshot.token(digest_of("no token" + std::to_string(i)), token),
+                             Lookup::not_found, "no token");
+            }
+            if (ahead < 3) {
+                write_store(path, world(generation + 1));
+            }
+        }
+    }
+    report.check(store.is_whole(), "whole: {}", store.problem());
+    report.check(!store.reads_pages(), "no look at the meta record is due");
+    const Snapshot snapshot(store);
+    report.check(snapshot.ok() && store.reads_pages(), "not after a look");
+}
+
 void lookups(Report& report) {
     const Directory directory;
     write_store(directory / "db", full_world(1));
@@ -273,6 +317,7 @@ int main() {
     const CMUnitTest tests[] = {
         UNIT_TEST(opening),
         UNIT_TEST(lookups),
+        UNIT_TEST(pages_are_read),
         UNIT_TEST(identity_of_none),
         UNIT_TEST(isolation),
         UNIT_TEST(meta_follows_commits),

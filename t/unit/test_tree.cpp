@@ -81,7 +81,7 @@ void settle(View& view, Tree& tree, std::string_view key) {
     if (!view.get(key, value)) {
         throw std::runtime_error("a key that was written is not there");
     }
-    tree.settle(view.number(), view.page_size, value);
+    tree.settle(view.number(), view.page_size, map_size, key, value);
 }
 
 // Every key asked for is answered as LMDB answers; the number of those found.
@@ -224,16 +224,22 @@ void unsettled(Report& report) {
     view.get("a", value);
     for (const std::size_t size : {std::size_t{0}, std::size_t{100}, view.page_size + 1,
                                    view.page_size / 2, std::size_t{1} << 20}) {
-        tree.settle(view.number(), size, value);
+        tree.settle(view.number(), size, map_size, "a", value);
         report.check(!tree.is_settled(), "settled with pages of {} bytes", size);
     }
-    tree.settle(view.number(), view.page_size, {});
+    tree.settle(view.number(), view.page_size, map_size, "a", {});
     report.check(!tree.is_settled(), "settled by nothing");
     // The other meta page is that of the snapshot before.
-    tree.settle(view.number() + 1, view.page_size, value);
+    tree.settle(view.number() + 1, view.page_size, map_size, "a", value);
     report.check(!tree.is_settled(), "settled in a snapshot that is not");
-    tree.settle(view.number() + 2, view.page_size, value);
+    tree.settle(view.number() + 2, view.page_size, map_size, "a", value);
     report.check(!tree.is_settled(), "settled in one that comes later");
+    tree.settle(view.number(), view.page_size, map_size, "b", value);
+    report.check(!tree.is_settled(), "settled by another key's value");
+    tree.settle(view.number(), view.page_size, 2 * view.page_size, "a", value);
+    report.check(!tree.is_settled(), "settled in a map that is too small");
+    tree.settle(view.number(), view.page_size, map_size, "a", value);
+    report.check(tree.is_settled(), "not settled");
 }
 
 // Any byte of any page wrong: what is found is the key's, or LMDB is to be asked.

@@ -89,7 +89,7 @@ sub section {
         map { [ $label{"$_->{way} $_->{variant}"} // $_->{way}, $_->{latency} ] } grep { $_->{variant} ne 'open' } @proxied);
     $text .= "### Latency\n\n![latency percentiles](benchmarks/gateway-latency.svg)\n\n"
         . number($o{tokens}) . " tokens, $o{rounds} rounds of $o{seconds} s, $o{connections} connections. Processors: "
-        . (@{ $results->{cpus} } > 1 ? "$results->{cpus}[0] for the server that is measured, $results->{cpus}[-1] for wrk and all other servers."
+        . (@{ $results->{cpus} } > 1 ? "$results->{cpus}[0] for the server that is measured, $results->{cpus}[-1] for wrk and, but where said, all other servers."
             : 'one, for all.') . "\n\n";
     return ($text, %plots);
 }
