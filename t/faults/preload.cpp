@@ -1,7 +1,7 @@
 // Preloaded into a program, makes it slow or ends it where the fault tests want it.
 //
 //   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
-//   TOKEN_AUTH_SLOW_LOOKUP   the same for mdb_get, so with a snapshot in hand
+//   TOKEN_AUTH_SLOW_LOOKUP   the same for mdb_txn_reset, that is with a snapshot in hand
 //   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) behind that write to disk, counted from 1
 //
 // Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
@@ -97,10 +97,10 @@ ssize_t writev(int file, const struct iovec* data, int count) {
     return real(file, data, count);
 }
 
-int mdb_get(MDB_txn* txn, MDB_dbi dbi, MDB_val* key, MDB_val* data) {
-    static auto* const real = next<int(MDB_txn*, MDB_dbi, MDB_val*, MDB_val*)>("mdb_get");
+void mdb_txn_reset(MDB_txn* txn) {
+    static auto* const real = next<void(MDB_txn*)>("mdb_txn_reset");
     pause_for(slow_lookup);
-    return real(txn, dbi, key, data);
+    real(txn);
 }
 
 }  // extern "C"

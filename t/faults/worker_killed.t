@@ -10,7 +10,7 @@ use TokenAuth::Faults;
 
 my $world = TokenAuth::Faults->new(ballast => 500);
 # A lookup takes a microsecond or two: made longer, the kill meets some of them.
-$world->nginx(workers => 4, slow => 500);
+$world->nginx(workers => 4, slow => 3000);
 my $watch = $world->watch('--heartbeat', '1s');
 $world->run(rate => 100, traffic => { alive => 3, single => 1 });
 $world->oracle->settle_within(10);
