@@ -77,6 +77,8 @@ class Store {
   private:
     friend class Snapshot;
 
+    static constexpr unsigned main_dbi = 1;  // what mdb_dbi_open(txn, nullptr, ...) always gives
+
     bool settle_lock_file() noexcept;
     bool holds_its_pages() noexcept;
     bool last_page(std::uint64_t& last) noexcept;

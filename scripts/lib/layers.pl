@@ -46,6 +46,7 @@ my @layers = (
 my %owner = (
     'include/token_auth/rescue.hpp' => { lmdb => 1 },
     'src/core/rescue.cpp'           => { system => 1 },
+    'src/core/snapshot.cpp'         => { lmdb => 1 },
     'src/core/store.cpp'            => { lmdb => 1, system => 1 },
     'src/core/store_table.cpp'      => { system => 1 },
     'include/token_auth/store.hpp'  => { system => 1 },    # dev_t, ino_t

@@ -31,8 +31,6 @@ constexpr unsigned other_place_bits = 12;
 
 constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
 
-constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nullptr, …) always gives
-
 // LMDB trusts its meta pages: what it does with numbers that are none is not to be tried.
 constexpr bool is_last_page(std::uint64_t number) noexcept {
     return number >= 1 && number <= UINT64_MAX / 4096;
@@ -42,10 +40,6 @@ constexpr bool is_last_page(std::uint64_t number) noexcept {
 bool file_in(const char* path, const char* name, char (&out)[4096]) noexcept {
     const int length = std::snprintf(out, sizeof(out), "%s/%s", path, name);
     return length > 0 && static_cast<std::size_t>(length) < sizeof(out);
-}
-
-MDB_val val(std::string_view text) noexcept {
-    return {text.size(), const_cast<char*>(text.data())};
 }
 
 const char* remedy(int error) noexcept {
@@ -399,50 +393,6 @@ void Store::end() noexcept {
     begun_ = false;
 }
 
-Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
-    if (key.empty()) {
-        return Lookup::not_found;
-    }
-    MDB_val name = val(key);
-    const bool of_token = is_token_key(key);
-    Places& places = of_token ? token_places_ : other_places_;
-    const std::uint64_t hash = of_token ? Places::hash_of_random(key) : Places::hash(key);
-    std::string_view place;
-    Tree::Found walked = Tree::Found::unsure;
-    const int error = guarded([&] {
-        place = places.find(key, hash);
-        if (!place.empty()) {
-            return MDB_SUCCESS;
-        }
-        walked = tree_.find(key, place);
-        if (walked == Tree::Found::absent) {
-            return MDB_NOTFOUND;
-        }
-        if (walked == Tree::Found::unsure) {
-            MDB_val data;
-            const int result = mdb_get(txn_, main_dbi, &name, &data);
-            if (result != MDB_SUCCESS) {
-                return result;
-            }
-            place = {static_cast<const char*>(data.mv_data), data.mv_size};
-        }
-        places.remember(key, hash, place);
-        return MDB_SUCCESS;
-    });
-    if (error == MDB_SUCCESS) {
-        value = place;
-        return Lookup::found;
-    }
-    if (error == MDB_NOTFOUND) {
-        // To mdb_get() a page of noise can look like one without keys: it holds no token, and no
-        // meta record either.
-        return walked == Tree::Found::absent || !of_token || holds_meta() ? Lookup::not_found
-                                                                          : Lookup::broken;
-    }
-    fail("read it", error);
-    return Lookup::broken;
-}
-
 bool Store::read_meta() noexcept {
     meta_of_txn_ = 0;
     forget_places();  // they were of an earlier snapshot
@@ -498,19 +448,6 @@ bool Store::read_meta() noexcept {
     }
     meta_of_txn_ = snapshot;
     return true;
-}
-
-// By mdb_get(), which a place would pass by.
-bool Store::holds_meta() noexcept {
-    MDB_val name = val(meta_key());
-    MDB_val data;
-    const int error = guarded([&] { return mdb_get(txn_, main_dbi, &name, &data); });
-    if (error == MDB_NOTFOUND) {
-        explain("it is damaged: remove the directory and run \"tokensync run\"");
-    } else if (error != MDB_SUCCESS) {
-        fail("read it", error);
-    }
-    return error == MDB_SUCCESS;
 }
 
 }  // namespace token_auth

@@ -34,17 +34,24 @@ sub server_processes {
     return ((map { s/\s+//gr } `ps -o pid= --ppid $first`), $first);
 }
 
+sub close_database {
+    $postgres->sql('postgres', "ALTER DATABASE $database ALLOW_CONNECTIONS false;"
+        . " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'");
+    return;
+}
+
+sub open_database { return $postgres->sql('postgres', "ALTER DATABASE $_[0] ALLOW_CONNECTIONS true") }
+
 my @faults = (
     [ 'stopped' => sub { $postgres->down; 1 }, sub { $postgres->up; 1 } ],
     [ 'crashed' => sub { $postgres->down('immediate'); 1 }, sub { $postgres->up; 1 } ],
-    [ 'its connections ended, and none allowed' => sub {
-            $postgres->sql('postgres', "ALTER DATABASE $database ALLOW_CONNECTIONS false;"
-                . " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'"); 1 },
-        sub { $postgres->sql('postgres', "ALTER DATABASE $database ALLOW_CONNECTIONS true"); 1 } ],
+    [ 'its connections ended, and none allowed' => sub { close_database(); 1 }, sub { open_database($database); 1 } ],
+    # Nobody can connect before it has another name.
     [ 'renamed' => sub {
-            $postgres->sql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database'");
+            close_database();
             TokenAuth::Sync::eventually(sub {
-                eval { $postgres->sql('postgres', "ALTER DATABASE $database RENAME TO elsewhere") } }) },
+                eval { $postgres->sql('postgres', "ALTER DATABASE $database RENAME TO elsewhere") } })
+                && open_database('elsewhere') },
         sub { $postgres->sql('postgres', "ALTER DATABASE elsewhere RENAME TO $database"); 1 } ],
     # Nothing tells a server that hangs from one that has nothing to say.
     [ 'hanging' => sub { kill 'STOP', server_processes() }, sub { kill 'CONT', reverse server_processes() }, 'silent' ],
