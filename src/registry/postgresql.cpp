@@ -225,9 +225,9 @@ void create(const Location& location, const std::string& registry_id, std::int64
         for (const std::string_view statement : postgresql_schema()) {
             *session << std::string(statement);
         }
-        const auto put = [&](const char* name, const std::string& value) {
+        const auto put = [&](const std::string& name, const std::string& value) {
             *session << "INSERT INTO token_auth.meta (name, value) VALUES (:name, :value)",
-                soci::use(std::string(name)), soci::use(value);
+                soci::use(name), soci::use(value);
         };
         put("registry_id", registry_id);
         put("created_at", std::to_string(now));
