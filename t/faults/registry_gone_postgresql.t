@@ -12,7 +12,6 @@ BEGIN {
 }
 use TokenAuth::Faults;
 use TokenAuth::Postgres;
-use TokenAuth::Tools ();
 
 my $world    = TokenAuth::Faults->new;
 my $postgres = TokenAuth::Postgres->shared;
