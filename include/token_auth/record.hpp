@@ -55,6 +55,7 @@ struct TokenRecord {
     KeyId key_id = no_key;          // the key of its digest
     std::int64_t not_before = 0;    // Unix seconds; 0: from always
     std::int64_t expires = 0;       // Unix seconds; 0: never
+    // In a decoded record the texts stand in this order, one right behind the other.
     std::string_view id{};
     std::string_view subject{};
     std::string_view organization{};  // empty for a user token
@@ -116,12 +117,19 @@ using KeyBuffer = std::array<char, key_buffer_size>;
 std::string_view meta_key() noexcept;
 std::string_view token_key(const Digest& digest, KeyBuffer& buffer) noexcept;
 bool is_token_key(std::string_view key) noexcept;
+
+// Whether names are known to be identifiers, as those of decoded records are.
+enum class Names : bool { unchecked, checked };
+
 // These give an empty view where a part is no identifier.
-std::string_view organization_key(std::string_view organization, KeyBuffer& buffer) noexcept;
-std::string_view user_key(std::string_view user, KeyBuffer& buffer) noexcept;
-std::string_view role_key(std::string_view role, KeyBuffer& buffer) noexcept;
+std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
+                                  Names names = Names::unchecked) noexcept;
+std::string_view user_key(std::string_view user, KeyBuffer& buffer,
+                          Names names = Names::unchecked) noexcept;
+std::string_view role_key(std::string_view role, KeyBuffer& buffer,
+                          Names names = Names::unchecked) noexcept;
 std::string_view membership_key(std::string_view user, std::string_view organization,
-                                KeyBuffer& buffer) noexcept;
+                                KeyBuffer& buffer, Names names = Names::unchecked) noexcept;
 
 bool decode(std::string_view value, TokenRecord& out) noexcept;
 bool decode(std::string_view value, OrganizationRecord& out) noexcept;

@@ -32,14 +32,9 @@ class Rescue {
 // Where a fault leads to just now; null where no guarded call is under way.
 extern sigjmp_buf* volatile rescue_point;
 
-// What the call returns, or MDB_CORRUPTED where it did not come back. `call` is called once, must
-// read stores only and have no destructors to run; afterwards the environment may only be closed.
-// A call within another one leaves it to that one to come back.
+// guarded() where no call is under way. Of its own, since no compiler inlines what calls sigsetjmp().
 template <typename Call>
-int guarded(Call call) noexcept {
-    if (rescue_point != nullptr) {
-        return call();
-    }
+int guard(Call& call) noexcept {
     sigjmp_buf here;
     if (sigsetjmp(here, 0) != 0) {
         rescue_point = nullptr;
@@ -49,6 +44,14 @@ int guarded(Call call) noexcept {
     const int error = call();
     rescue_point = nullptr;
     return error;
+}
+
+// What the call returns, or MDB_CORRUPTED where it did not come back. `call` is called once, must
+// read stores only and have no destructors to run; afterwards the environment may only be closed.
+// A call within another one leaves it to that one to come back.
+template <typename Call>
+int guarded(Call&& call) noexcept {
+    return rescue_point != nullptr ? call() : guard(call);
 }
 
 }  // namespace token_auth

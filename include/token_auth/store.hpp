@@ -132,7 +132,7 @@ class Snapshot {
     // there. Guarding once is quicker than for each lookup, and takes in what is read of a record
     // afterwards. See rescue.hpp for what the call must not do.
     template <typename Call>
-    Lookup guarded(Call call) noexcept {
+    Lookup guarded(Call&& call) noexcept {
         Lookup found = Lookup::broken;
         const int error = token_auth::guarded([&] {
             found = call();
@@ -145,7 +145,8 @@ class Snapshot {
         return found;
     }
 
-    // `value`, where given, is set to the encoded record.
+    // Names are identifiers, those of decoded records or ones that is_identifier() took: that is
+    // not checked again. `value`, where given, is set to the encoded record.
     Lookup token(const Digest& digest, TokenRecord& out,
                  std::string_view* value = nullptr) noexcept;
     Lookup organization(std::string_view id, OrganizationRecord& out) noexcept;

@@ -162,8 +162,13 @@ bool identifiers_ok(const TokenRecord& record) noexcept {
            is_optional_identifier(record.role);
 }
 
-std::string_view one_part_key(char tag, std::string_view part, KeyBuffer& buffer) noexcept {
-    if (!is_identifier(part)) {
+bool may_be_in_key(std::string_view name, Names names) noexcept {
+    return names == Names::checked ? name.size() <= identifier_max : is_identifier(name);
+}
+
+std::string_view one_part_key(char tag, std::string_view part, KeyBuffer& buffer,
+                              Names names) noexcept {
+    if (!may_be_in_key(part, names)) {
         return {};
     }
     buffer[0] = tag;
@@ -225,21 +230,22 @@ bool is_token_key(std::string_view key) noexcept {
     return key.size() == sizeof(Digest) + 1 && key.front() == token_tag;
 }
 
-std::string_view organization_key(std::string_view organization, KeyBuffer& buffer) noexcept {
-    return one_part_key(organization_tag, organization, buffer);
+std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
+                                  Names names) noexcept {
+    return one_part_key(organization_tag, organization, buffer, names);
 }
 
-std::string_view user_key(std::string_view user, KeyBuffer& buffer) noexcept {
-    return one_part_key(user_tag, user, buffer);
+std::string_view user_key(std::string_view user, KeyBuffer& buffer, Names names) noexcept {
+    return one_part_key(user_tag, user, buffer, names);
 }
 
-std::string_view role_key(std::string_view role, KeyBuffer& buffer) noexcept {
-    return one_part_key(role_tag, role, buffer);
+std::string_view role_key(std::string_view role, KeyBuffer& buffer, Names names) noexcept {
+    return one_part_key(role_tag, role, buffer, names);
 }
 
 std::string_view membership_key(std::string_view user, std::string_view organization,
-                                KeyBuffer& buffer) noexcept {
-    if (!is_identifier(user) || !is_identifier(organization)) {
+                                KeyBuffer& buffer, Names names) noexcept {
+    if (!may_be_in_key(user, names) || !may_be_in_key(organization, names)) {
         return {};
     }
     char* end = buffer.data();

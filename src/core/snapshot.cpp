@@ -19,14 +19,13 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
     const bool of_token = is_token_key(key);
     Places& places = of_token ? token_places_ : other_places_;
     const std::uint64_t hash = of_token ? Places::hash_of_random(key) : Places::hash(key);
-    std::string_view place;
     Tree::Found walked = Tree::Found::unsure;
     const int error = guarded([&] {
-        place = places.find(key, hash);
-        if (!place.empty()) {
+        value = places.find(key, hash);
+        if (!value.empty()) {
             return MDB_SUCCESS;
         }
-        walked = tree_.find(key, place);
+        walked = tree_.find(key, value);
         if (walked == Tree::Found::absent) {
             return MDB_NOTFOUND;
         }
@@ -36,13 +35,12 @@ Lookup Store::get(std::string_view key, std::string_view& value) noexcept {
             if (result != MDB_SUCCESS) {
                 return result;
             }
-            place = {static_cast<const char*>(data.mv_data), data.mv_size};
+            value = {static_cast<const char*>(data.mv_data), data.mv_size};
         }
-        places.remember(key, hash, place);
+        places.remember(key, hash, value);
         return MDB_SUCCESS;
     });
     if (error == MDB_SUCCESS) {
-        value = place;
         return Lookup::found;
     }
     if (error == MDB_NOTFOUND) {
@@ -92,23 +90,23 @@ Lookup Snapshot::token(const Digest& digest, TokenRecord& out, std::string_view*
 
 Lookup Snapshot::organization(std::string_view id, OrganizationRecord& out) noexcept {
     KeyBuffer buffer;
-    return find(organization_key(id, buffer), out);
+    return find(organization_key(id, buffer, Names::checked), out);
 }
 
 Lookup Snapshot::user(std::string_view id, UserRecord& out) noexcept {
     KeyBuffer buffer;
-    return find(user_key(id, buffer), out);
+    return find(user_key(id, buffer, Names::checked), out);
 }
 
 Lookup Snapshot::membership(std::string_view user, std::string_view organization,
                             MembershipRecord& out) noexcept {
     KeyBuffer buffer;
-    return find(membership_key(user, organization, buffer), out);
+    return find(membership_key(user, organization, buffer, Names::checked), out);
 }
 
 Lookup Snapshot::role(std::string_view id, RoleRecord& out) noexcept {
     KeyBuffer buffer;
-    return find(role_key(id, buffer), out);
+    return find(role_key(id, buffer, Names::checked), out);
 }
 
 }  // namespace token_auth
