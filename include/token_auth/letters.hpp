@@ -64,8 +64,28 @@ struct Letters {
 
     // All bits of each byte that is one of them.
     static Block held(Block bytes) noexcept {
-        const Block result = ((bytes | 0x20) - 'a' <= 25) | (bytes - '0' <= 9);
-        return (result | ... | Block(bytes == static_cast<std::uint8_t>(others)));
+        constexpr auto first = static_cast<std::uint8_t>(first_with_digits());
+        constexpr auto width = static_cast<std::uint8_t>('9' - first);
+        const Block result = ((bytes | 0x20) - 'a' <= 25) | (bytes - first <= width);
+        return (result | ... | is_other<others>(bytes));
+    }
+
+    template <char other>
+    static Block is_other(Block bytes) noexcept {
+        if constexpr (other >= first_with_digits() && other < '0') {
+            return Block{};  // it was looked for with the digits
+        } else {
+            return Block(bytes == static_cast<std::uint8_t>(other));
+        }
+    }
+
+    // The first of those that stand right before the digits, one next to the other.
+    static constexpr char first_with_digits() noexcept {
+        char first = '0';
+        while (((others == first - 1) || ...)) {
+            --first;
+        }
+        return first;
     }
 
     static bool all_ones(Block block) noexcept {

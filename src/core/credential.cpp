@@ -5,7 +5,8 @@
 namespace token_auth {
 namespace {
 
-// tchar of RFC 9110 section 5.6.2, enough of it to find where a scheme ends.
+// tchar of RFC 9110 section 5.6.2: by what follows a name it is seen whether the scheme's ends
+// there.
 using SchemeLetters =
     Letters<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
 
@@ -15,17 +16,23 @@ constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-// `word` is in lower case.
-bool same_word(std::string_view text, std::string_view word) noexcept {
-    if (text.size() != word.size()) {
+// Whether a text begins with a word, which is in lower case, in any case.
+bool begins_with(std::string_view text, std::string_view word) noexcept {
+    if (text.size() < word.size()) {
         return false;
     }
-    for (std::size_t i = 0; i < text.size(); ++i) {
+    for (std::size_t i = 0; i < word.size(); ++i) {
         if (lower(text[i]) != word[i]) {
             return false;
         }
     }
     return true;
+}
+
+// Whether the scheme of a field is that one.
+bool is_scheme(std::string_view field, std::string_view name) noexcept {
+    return begins_with(field, name) &&
+           (field.size() == name.size() || !SchemeLetters::hold(field[name.size()]));
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {
@@ -60,18 +67,15 @@ bool is_token68(std::string_view text) noexcept {
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
     field = trim_spaces(field);
-    std::size_t length = 0;
-    while (length < field.size() && SchemeLetters::hold(field[length])) {
-        ++length;
-    }
-    const std::string_view name = field.substr(0, length);
-    const bool bearer = (schemes & scheme_bearer) != 0 && same_word(name, "bearer");
-    const bool token = (schemes & scheme_token) != 0 && same_word(name, "token");
-    if (!bearer && !token) {
+    constexpr std::string_view bearer = "bearer";
+    constexpr std::string_view token = "token";
+    const bool is_bearer = (schemes & scheme_bearer) != 0 && is_scheme(field, bearer);
+    const bool is_token = !is_bearer && (schemes & scheme_token) != 0 && is_scheme(field, token);
+    if (!is_bearer && !is_token) {
         return {};
     }
 
-    std::string_view rest = field.substr(length);
+    std::string_view rest = field.substr(is_bearer ? bearer.size() : token.size());
     if (rest.empty() || rest.front() != ' ') {
         return {Presented::malformed_request, {}};
     }
@@ -79,7 +83,7 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
 
     // What Rails clients send; a quote never stands in a token68, so this takes nothing from it.
     constexpr std::string_view quoted = "token=\"";
-    if (token && same_word(rest.substr(0, quoted.size()), quoted)) {
+    if (is_token && begins_with(rest, quoted)) {
         rest.remove_prefix(quoted.size());
         if (rest.size() < 2 || rest.find('"') != rest.size() - 1) {
             return {Presented::malformed_request, {}};

@@ -45,12 +45,9 @@ std::string_view next_word(std::string_view& list) noexcept {
     while (begin < list.size() && list[begin] == ' ') {
         ++begin;
     }
-    std::size_t end = begin;
-    while (end < list.size() && list[end] != ' ') {
-        ++end;
-    }
-    const std::string_view word = list.substr(begin, end - begin);
-    list.remove_prefix(end);
+    list.remove_prefix(begin);
+    const std::string_view word = list.substr(0, list.find(' '));
+    list.remove_prefix(word.size());
     return word;
 }
 
