@@ -1,7 +1,5 @@
 #include "nginx/access.hpp"
 
-#include <algorithm>
-
 #include "nginx/conf.hpp"
 #include "nginx/context.hpp"
 #include "nginx/denial.hpp"
@@ -14,25 +12,30 @@
 namespace token_auth::nginx {
 namespace {
 
-// Evaluates an array of complex values. False without memory.
-bool evaluate(ngx_http_request_t* r, const ngx_array_t* values, Words& out) noexcept {
+// Evaluates the values of a directive. False without memory.
+bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
     if (values == nullptr) {
         return true;
     }
-    auto* words = static_cast<std::string_view*>(
-        ngx_palloc(r->pool, values->nelts * sizeof(std::string_view)));
+    const ngx_uint_t count = values->compiled.nelts;
+    if (values->constant != nullptr) {
+        out = {values->constant, count};
+        return true;
+    }
+    auto* words =
+        static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
     if (words == nullptr) {
         return false;
     }
-    auto* value = static_cast<ngx_http_complex_value_t*>(values->elts);
-    for (ngx_uint_t i = 0; i < values->nelts; ++i) {
+    auto* value = static_cast<ngx_http_complex_value_t*>(values->compiled.elts);
+    for (ngx_uint_t i = 0; i < count; ++i) {
         ngx_str_t text;
         if (ngx_http_complex_value(r, &value[i], &text) != NGX_OK) {
             return false;
         }
         words[i] = view(text);
     }
-    out = {words, values->nelts};
+    out = {words, count};
     return true;
 }
 
@@ -161,12 +164,6 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     if (context == nullptr) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    // After an internal redirect the fields of an earlier denial stay, until a new one comes.
-    Context next{};
-    std::copy(context->fields, context->fields + context->field_count, next.fields);
-    next.field_count = context->field_count;
-    *context = next;
-
     const Code code = decide_request(r, conf, *context, denial);
     context->decided = true;
     context->code = code;

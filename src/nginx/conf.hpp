@@ -1,6 +1,8 @@
 // The module's configuration. Read-only once it is merged.
 #pragma once
 
+#include <string_view>
+
 #include "nginx/ngx.hpp"
 #include "token_auth/claims.hpp"
 
@@ -13,6 +15,12 @@ struct MainConf {
 };
 
 enum ErrorBody : ngx_uint_t { error_problem, error_html };
+
+// The values of a directive that takes several.
+struct Values {
+    ngx_array_t compiled;              // of ngx_http_complex_value_t
+    const std::string_view* constant;  // the same where none holds a variable, else null
+};
 
 struct LocConf {
     // token_auth; a null realm is off
@@ -28,11 +36,11 @@ struct LocConf {
     ngx_uint_t organization_mode;  // an OrganizationMode
     ngx_http_complex_value_t* organization;
 
-    ngx_uint_t kinds;         // a set of Kind
-    ngx_array_t* groups;      // of ngx_http_complex_value_t; null: nothing is asked for
-    ngx_array_t* roles;       // likewise
-    ngx_array_t* scopes;      // likewise
-    ngx_array_t* scopes_any;  // likewise
+    ngx_uint_t kinds;    // a set of Kind
+    Values* groups;      // null: nothing is asked for
+    Values* roles;       // likewise
+    Values* scopes;      // likewise
+    Values* scopes_any;  // likewise
 
     time_t max_age;  // seconds; 0: any
     ngx_uint_t error_body;

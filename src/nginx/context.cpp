@@ -1,5 +1,6 @@
 #include "nginx/context.hpp"
 
+#include <algorithm>
 #include <new>
 #include <type_traits>
 
@@ -41,7 +42,13 @@ Context* find_context(ngx_http_request_t* r) noexcept {
 
 Context* obtain_context(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
-    if (context == nullptr) {
+    if (context != nullptr) {
+        // After an internal redirect the fields of an earlier denial stay, until a new one comes.
+        Context next{};
+        std::copy(context->fields, context->fields + context->field_count, next.fields);
+        next.field_count = context->field_count;
+        *context = next;
+    } else {
         ngx_pool_cleanup_t* entry = ngx_pool_cleanup_add(r->pool, sizeof(Context));
         if (entry == nullptr) {
             return nullptr;
@@ -61,26 +68,37 @@ bool names_token(ngx_http_request_t* r, const Context& context) noexcept {
 
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
     const TokenRecord& token = claims.token;
-    std::size_t size = token.id.size() + token.name.size();
+    // Its strings stand one behind the other, so that one copy takes all of them, as far as needed.
+    const char* const begin = token.id.data();
+    const std::string_view last = let_in ? token.scopes : token.name;
+    const auto size = static_cast<std::size_t>(last.data() + last.size() - begin);
+    const bool is_user = token.kind == kind_user;  // organization and role are not of its record
+    std::size_t besides = 0;
     if (let_in) {
-        size += token.subject.size() + claims.organization.size() + token.group.size() +
-                claims.role.size() + claims.role_scopes.size() + token.scopes.size();
+        besides = claims.role_scopes.size() +
+                  (is_user ? claims.organization.size() + claims.role.size() : 0);
     }
-    auto* end = static_cast<u_char*>(ngx_pnalloc(r->pool, size));
-    if (end == nullptr) {
+    auto* const copied = static_cast<char*>(ngx_pnalloc(r->pool, size + besides));
+    if (copied == nullptr) {
         return false;
     }
-    context.id = copy(end, token.id);
+    std::memcpy(copied, begin, size);
+    const auto of_record = [&](std::string_view text) {
+        return std::string_view(copied + (text.data() - begin), text.size());
+    };
+    context.id = of_record(token.id);
     context.kind = kind_name(token.kind);
-    context.name = copy(end, token.name);
+    context.name = of_record(token.name);
     context.expires = token.expires;
     if (let_in) {
-        context.subject = copy(end, token.subject);
-        context.organization = copy(end, claims.organization);
-        context.group = copy(end, token.group);
-        context.role = copy(end, claims.role);
+        auto* end = reinterpret_cast<u_char*>(copied + size);
+        context.subject = of_record(token.subject);
+        context.group = of_record(token.group);
+        context.token_scopes = of_record(token.scopes);
+        context.organization =
+            is_user ? copy(end, claims.organization) : of_record(token.organization);
+        context.role = is_user ? copy(end, claims.role) : of_record(token.role);
         context.role_scopes = copy(end, claims.role_scopes);
-        context.token_scopes = copy(end, token.scopes);
     }
     return true;
 }

@@ -49,7 +49,8 @@ struct Context {
 // null where there is none.
 Context* find_context(ngx_http_request_t* r) noexcept;
 
-// The same, made where there is none; null without memory.
+// The same, made where there is none, and otherwise blank but for the fields of the last denial;
+// null without memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;
 
 // Whether variables may name the token: one that was let in always; a refused one in its refusal

@@ -181,12 +181,34 @@ bool is_group(std::string_view text) noexcept {
                : is_identifier(text.substr(0, slash)) && is_identifier(text.substr(slash + 1));
 }
 
+// What no request changes is not evaluated for each. False without memory.
+bool settle_constants(ngx_conf_t* cf, Values& words) noexcept {
+    const auto* const values = static_cast<const ngx_http_complex_value_t*>(words.compiled.elts);
+    words.constant = nullptr;
+    for (ngx_uint_t i = 0; i < words.compiled.nelts; ++i) {
+        if (values[i].lengths != nullptr) {
+            return true;
+        }
+    }
+    auto* const constant = static_cast<std::string_view*>(
+        ngx_palloc(cf->pool, words.compiled.nelts * sizeof(std::string_view)));
+    if (constant == nullptr) {
+        return false;
+    }
+    for (ngx_uint_t i = 0; i < words.compiled.nelts; ++i) {
+        constant[i] = view(values[i].value);
+    }
+    words.constant = constant;
+    return true;
+}
+
 // One for groups, roles and scopes: values that are checked here where they hold no variable.
-char* set_words(ngx_conf_t* cf, ngx_array_t*& words, bool (*valid)(std::string_view) noexcept,
+char* set_words(ngx_conf_t* cf, Values*& words, bool (*valid)(std::string_view) noexcept,
                 const char* what) noexcept {
     if (words == NGX_CONF_UNSET_PTR) {
-        words = ngx_array_create(cf->pool, cf->args->nelts - 1, sizeof(ngx_http_complex_value_t));
-        if (words == nullptr) {
+        words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
+        if (words == nullptr || ngx_array_init(&words->compiled, cf->pool, cf->args->nelts - 1,
+                                               sizeof(ngx_http_complex_value_t)) != NGX_OK) {
             return failed;
         }
     }
@@ -208,12 +230,12 @@ char* set_words(ngx_conf_t* cf, ngx_array_t*& words, bool (*valid)(std::string_v
                 }
             }
         }
-        auto* value = static_cast<ngx_http_complex_value_t*>(ngx_array_push(words));
+        auto* value = static_cast<ngx_http_complex_value_t*>(ngx_array_push(&words->compiled));
         if (value == nullptr || !compile(cf, &args[i], value)) {
             return failed;
         }
     }
-    return NGX_CONF_OK;
+    return settle_constants(cf, *words) ? NGX_CONF_OK : failed;
 }
 
 // token_auth_group <value> …
