@@ -1,7 +1,7 @@
 // Preloaded into wrk: it looks for events again and again rather than sleep until one comes. A
 // client on another host is woken by that host; on this one it would be nginx, which pays up to 1
-// µs for waking the other processor, and the more often the less there is for wrk to do. While
-// anything else wants the processor, that has it.
+// µs for waking the other processor, and the more often the less there is for wrk to do. Between
+// two looks it yields the processor to whatever else is there.
 #include <sched.h>
 #include <sys/epoll.h>
 

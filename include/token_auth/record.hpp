@@ -121,7 +121,7 @@ bool is_token_key(std::string_view key) noexcept;
 // Whether names are known to be identifiers, as those of decoded records are.
 enum class Names : bool { unchecked, checked };
 
-// These give an empty view where a part is no identifier.
+// These give an empty view where a part is no identifier, which `checked` ones are not asked.
 std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
                                   Names names = Names::unchecked) noexcept;
 std::string_view user_key(std::string_view user, KeyBuffer& buffer,

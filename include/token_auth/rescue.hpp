@@ -32,7 +32,8 @@ class Rescue {
 // Where a fault leads to just now; null where no guarded call is under way.
 extern sigjmp_buf* volatile rescue_point;
 
-// guarded() where no call is under way. Of its own, since no compiler inlines what calls sigsetjmp().
+// guarded() where no call is under way. Of its own, since no compiler inlines what calls
+// sigsetjmp().
 template <typename Call>
 int guard(Call& call) noexcept {
     sigjmp_buf here;

@@ -111,7 +111,8 @@ class Store {
 };
 
 // One consistent view of a store, from construction to destruction. Views that its lookups give
-// point into the memory map and end with it. A store that gives a broken lookup must be closed.
+// point into the memory map and end with it; who outlives a file that is cut off reads them in
+// guarded() calls. A store that gives a broken lookup must be closed.
 class Snapshot {
   public:
     explicit Snapshot(Store& store) noexcept : store_(store), ok_(store.begin()) {}

@@ -234,11 +234,15 @@ for my $content (qw(204 proxied)) {
     }
 }
 
+# The loader would go on without it.
+my $awake = "$build/bench/awake.so";
+-e $awake or die "$awake is missing\n";
+
 # One run of wrk; (requests/s, CPU microseconds a request or undef, [latencies in ms]).
 sub load {
     my ($what) = @_;
     my $before = cpu_seconds(@{ $what->{processes} });
-    my $text = run(on_cpu('other'), 'env', "LD_PRELOAD=$build/bench/awake.so", 'wrk', '-t1', "-c$options{connections}", "-d$options{seconds}s",
+    my $text = run(on_cpu('other'), 'env', "LD_PRELOAD=$awake", 'wrk', '-t1', "-c$options{connections}", "-d$options{seconds}s",
         '-s', "$root/bench/gateway/present.lua", $what->{url}, '--', @{ $what->{presents} });
     my $after = cpu_seconds(@{ $what->{processes} });
     my ($requests, $duration, $refused, $failed, @latency) = $text =~ /^result ([\d ]+)$/m

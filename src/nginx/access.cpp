@@ -66,6 +66,34 @@ void tell_missing_key(KeyId id) noexcept {
     }
 }
 
+// Decides, and copies what variables will name. Texts of claims are in the store's map, so they are
+// read in a guarded call, which must not end in nginx's allocator. Broken where they cannot be
+// read.
+Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
+                const Requirements& requirements, Context& context, Denial& denial,
+                Code& code) noexcept {
+    char* room = nullptr;
+    if (claims.known) {
+        room = static_cast<char*>(ngx_pnalloc(r->pool, size_to_remember(claims)));
+        if (room == nullptr) {
+            return Lookup::not_found;
+        }
+    }
+    const Address client = client_address(r);
+    const time_t now = ngx_time();
+    return snapshot.guarded([&] {
+        const Code decided = decide(claims, requirements, now, client);
+        if (decided == Code::scope_missing) {
+            denial.scopes = missing_scopes(claims, requirements);
+        }
+        if (claims.known) {
+            remember(context, claims, decided == Code::ok, room);
+        }
+        code = decided;
+        return Lookup::found;
+    });
+}
+
 // Looks the token up and decides, within one snapshot of the store.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
@@ -92,12 +120,9 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
             identified = identify(snapshot, digester(), token, requirements.organization_mode,
                                   requirements.organization, claims, missing);
             if (identified == Identified::found || identified == Identified::not_found) {
-                code = decide(claims, requirements, ngx_time(), client_address(r));
-                if (claims.known && !remember(r, context, claims, code == Code::ok)) {
-                    return Code::store_unavailable;
-                }
-                if (code == Code::scope_missing) {
-                    denial.scopes = missing_scopes(claims, requirements);
+                if (conclude(r, snapshot, claims, requirements, context, denial, code) ==
+                    Lookup::broken) {
+                    identified = Identified::broken;
                 }
             } else if (identified == Identified::key_missing) {
                 tell_missing_key(missing);

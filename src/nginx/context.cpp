@@ -66,41 +66,40 @@ bool names_token(ngx_http_request_t* r, const Context& context) noexcept {
             ngx_http_get_module_ctx(r->main, ngx_http_token_auth_module) != nullptr);
 }
 
-bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
+std::size_t size_to_remember(const Claims& claims) noexcept {
     const TokenRecord& token = claims.token;
-    // Its strings stand one behind the other, so that one copy takes all of them, as far as needed.
+    return static_cast<std::size_t>(token.scopes.data() + token.scopes.size() - token.id.data()) +
+           claims.organization.size() + claims.role.size() + claims.role_scopes.size();
+}
+
+void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept {
+    const TokenRecord& token = claims.token;
+    // Its texts stand one behind the other, so that one copy takes all of them, as far as needed.
     const char* const begin = token.id.data();
     const std::string_view last = let_in ? token.scopes : token.name;
     const auto size = static_cast<std::size_t>(last.data() + last.size() - begin);
-    const bool is_user = token.kind == kind_user;  // organization and role are not of its record
-    std::size_t besides = 0;
-    if (let_in) {
-        besides = claims.role_scopes.size() +
-                  (is_user ? claims.organization.size() + claims.role.size() : 0);
-    }
-    auto* const copied = static_cast<char*>(ngx_pnalloc(r->pool, size + besides));
-    if (copied == nullptr) {
-        return false;
-    }
-    std::memcpy(copied, begin, size);
+    auto* end = reinterpret_cast<u_char*>(room);
+    copy(end, {begin, size});
     const auto of_record = [&](std::string_view text) {
-        return std::string_view(copied + (text.data() - begin), text.size());
+        return std::string_view(room + (text.data() - begin), text.size());
     };
+    if (let_in) {
+        const std::string_view role_scopes = copy(end, claims.role_scopes);
+        // a user's are not of the token's record
+        const bool is_user = token.kind == kind_user;
+        const std::string_view role = is_user ? copy(end, claims.role) : of_record(token.role);
+        context.organization =
+            is_user ? copy(end, claims.organization) : of_record(token.organization);
+        context.role = role;
+        context.role_scopes = role_scopes;
+        context.subject = of_record(token.subject);
+        context.group = of_record(token.group);
+        context.token_scopes = of_record(token.scopes);
+    }
     context.id = of_record(token.id);
     context.kind = kind_name(token.kind);
     context.name = of_record(token.name);
     context.expires = token.expires;
-    if (let_in) {
-        auto* end = reinterpret_cast<u_char*>(copied + size);
-        context.subject = of_record(token.subject);
-        context.group = of_record(token.group);
-        context.token_scopes = of_record(token.scopes);
-        context.organization =
-            is_user ? copy(end, claims.organization) : of_record(token.organization);
-        context.role = is_user ? copy(end, claims.role) : of_record(token.role);
-        context.role_scopes = copy(end, claims.role_scopes);
-    }
-    return true;
 }
 
 }  // namespace token_auth::nginx

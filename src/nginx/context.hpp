@@ -2,6 +2,7 @@
 // the filters of denials.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -57,7 +58,10 @@ Context* obtain_context(ngx_http_request_t* r) noexcept;
 // and in the log, but never where the request goes on after all (an error_page, "satisfy any").
 bool names_token(ngx_http_request_t* r, const Context& context) noexcept;
 
-// Copies what the claims say into the request's pool. False without memory.
-bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept;
+// Copies what the claims of a known token say into `room`, which is the request's and has
+// size_to_remember() bytes. Reads the store's map, so it belongs into a guarded call; one that does
+// not come back has left the context as it was.
+void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept;
+std::size_t size_to_remember(const Claims& claims) noexcept;
 
 }  // namespace token_auth::nginx

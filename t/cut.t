@@ -1,0 +1,77 @@
+# A value of several pages that is cut off behind its first one, so that the record is found and only
+# what is read of it afterwards is gone: 503, and the worker lives.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use TokenAuth::Server;
+use TokenAuth::Sync;
+use Time::HiRes qw(sleep);
+
+my $page = 4096;
+my $world = TokenAuth::Sync->new;
+my $dir = $world->dir . '/nginx';
+mkdir $dir and mkdir "$dir/html" or die "$dir: $!";
+TokenAuth::Sync::spew("$dir/html/file", "file\n");
+chmod 0755, $world->dir, $dir, "$dir/html";
+
+sub scopes { return map { sprintf '%s:%04d', $_[0], $_ } 1 .. 900 }
+
+# Each leads to a request that reads the end of a long value: of a role, and of a token.
+my %long = (
+    role  => [ 'role-token', sub { $world->ctl_ok('role', 'set', 'long', scopes($_[0])) } ],
+    token => [ 'scopes-token', sub {
+            $world->sql("UPDATE tokens SET scopes = '" . join(' ', scopes($_[0])) . "' WHERE id = 'scopes'") } ],
+);
+$world->populate(1);
+$world->import_lines({ type => 'role', id => 'long', scopes => [ scopes('a') ] },
+    TokenAuth::Sync::token('role', role => 'long'), TokenAuth::Sync::token('scopes', scopes => [ scopes('a') ]));
+$world->sync_ok('run');
+
+# A store in which that value stands last, and where its second page begins.
+sub make {
+    my ($name) = @_;
+    my $db = $world->dir . "/$name";
+    system('rm', '-rf', $db);
+    $world->sync_ok({ db => $db }, 'run');
+    # a value that is written anew gets new pages
+    $long{$name}[1]->('b');
+    $world->sync_ok({ db => $db }, 'run');
+    my $value = rindex TokenAuth::Sync::slurp("$db/data.mdb"), 'b:0001';
+    die "the value is not in the store\n" if $value < 0;
+    return ($db, (int($value / $page) + 1) * $page);
+}
+
+for my $name (sort keys %long) {
+    my ($token) = @{ $long{$name} };
+    my ($db, $cut) = make($name);
+    my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
+    token_auth api;
+    token_auth_db $db;
+    server {
+        listen 127.0.0.1:%PORT%;
+        location = /last { token_auth_scope b:0900; alias $dir/html/file; }
+        location = /small { alias $dir/html/file; }
+    }
+END
+    my $status = sub { ($server->get("/$_[0]", Authorization => "Bearer " . ($_[1] // $token)))[0] };
+    is $status->('last'), 200, "$name: served before";
+    my %got;
+    for my $round (1 .. 3) {
+        my $whole = TokenAuth::Sync::slurp("$db/data.mdb");
+        # the size is looked at once a second: right behind such a look
+        sleep 0.05 + int(1 + Time::HiRes::time()) - Time::HiRes::time();
+        $status->('small', 't1-token');
+        truncate "$db/data.mdb", $cut or die "truncate: $!";
+        ++$got{ $status->('last') };
+        open my $out, '+<:raw', "$db/data.mdb" or die "data.mdb: $!";
+        print $out $whole;
+        close $out or die "data.mdb: $!";
+        ok TokenAuth::Sync::eventually(sub { $status->('last') eq '200' }), 'mended, it is served again';
+    }
+    is_deeply \%got, { 503 => 3 }, '503 without what was cut off';
+    unlike $server->errors, qr/exited on signal/, 'no worker has ended';
+    $server->stop;
+    unlink "$dir/error.log";
+}
+done_testing;
