@@ -22,10 +22,12 @@ sub watched {
         open STDOUT, '>', '/dev/null';
         exec { $command[0] } @command or POSIX::_exit(127);
     }
+    # before it is that program, it has the memory of this one
+    my $name = substr $command[0] =~ s{.*/}{}r, 0, 15;
     my $most = 0;
     while (waitpid($pid, POSIX::WNOHANG()) == 0) {
         my $status = eval { read_file("/proc/$pid/status") } // '';
-        $most = $1 if $status =~ /^RssAnon:\s*(\d+)/m && $1 > $most;
+        $most = $1 if $status =~ /^Name:\s*\Q$name\E$/m && $status =~ /^RssAnon:\s*(\d+)/m && $1 > $most;
         sleep 0.02;
     }
     die "@command failed\n" if $? != 0;
