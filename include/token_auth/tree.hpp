@@ -41,9 +41,11 @@ class Tree {
     Found find(std::string_view key, std::string_view& value) noexcept;
 
   private:
-    static constexpr unsigned depth_max = 32;  // CURSOR_STACK of mdb.c
+    static constexpr unsigned depth_max = 32;   // CURSOR_STACK of mdb.c
+    static constexpr unsigned beginnings = 16;  // by the lowest bits of a key's first byte
 
-    // What the page last read at a depth looked like: the next one will look much the same.
+    // What the page last read at a depth looked like: the next one will look much the same, where
+    // it holds keys that begin alike.
     struct Shape {
         unsigned count = 0;
         std::size_t node_size = 0;
@@ -52,12 +54,26 @@ class Tree {
         void prefetch(const char* page, std::size_t page_size, double part) const noexcept;
     };
 
+    // The leaves below a page stand side by side in the file after a load, and many still do after
+    // changes. So the first one tells where the others may be. Nothing depends on its being true: a
+    // wrong guess costs three lines of memory.
+    struct Row {
+        std::uint32_t parent = 0;
+        std::uint32_t first_leaf = 0;
+    };
+    static constexpr std::size_t row_count = 4096;
+
+    static std::size_t row_of(std::uint64_t parent) noexcept;
+    void prefetch_leaf(std::uint64_t parent, double index) const noexcept;
+
     const char* base_ = nullptr;  // of the map
     const char* root_at_ = nullptr;
     std::size_t page_size_ = 0;
     std::uint64_t root_ = 0;
     std::uint64_t last_ = 0;  // page
-    Shape shapes_[depth_max];
+    Shape shapes_[beginnings][depth_max];
+    unsigned leaf_depth_ = 0;  // where the last leaf was; 0: none was below another page
+    Row rows_[row_count];      // by the parent's page number
 };
 
 }  // namespace token_auth
