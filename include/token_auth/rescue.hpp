@@ -48,8 +48,9 @@ int guard(Call& call) noexcept {
 }
 
 // What the call returns, or MDB_CORRUPTED where it did not come back. `call` is called once, must
-// read stores only and have no destructors to run; afterwards the environment may only be closed.
-// A call within another one leaves it to that one to come back.
+// do no more than read stores, into memory that is at hand, and have no destructors to run;
+// afterwards the environment may only be closed. A call within another one leaves it to that one to
+// come back.
 template <typename Call>
 int guarded(Call&& call) noexcept {
     return rescue_point != nullptr ? call() : guard(call);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -28,6 +29,8 @@ constexpr const char* overwritten_by_older =
 // organizations, roles, users and memberships, which tokens that come but once do not drive out.
 constexpr unsigned token_place_bits = 11;
 constexpr unsigned other_place_bits = 12;
+
+constexpr std::size_t meta_copy_size = 1024;  // bytes: no meta record is as long
 
 constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
 
@@ -405,8 +408,19 @@ bool Store::read_meta() noexcept {
         explain("it holds no token store yet; run \"tokensync run\"");
         return false;
     }
+    // Taken out of the map in one guarded go: the file may be cut off at any moment.
+    char copy[meta_copy_size];
+    const std::size_t size = std::min(value.size(), sizeof(copy));
+    int error = guarded([&] {
+        std::memcpy(copy, value.data(), size);
+        return MDB_SUCCESS;
+    });
+    if (error != MDB_SUCCESS) {
+        fail("read it", error);
+        return false;
+    }
     MetaRecord meta;
-    switch (decode(value, meta)) {
+    switch (decode({copy, size}, meta)) {
         case MetaProblem::none:
             break;
         case MetaProblem::not_a_store:
@@ -425,14 +439,14 @@ bool Store::read_meta() noexcept {
         explain(overwritten_by_older);
         return false;
     }
-    // Kept beyond the snapshot, so they are copied out of the map. Both sizes were checked.
+    // Both sizes were checked.
     std::memcpy(meta_source_, meta.source.data(), meta.source.size());
     std::memcpy(meta_position_, meta.position.data(), meta.position.size());
     meta.source = {meta_source_, meta.source.size()};
     meta.position = {meta_position_, meta.position.size()};
     meta_ = meta;
     const std::size_t snapshot = mdb_txn_id(txn_);
-    const int error = guarded([&] {
+    error = guarded([&] {
         MDB_envinfo info;
         const int problem = mdb_env_info(env_, &info);
         // Pages are aligned in the map as the system's are.

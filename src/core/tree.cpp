@@ -300,7 +300,7 @@ std::size_t Tree::row_of(std::uint64_t parent) noexcept {
 // its first line and the walk through the page tables are half of what it costs.
 void Tree::prefetch_leaf(std::uint64_t parent, double index) const noexcept {
     const Row& row = rows_[row_of(parent)];
-    if (row.parent != parent || index < 0) {
+    if (row.parent != parent) {
         return;
     }
     const std::uint64_t guess = row.first_leaf + static_cast<std::uint64_t>(index);
@@ -323,7 +323,7 @@ Tree::Found Tree::find(std::string_view key, std::string_view& value) noexcept {
         const Wanted wanted(key, neighbours);
         shapes[depth].prefetch(at, page_size_, wanted.part);
         const bool above_leaves = depth + 1 == leaf_depth_;
-        if (above_leaves) {
+        if (above_leaves && wanted.part >= 0) {
             prefetch_leaf(number, wanted.part * shapes[depth].count);
         }
         const Page page(at, page_size_);

@@ -72,23 +72,22 @@ void tell_missing_key(KeyId id) noexcept {
 Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
                 const Requirements& requirements, Context& context, Denial& denial,
                 Code& code) noexcept {
-    char* room = nullptr;
-    if (claims.known) {
-        room = static_cast<char*>(ngx_pnalloc(r->pool, size_to_remember(claims)));
-        if (room == nullptr) {
-            return Lookup::not_found;
-        }
-    }
     const Address client = client_address(r);
     const time_t now = ngx_time();
+    if (!claims.known) {
+        code = decide(claims, requirements, now, client);
+        return Lookup::found;
+    }
+    auto* const room = static_cast<char*>(ngx_pnalloc(r->pool, size_to_remember(claims)));
+    if (room == nullptr) {
+        return Lookup::not_found;
+    }
     return snapshot.guarded([&] {
         const Code decided = decide(claims, requirements, now, client);
         if (decided == Code::scope_missing) {
             denial.scopes = missing_scopes(claims, requirements);
         }
-        if (claims.known) {
-            remember(context, claims, decided == Code::ok, room);
-        }
+        remember(context, claims, decided == Code::ok, room);
         code = decided;
         return Lookup::found;
     });
