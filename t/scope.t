@@ -14,7 +14,7 @@ token_auth_db $TEST_NGINX_DB;
 token_auth api;
 END
 
-plan tests => repeat_each() * 3 * 48;
+plan tests => repeat_each() * 3 * 51;
 no_long_string();
 run_tests();
 
@@ -270,3 +270,17 @@ Authorization: Bearer globex-token
 --- more_headers
 Authorization: Bearer acme-bare-token
 --- answer: let in
+
+
+=== TEST 20: a value with a variable behind one without
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_scope agents:read;
+token_auth_scope $arg_scope;
+--- request eval
+['GET /secret?scope=agents:read', 'GET /secret', 'GET /secret?scope=agents:write']
+--- more_headers
+Authorization: Bearer globex-token
+--- answer eval
+['let in', 'let in', 'scope_missing']
+--- scope: agents:read agents:write
