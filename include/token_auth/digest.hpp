@@ -19,6 +19,7 @@ using Digest = std::array<std::uint8_t, digest_size>;
 
 inline constexpr std::size_t key_min = 32;  // bytes of a key
 inline constexpr std::size_t key_max = 1024;
+inline constexpr std::size_t key_file_max = key_max + 64;  // with white space around the key
 inline constexpr std::size_t keys_max = 4;  // keys at once in one Digester, while rotating
 
 // Identifies a key without giving it away; 0 stands for "no key" (plain SHA-256).
