@@ -18,6 +18,7 @@
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/policy.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "world.hpp"
 

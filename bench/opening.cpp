@@ -12,6 +12,7 @@
 
 #include "token_auth/claims.hpp"
 #include "token_auth/digest.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "world.hpp"
 

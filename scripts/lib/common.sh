@@ -152,3 +152,24 @@ apt_release() {
     )
     as_root apt-get "${apt_options[@]}" update >"$state/log" 2>&1
 }
+
+# Configures CMake in a directory, with the options given, and builds the targets behind them.
+cmake_build() {
+    local directory=$1 options=()
+    shift
+    while [[ "${1-}" = -* ]]; do
+        options+=("$1")
+        shift
+    done
+    mkdir -p "$directory"
+    cmake -S "$root" -B "$directory" ${options[@]+"${options[@]}"} >"$directory/cmake.log" 2>&1 ||
+        { tail -n 20 "$directory/cmake.log" >&2; die "cmake failed (above)"; }
+    cmake --build "$directory" -j"$jobs" --target "$@" >"$directory/make.log" 2>&1 ||
+        { grep -E -A6 'error|Error' "$directory/make.log" | head -60 >&2; die "the build failed (above, and in $directory/make.log)"; }
+}
+
+# The unit tests, and the programs that other tests run.
+build_tests() {
+    say "building the tests"
+    cmake_build "$build" -DTOKEN_AUTH_TESTS=ON all
+}

@@ -7,7 +7,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "cli/error.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
 
 namespace token_auth::cli {
 
@@ -18,18 +19,15 @@ void write_out(std::string_view text) {
             if (errno == EINTR) {
                 continue;
             }
-            throw Error(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+            throw base::Error(
+                fmt::format("cannot write to standard output: {}", std::strerror(errno)));
         }
         text.remove_prefix(static_cast<std::size_t>(written));
     }
 }
 
-std::string json_line(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-void print_json(const Json& value) {
-    write_out(json_line(value));
+void print_json(const base::Json& value) {
+    write_out(base::json_line(value));
 }
 
 namespace {

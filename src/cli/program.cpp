@@ -9,8 +9,9 @@
 #include <cstdio>
 #include <new>
 
+#include "base/error.hpp"
+#include "base/redact.hpp"
 #include "cli/output.hpp"
-#include "cli/shown.hpp"
 
 namespace token_auth::cli {
 
@@ -53,9 +54,9 @@ std::string Program::complaint(const CLI::ParseError& error) const {
         const std::string& first = unknown.front();
         const bool option = first.starts_with("-");
         return fmt::format("{} {} is not known here", option ? "option" : "argument",
-                           shown(option ? first.substr(0, first.find('=')) : first));
+                           base::quoted(option ? first.substr(0, first.find('=')) : first));
     }
-    return scrubbed(error.what());
+    return base::redacted(error.what());
 }
 
 int Program::dispatch(int argc, char** argv) {
@@ -65,7 +66,8 @@ int Program::dispatch(int argc, char** argv) {
         // --help and --version: standard output
         return app_.exit(success);
     } catch (const CLI::ParseError& error) {
-        throw Error(fmt::format("{}; see `{} --help`", complaint(error), path()), exit_usage);
+        throw base::Error(fmt::format("{}; see `{} --help`", complaint(error), path()),
+                          base::ErrorKind::invalid_argument);
     }
     return chosen_ ? chosen_() : exit_done;
 }
@@ -82,13 +84,13 @@ int Program::run(int argc, char** argv) noexcept {
     }
     try {
         status = dispatch(argc, argv);
-    } catch (const Error& error) {
+    } catch (const base::Error& error) {
         note(fmt::format("{}: {}", name_, error.what()));
-        status = error.status();
+        status = exit_status(error.kind());
     } catch (const std::bad_alloc&) {
         std::fputs("out of memory\n", stderr);
     } catch (const std::exception& error) {
-        note(fmt::format("{}: {}", name_, scrubbed(error.what())));
+        note(fmt::format("{}: {}", name_, base::redacted(error.what())));
     }
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
         note(fmt::format("{}: cannot write to standard output", name_));

@@ -6,7 +6,7 @@
 
 #include <CLI/App.hpp>
 
-#include "cli/error.hpp"
+#include "cli/exit.hpp"
 
 namespace token_auth::cli {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace token_auth::cli {
 namespace {
 
@@ -12,16 +14,6 @@ std::size_t width(std::string_view text) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if ((c >= 0 && c < 0x20) || c == 0x7f) {
-            c = '?';
-        }
-    }
-    return out;
-}
 
 std::string Table::text() const {
     std::vector<std::vector<std::string>> lines;
@@ -34,7 +26,7 @@ std::string Table::text() const {
     for (const auto& row : rows_) {
         auto& line = lines.emplace_back();
         for (std::size_t i = 0; i < header_.size(); ++i) {
-            line.push_back(row[i].empty() ? "-" : printable(row[i]));
+            line.push_back(row[i].empty() ? "-" : base::printable(row[i]));
             widths[i] = std::max(widths[i], width(line.back()));
         }
     }

@@ -21,7 +21,4 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-// The text with control characters replaced, fit for a terminal.
-std::string printable(std::string_view text);
-
 }  // namespace token_auth::cli

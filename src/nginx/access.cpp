@@ -8,6 +8,7 @@
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
+#include "token_auth/resolve.hpp"
 
 namespace token_auth::nginx {
 namespace {

@@ -4,10 +4,10 @@
 
 #include <array>
 
-#include "cli/error.hpp"
-#include "cli/time.hpp"
-#include "registry/postgresql.hpp"
-#include "registry/sqlite.hpp"
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "registry/postgresql/session.hpp"
+#include "registry/sqlite/session.hpp"
 #include "registry/token_text.hpp"
 
 namespace token_auth::registry {
@@ -36,7 +36,7 @@ void begin(soci::session& session, Engine engine, Access access) {
     }
 }
 
-cli::Error explain(const Location& location, const soci::soci_error& error) {
+base::Error explain(const Location& location, const soci::soci_error& error) {
     return location.engine == Engine::postgresql ? postgresql::explain(location, error)
                                                  : sqlite::explain(location, error);
 }
@@ -48,10 +48,10 @@ Location parse_location(const std::string& url) {
         return postgresql::parse(url);
     }
     if (!url.starts_with(sqlite_scheme) || url.size() == sqlite_scheme.size()) {
-        throw cli::Error(
+        throw base::Error(
             "--registry is not understood: write sqlite:<path>, for instance "
             "sqlite:/var/lib/token-auth/registry.db, or postgresql://[user@]host/database",
-            cli::exit_usage);
+            base::ErrorKind::invalid_argument);
     }
     const std::string path = url.substr(sqlite_scheme.size());
     return {Engine::sqlite, path, url};
@@ -72,7 +72,7 @@ std::string Connection::registry_id() {
         session << "SELECT value FROM meta WHERE name = 'registry_id'", soci::into(id);
     });
     if (id.empty()) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("registry {}: its meta table has no registry_id; restore it from a backup",
                         location_.shown));
     }
@@ -105,14 +105,15 @@ void Connection::run(Access access, const std::function<void(soci::session&)>& b
     }
 }
 
-std::string create_registry(const Location& location) {
-    std::string id = random_hex(registry_id_bytes);
+NewRegistry create_registry(const Location& location) {
+    NewRegistry made;
+    made.id = random_hex(registry_id_bytes);
     if (location.engine == Engine::postgresql) {
-        postgresql::create(location, id, cli::now());
+        made.roles_made = postgresql::create(location, made.id, base::now());
     } else {
-        sqlite::create(location, id, cli::now());
+        sqlite::create(location, made.id, base::now());
     }
-    return id;
+    return made;
 }
 
 }  // namespace token_auth::registry

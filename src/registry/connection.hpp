@@ -18,14 +18,14 @@ struct Location {
     std::string shown;  // for messages: holds no password
 };
 
-// "sqlite:<path>" or "postgresql://…"; cli::Error (wrong usage) for anything else.
+// "sqlite:<path>" or "postgresql://…"; base::Error (wrong usage) for anything else.
 Location parse_location(const std::string& url);
 
 enum class Access { read, write };
 
 // Opens an existing registry and checks that it is one, of this schema version; never creates
 // anything. With Access::read the file itself is opened read-only, so that read permission on it
-// suffices. Errors are cli::Error; the text names the registry and the remedy.
+// suffices. Errors are base::Error; the text names the registry and the remedy.
 class Connection {
   public:
     Connection(Location location, Access access);
@@ -41,7 +41,7 @@ class Connection {
     // Run `body` in one transaction, in one snapshot; write() takes the write lock first, so that
     // what `body` reads still holds when it writes, and commits at the end. (PostgreSQL: where a
     // program without that lock changes the same rows meanwhile, write() fails.) An exception rolls
-    // back and goes on; SQL errors become cli::Error.
+    // back and goes on; SQL errors become base::Error.
     void read(const std::function<void(soci::session&)>& body);
     void write(const std::function<void(soci::session&)>& body);
 
@@ -52,7 +52,13 @@ class Connection {
     std::unique_ptr<soci::session> session_;
 };
 
-// Makes a new registry; returns its id. The parent directory must exist, the registry must not.
-std::string create_registry(const Location& location);
+struct NewRegistry {
+    std::string id;
+    // False if PostgreSQL did not let this account make the roles of the registry (CREATEROLE).
+    bool roles_made = true;
+};
+
+// Makes a new registry. The parent directory must exist, the registry must not.
+NewRegistry create_registry(const Location& location);
 
 }  // namespace token_auth::registry

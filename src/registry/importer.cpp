@@ -4,9 +4,9 @@
 
 #include <variant>
 
-#include "cli/error.hpp"
-#include "cli/output.hpp"
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
 #include "registry/jsonl.hpp"
 
 namespace token_auth::registry {
@@ -30,21 +30,21 @@ ImportCounts import_lines(Registry& registry, const Author& author, std::istream
                         ++counts.unchanged;
                         break;
                 }
-            } catch (const cli::Error& error) {
-                throw cli::Error(fmt::format("{}: {}", reader.place(), error.what()));
+            } catch (const base::Error& error) {
+                throw base::Error(fmt::format("{}: {}", reader.place(), error.what()));
             }
         }
         if (const auto idle = writer.idle_technical_user()) {
-            throw cli::Error(fmt::format(
+            throw base::Error(fmt::format(
                 "{}: no token acts for technical user {}; leave the user out, or add its token",
-                name, cli::shown(*idle)));
+                name, base::quoted(*idle)));
         }
     });
     return counts;
 }
 
 void export_lines(Registry& registry, const std::function<void(const std::string&)>& each) {
-    const auto give = [&](const auto& entity) { each(cli::json_line(to_json(entity))); };
+    const auto give = [&](const auto& entity) { each(base::json_line(to_json(entity))); };
     registry.read([&](Reader& reader) {
         reader.roles(give);
         reader.organizations(give);

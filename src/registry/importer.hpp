@@ -16,7 +16,7 @@ struct ImportCounts {
     std::size_t unchanged = 0;
 };
 
-// Puts every line of the input into the registry; all of it or, on cli::Error, nothing. `name` is
+// Puts every line of the input into the registry; all of it or, on base::Error, nothing. `name` is
 // how messages call the input. What a line names must exist or stand before it.
 ImportCounts import_lines(Registry& registry, const Author& author, std::istream& input,
                           const std::string& name);

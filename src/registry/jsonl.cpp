@@ -6,18 +6,19 @@
 #include <initializer_list>
 #include <set>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/time.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
 namespace {
 
-using cli::Json;
+using base::Json;
 
 [[noreturn]] void fail(std::string_view field, std::string_view text) {
-    throw cli::Error(fmt::format("{} {}", field, text));
+    throw base::Error(fmt::format("{} {}", field, text));
 }
 
 // The fields of one line's object. Each getter checks the type.
@@ -26,8 +27,8 @@ class Fields {
     Fields(const Json& object, std::initializer_list<std::string_view> known) : object_(object) {
         for (const auto& [name, value] : object.items()) {
             if (std::find(known.begin(), known.end(), name) == known.end()) {
-                throw cli::Error(fmt::format("field {} is not known for this type; known are {}",
-                                             cli::shown(name), fmt::join(known, ", ")));
+                throw base::Error(fmt::format("field {} is not known for this type; known are {}",
+                                              base::quoted(name), fmt::join(known, ", ")));
             }
         }
     }
@@ -65,10 +66,10 @@ class Fields {
         if (!object_.contains(name)) {
             return 0;
         }
-        const auto time = cli::parse_time(text(name));
+        const auto time = base::parse_time(text(name));
         if (!time || *time == 0) {  // 0 stands for "none": an expiry in 1970 must not become never
             fail(name, fmt::format("must be a time after 1970-01-01T00:00:00Z, such as {}",
-                                   cli::time_forms));
+                                   base::time_forms));
         }
         return *time;
     }
@@ -183,22 +184,22 @@ Json parse_object(std::string_view line) {
     const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
         if (event == Json::parse_event_t::key && depth == 1 &&
             !names.insert(parsed.get<std::string>()).second) {
-            throw cli::Error(
-                fmt::format("field {} is there twice", cli::shown(parsed.get<std::string>())));
+            throw base::Error(
+                fmt::format("field {} is there twice", base::quoted(parsed.get<std::string>())));
         }
         return true;
     };
     try {
         Json object = Json::parse(line.begin(), line.end(), watch);
         if (!object.is_object()) {
-            throw cli::Error("is not a JSON object");
+            throw base::Error("is not a JSON object");
         }
         return object;
     } catch (const Json::parse_error& error) {
         // The parser's own text quotes the line.
-        throw cli::Error(fmt::format("is not JSON (at byte {} of the line)", error.byte));
+        throw base::Error(fmt::format("is not JSON (at byte {} of the line)", error.byte));
     } catch (const Json::exception&) {
-        throw cli::Error("is not JSON (it holds a number out of range)");
+        throw base::Error("is not JSON (it holds a number out of range)");
     }
 }
 
@@ -216,7 +217,7 @@ void put_list(Json& object, const char* name, const std::vector<std::string>& va
 
 void put_time(Json& object, const char* name, std::int64_t value) {
     if (value != 0) {
-        object[name] = cli::format_time(value);
+        object[name] = base::format_time(value);
     }
 }
 
@@ -310,11 +311,11 @@ bool JsonlReader::read_line() {
             }
             text_ += Traits::to_char_type(c);
             if (text_.size() > line_max) {
-                throw cli::Error(fmt::format("{}: is longer than {} bytes", place(), line_max));
+                throw base::Error(fmt::format("{}: is longer than {} bytes", place(), line_max));
             }
         }
     } catch (const std::ios_base::failure&) {
-        throw cli::Error(fmt::format("{}: cannot be read; check that it is a file", name_));
+        throw base::Error(fmt::format("{}: cannot be read; check that it is a file", name_));
     }
     return !text_.empty();
 }
@@ -326,8 +327,8 @@ std::optional<Entity> JsonlReader::next() {
         }
         try {
             return parse_entity(text_);
-        } catch (const cli::Error& error) {
-            throw cli::Error(fmt::format("{}: {}", place(), error.what()));
+        } catch (const base::Error& error) {
+            throw base::Error(fmt::format("{}: {}", place(), error.what()));
         }
     }
     return std::nullopt;

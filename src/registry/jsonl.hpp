@@ -18,7 +18,7 @@
 #include <string>
 #include <variant>
 
-#include "cli/output.hpp"
+#include "base/json_fwd.hpp"
 #include "registry/model.hpp"
 
 namespace token_auth::registry {
@@ -28,12 +28,12 @@ using Entity = std::variant<Role, Organization, Group, User, Membership, Token>;
 inline constexpr std::size_t line_max = 128 * 1024;  // bytes: no sound line is longer
 
 // The object of an entity, keys in the order above.
-cli::Json to_json(const Role& role);
-cli::Json to_json(const Organization& organization);
-cli::Json to_json(const Group& group);
-cli::Json to_json(const User& user);
-cli::Json to_json(const Membership& membership);
-cli::Json to_json(const Token& token);
+base::Json to_json(const Role& role);
+base::Json to_json(const Organization& organization);
+base::Json to_json(const Group& group);
+base::Json to_json(const User& user);
+base::Json to_json(const Membership& membership);
+base::Json to_json(const Token& token);
 
 // Reads entities one by one, in memory for one line only. Every entity given has passed check()
 // of validate.hpp; `created`, and the user of an organization's or group's token, are empty where
@@ -43,7 +43,7 @@ class JsonlReader {
     // `name` is how messages call the input; the stream must outlive the reader.
     JsonlReader(std::istream& input, std::string name) : input_(input), name_(std::move(name)) {}
 
-    // The next entity, empty at the end. A line that is none is a cli::Error that names line and
+    // The next entity, empty at the end. A line that is none is a base::Error that names line and
     // field, and holds no value of the line.
     std::optional<Entity> next();
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/redact.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
@@ -106,9 +106,9 @@ TokenRow row_of(const Token& token) {
 
 Token token_of(const TokenRow& row) {
     const auto bad = [&](const char* what) {
-        return cli::Error(fmt::format(
+        return base::Error(fmt::format(
             "the registry's token {} has {}; delete it, or restore the registry from a backup",
-            cli::shown(row.id), what));
+            base::quoted(row.id), what));
     };
     Token token;
     const auto digest = from_hex(row.digest);

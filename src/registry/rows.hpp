@@ -49,7 +49,7 @@ void bind_use(soci::statement& statement, const TokenRow& row);
 
 TokenRow row_of(const Token& token);
 
-// cli::Error where the row holds what no registry should.
+// base::Error where the row holds what no registry should.
 Token token_of(const TokenRow& row);
 
 }  // namespace token_auth::registry

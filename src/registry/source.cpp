@@ -1,8 +1,8 @@
 #include "registry/source.hpp"
 
 #include "registry/connection.hpp"
-#include "registry/postgresql_source.hpp"
-#include "registry/sqlite_source.hpp"
+#include "registry/postgresql/source.hpp"
+#include "registry/sqlite/source.hpp"
 
 namespace token_auth::registry {
 

@@ -70,7 +70,7 @@ class Source {
     virtual void wait(std::chrono::milliseconds timeout, int stop_fd) = 0;
 };
 
-// The registry that a URL names, as for --registry; cli::Error (wrong usage) where it names none.
+// The registry that a URL names, as for --registry; base::Error (wrong usage) where it names none.
 std::unique_ptr<Source> open_registry(const std::string& url);
 
 }  // namespace token_auth::registry

@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "cli/error.hpp"
+#include "base/error.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
 
@@ -11,7 +11,7 @@ namespace token_auth::registry {
 const Token& StoredToken::complete(const Location& location) {
     const auto reject = [&](const char* what) {
         const bool named = is_identifier(token.id);
-        return cli::Error(
+        return base::Error(
             fmt::format("registry {}: the token {} has {}; mend or delete it there", location.shown,
                         named ? "\"" + token.id + "\"" : "with an unreadable id", what));
     };

@@ -22,7 +22,7 @@ struct StoredToken {
     long long revoked = 0;
     int user_disabled = 0;
 
-    // `token`, with the columns checked; cli::Error where the registry holds what it should not.
+    // `token`, with the columns checked; base::Error where the registry holds what it should not.
     const Token& complete(const Location& location);
 };
 

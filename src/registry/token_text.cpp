@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cli/error.hpp"
+#include "base/error.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
@@ -21,7 +21,7 @@ constexpr std::size_t secret_bytes = 32;
 
 void random_bytes(unsigned char* out, std::size_t size) {
     if (RAND_bytes(out, static_cast<int>(size)) != 1) {
-        throw cli::Error("libcrypto has no random bytes; check the system's entropy source");
+        throw base::Error("libcrypto has no random bytes; check the system's entropy source");
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/time.hpp"
+#include "base/time.hpp"
 #include "registry/token_text.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
@@ -55,7 +55,7 @@ Result identifier_or_empty(std::string_view field, std::string_view value) {
 }
 
 Result time(std::string_view field, std::int64_t value) {
-    if (value < 0 || value > cli::time_max) {
+    if (value < 0 || value > base::time_max) {
         return Problem{std::string(field), "must be a time from 1970 to 9999"};
     }
     return std::nullopt;

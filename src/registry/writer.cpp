@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/text.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -11,12 +13,12 @@
 namespace token_auth::registry {
 namespace {
 
-using cli::Json;
+using base::Json;
 
 template <typename T>
 void require_sound(const T& value) {
     if (const auto problem = check(value)) {
-        throw cli::Error(fmt::format("{} {}", problem->field, problem->text));
+        throw base::Error(fmt::format("{} {}", problem->field, problem->text));
     }
 }
 
@@ -126,19 +128,19 @@ void Writer::log(std::string_view action, std::string_view entity, const std::st
 
 void Writer::require_organization(const std::string& id) {
     if (!organization(id)) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "organization {} does not exist; `tokenctl org list` lists them, `tokenctl org add` "
             "makes one",
-            cli::shown(id)));
+            base::quoted(id)));
     }
 }
 
 void Writer::require_role(const std::string& id) {
     if (!role(id)) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "role {} does not exist; `tokenctl role list` lists them, `tokenctl role set` makes "
             "one",
-            cli::shown(id)));
+            base::quoted(id)));
     }
 }
 
@@ -190,10 +192,10 @@ Outcome Writer::put(User value, std::string_view action) {
         return Outcome::unchanged;
     }
     if (before && before->technical != value.technical) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("user {} is a {} already and cannot become the other; choose "
                         "another id",
-                        cli::shown(value.id), before->technical ? "technical user" : "person"));
+                        base::quoted(value.id), before->technical ? "technical user" : "person"));
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
     put_user_.run(value.id, value.technical ? 1 : 0, value.disabled ? 1 : 0, value.created);
@@ -205,15 +207,15 @@ Outcome Writer::put(Membership value, std::string_view action) {
     require_sound(value);
     const auto member = user(value.user);
     if (!member) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "user {} does not exist; `tokenctl user list` lists them, `tokenctl user add` makes "
             "one",
-            cli::shown(value.user)));
+            base::quoted(value.user)));
     }
     if (member->technical) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("user {} is a technical user, which is a member of nothing; name a person",
-                        cli::shown(value.user)));
+                        base::quoted(value.user)));
     }
     require_organization(value.organization);
     require_role(value.role);
@@ -235,10 +237,10 @@ void Writer::remove(const Role& value) {
     filter.role = value.id;
     const std::uint64_t tokens = count_tokens(filter);
     if (members + tokens > 0) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "role {} is in use by {} and {}; give those another role or remove them first",
-            cli::shown(value.id), cli::counted(members, "membership"),
-            cli::counted(tokens, "token")));
+            base::quoted(value.id), base::counted(members, "membership"),
+            base::counted(tokens, "token")));
     }
     sql_ << "DELETE FROM roles WHERE id = :id", soci::use(value.id);
     log("remove", "role", value.id, audit_detail(to_json(value), "role"));

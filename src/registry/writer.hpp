@@ -1,7 +1,7 @@
 // Changes of a registry, each with its row in the audit trail, in one write transaction.
 //
 // Nothing here needs undoing by the caller: an exception thrown out of Registry::write() rolls
-// everything back. Errors are cli::Error; the text names the thing and the remedy.
+// everything back. Errors are base::Error; the text names the thing and the remedy.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/output.hpp"
+#include "base/json_fwd.hpp"
 #include "registry/reader.hpp"
 
 namespace token_auth::registry {
@@ -52,7 +52,7 @@ class Writer : public Reader {
 
   private:
     void log(std::string_view action, std::string_view entity, const std::string& key,
-             const cli::Json& detail);
+             const base::Json& detail);
     void remove_tokens(const TokenFilter& filter);
     void remove_memberships(const std::string& user, const std::string& organization);
 
@@ -80,8 +80,8 @@ class Writer : public Reader {
 };
 
 // What an audit row tells of an entity: its object without type, key and digest.
-cli::Json audit_detail(cli::Json object, std::string_view entity);
+base::Json audit_detail(base::Json object, std::string_view entity);
 // Of a change: {"field":{"from":…,"to":…},…}, null where there is none.
-cli::Json audit_difference(const cli::Json& from, const cli::Json& to);
+base::Json audit_difference(const base::Json& from, const base::Json& to);
 
 }  // namespace token_auth::registry

@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/rows.hpp"
 #include "registry/validate.hpp"
@@ -14,9 +15,9 @@ namespace {
 constexpr std::string_view technical_prefix = "tu-";
 
 // A digest says nothing to people and has no place in the trail, but that it changed does.
-cli::Json token_difference(const Token& before, const Token& after) {
-    cli::Json out = audit_difference(audit_detail(to_json(before), "token"),
-                                     audit_detail(to_json(after), "token"));
+base::Json token_difference(const Token& before, const Token& after) {
+    base::Json out = audit_difference(audit_detail(to_json(before), "token"),
+                                      audit_detail(to_json(after), "token"));
     if (before.digest != after.digest) {
         out["digest"] = "changed";
     }
@@ -33,7 +34,7 @@ void Writer::settle_user(Token& token, const std::optional<TokenView>& before) {
             token.user = std::string(technical_prefix) + token.id;
         }
         if (!is_identifier(token.user)) {
-            throw cli::Error(fmt::format(
+            throw base::Error(fmt::format(
                 "id is too long for its technical user to be named {}<id>; name one in \"user\"",
                 technical_prefix));
         }
@@ -43,21 +44,21 @@ void Writer::settle_user(Token& token, const std::optional<TokenView>& before) {
     }
     const auto subject = user(token.user);
     if (!subject) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("user {} does not exist; `tokenctl user list` lists them, `tokenctl user "
                         "add` makes one",
-                        cli::shown(token.user)));
+                        base::quoted(token.user)));
     }
     if (token.kind == kind_user && subject->technical) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("user {} is a technical user, which has no personal tokens; name a person",
-                        cli::shown(token.user)));
+                        base::quoted(token.user)));
     }
     if (token.kind != kind_user && !subject->technical) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "user {} is a person, but organization and group tokens act for technical users; leave "
             "the user out, and one is made",
-            cli::shown(token.user)));
+            base::quoted(token.user)));
     }
     token.user_disabled = subject->disabled;
 }
@@ -67,26 +68,26 @@ void Writer::check_references(const Token& token) {
         require_organization(token.organization);
     }
     if (!token.group.empty() && !group(token.organization, token.group)) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "group {} does not exist; `tokenctl group list` lists them, `tokenctl group add` makes "
             "one",
-            cli::shown(token.organization + "/" + token.group)));
+            base::quoted(token.organization + "/" + token.group)));
     }
     if (!token.role.empty()) {
         require_role(token.role);
     }
     const auto holder = token_of_digest(token.digest.bytes);
     if (holder && *holder != token.id) {
-        throw cli::Error(fmt::format(
+        throw base::Error(fmt::format(
             "digest is that of token {} already; delete that one first, or leave this one out",
-            cli::shown(*holder)));
+            base::quoted(*holder)));
     }
 }
 
 Outcome Writer::put(Token value, std::string_view action) {
     value.scopes = canonical(std::move(value.scopes));
     if (const auto problem = check(value)) {
-        throw cli::Error(fmt::format("{} {}", problem->field, problem->text));
+        throw base::Error(fmt::format("{} {}", problem->field, problem->text));
     }
     const auto before = token(value.id);
     if (value.created == 0) {
@@ -127,7 +128,7 @@ void Writer::unlink(Statement& statement, const std::string& other, const std::s
         return;
     }
     statement.run(other, id);
-    log("unlink", "token", other, cli::Json{{"from", id}});
+    log("unlink", "token", other, base::Json{{"from", id}});
 }
 
 void Writer::remove(const Token& value) {

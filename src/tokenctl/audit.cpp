@@ -4,9 +4,14 @@
 #include <algorithm>
 #include <memory>
 
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
-#include "cli/time.hpp"
+#include "cli/time_options.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/view.hpp"
 
@@ -22,8 +27,8 @@ struct Options {
 
 // A time, or a duration back from now.
 std::int64_t since_option(const std::string& text) {
-    if (const auto back = cli::parse_duration(text)) {
-        return std::max<std::int64_t>(cli::now() - *back, 0);
+    if (const auto back = base::parse_duration(text)) {
+        return std::max<std::int64_t>(base::now() - *back, 0);
     }
     return cli::time_or_duration_option("--since", text, 0);
 }
@@ -33,16 +38,16 @@ std::uint64_t limit_option(const std::string& text) {
         !text.empty() && text.size() <= 9 &&
         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits) {
-        throw cli::Error(fmt::format("--limit {} is not understood: write a number, 0 for all",
-                                     cli::shown(text)),
-                         cli::exit_usage);
+        throw base::Error(fmt::format("--limit {} is not understood: write a number, 0 for all",
+                                      base::quoted(text)),
+                          base::ErrorKind::invalid_argument);
     }
     return std::stoull(text);
 }
 
-cli::Json parsed(const std::string& detail) {
-    cli::Json object = cli::Json::parse(detail, nullptr, false);
-    return object.is_discarded() ? cli::Json::object() : object;
+base::Json parsed(const std::string& detail) {
+    base::Json object = base::Json::parse(detail, nullptr, false);
+    return object.is_discarded() ? base::Json::object() : object;
 }
 
 int audit(const Context& context, const Options& options) {
@@ -58,20 +63,20 @@ int audit(const Context& context, const Options& options) {
         filter.key = options.token;
     }
     cli::Table table({"SEQ", "AT", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.audit(filter, [&](const registry::AuditRow& row) {
             if (context.json) {
                 objects.push_back({{"seq", row.seq},
-                                   {"at", cli::format_time(row.at)},
+                                   {"at", base::format_time(row.at)},
                                    {"actor", row.actor},
                                    {"action", row.action},
                                    {"entity", row.entity},
                                    {"key", row.key},
                                    {"detail", parsed(row.detail)}});
             } else {
-                table.row({std::to_string(row.seq), cli::format_time(row.at), row.actor, row.action,
-                           row.entity, row.key, row.detail});
+                table.row({std::to_string(row.seq), base::format_time(row.at), row.actor,
+                           row.action, row.entity, row.key, row.detail});
             }
         });
     });
@@ -89,7 +94,7 @@ void add_audit_command(cli::Program& program, Context& context) {
     command
         .add_option(
             "--since", options->since,
-            fmt::format("Only since then: {} ago, or {}", cli::duration_forms, cli::time_forms))
+            fmt::format("Only since then: {} ago, or {}", base::duration_forms, base::time_forms))
         ->type_name("TIME");
     CLI::Option* token =
         command.add_option("--token", options->token, "Only changes of this token")

@@ -6,8 +6,12 @@
 
 #include <cstdlib>
 
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "cli/output.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
@@ -32,23 +36,23 @@ std::string default_actor() {
 registry::Author Context::author() const {
     const std::string name = actor.empty() ? default_actor() : actor;
     if (!registry::is_plain_text(name, actor_max) || registry::holds_token(name)) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("--actor must be 1 to {} bytes of UTF-8 without control characters, and "
                         "no token",
                         actor_max),
-            cli::exit_usage);
+            base::ErrorKind::invalid_argument);
     }
-    return {name, cli::now()};
+    return {name, base::now()};
 }
 
-cli::Json with_outcome(std::string_view outcome, const cli::Json& object) {
-    cli::Json out{{"outcome", std::string(outcome)}};
+base::Json with_outcome(std::string_view outcome, const base::Json& object) {
+    base::Json out{{"outcome", std::string(outcome)}};
     out.update(object);
     return out;
 }
 
 void report(const Context& context, const std::vector<Report>& reports) {
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     for (const Report& done : reports) {
         if (context.json) {
             objects.push_back(done.object);
@@ -69,7 +73,7 @@ void report(const Context& context, const Report& done) {
     }
 }
 
-void print_list(const Context& context, const std::string& table, const cli::Json& objects) {
+void print_list(const Context& context, const std::string& table, const base::Json& objects) {
     if (context.json) {
         cli::print_json(objects);
     } else {
@@ -80,9 +84,9 @@ void print_list(const Context& context, const std::string& table, const cli::Jso
 void require_identifiers(std::string_view noun, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         if (!is_identifier(name)) {
-            throw cli::Error(
-                fmt::format("{} {} {}", noun, cli::shown(name), registry::identifier_rule),
-                cli::exit_usage);
+            throw base::Error(
+                fmt::format("{} {} {}", noun, base::quoted(name), registry::identifier_rule),
+                base::ErrorKind::invalid_argument);
         }
     }
 }
@@ -91,27 +95,27 @@ registry::Group parse_group(const std::string& text) {
     const std::size_t slash = text.find('/');
     if (slash == std::string::npos || !is_identifier(text.substr(0, slash)) ||
         !is_identifier(text.substr(slash + 1))) {
-        throw cli::Error(fmt::format("group {} must be written ORG/GROUP, each of which {}",
-                                     cli::shown(text), registry::identifier_rule),
-                         cli::exit_usage);
+        throw base::Error(fmt::format("group {} must be written ORG/GROUP, each of which {}",
+                                      base::quoted(text), registry::identifier_rule),
+                          base::ErrorKind::invalid_argument);
     }
     return {text.substr(0, slash), text.substr(slash + 1), 0};
 }
 
-cli::Error missing(std::string_view noun, std::string_view name, std::string_view command) {
-    return cli::Error(fmt::format("{} {} does not exist; `tokenctl {} list` lists what there is",
-                                  noun, cli::shown(name), command));
+base::Error missing(std::string_view noun, std::string_view name, std::string_view command) {
+    return base::Error(fmt::format("{} {} does not exist; `tokenctl {} list` lists what there is",
+                                   noun, base::quoted(name), command));
 }
 
-cli::Error exists(std::string_view noun, std::string_view name) {
-    return cli::Error(
-        fmt::format("{} {} exists already; nothing was changed", noun, cli::shown(name)));
+base::Error exists(std::string_view noun, std::string_view name) {
+    return base::Error(
+        fmt::format("{} {} exists already; nothing was changed", noun, base::quoted(name)));
 }
 
-cli::Error owns_tokens(std::string_view noun, std::string_view name, std::uint64_t tokens) {
-    return cli::Error(
+base::Error owns_tokens(std::string_view noun, std::string_view name, std::uint64_t tokens) {
+    return base::Error(
         fmt::format("{} {} has {}, which would be deleted for good; say --force to do that", noun,
-                    cli::shown(name), cli::counted(tokens, "token")));
+                    base::quoted(name), base::counted(tokens, "token")));
 }
 
 registry::Organization need_organization(registry::Reader& reader, const std::string& id) {

@@ -5,7 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/output.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
 #include "cli/program.hpp"
 #include "registry/registry.hpp"
 
@@ -16,7 +17,7 @@ struct Context {
     std::string actor;
     bool json = false;
 
-    // Who and when, for the audit trail; cli::Error (wrong usage) for an unfit --actor.
+    // Who and when, for the audit trail; base::Error (wrong usage) for an unfit --actor.
     registry::Author author() const;
 
     registry::Registry open(registry::Access access) const { return {registry_url, access}; }
@@ -24,12 +25,12 @@ struct Context {
 
 // One thing that a command did: its JSON object, and the line for people.
 struct Report {
-    cli::Json object;
+    base::Json object;
     std::string line;
 };
 
 // The object with "outcome" first: added, updated, unchanged or removed.
-cli::Json with_outcome(std::string_view outcome, const cli::Json& object);
+base::Json with_outcome(std::string_view outcome, const base::Json& object);
 
 // To be called once the change is committed: JSON (an array) to standard output, or the lines to
 // standard error.
@@ -38,22 +39,22 @@ void report(const Context& context, const std::vector<Report>& reports);
 void report(const Context& context, const Report& done);
 
 // A list for people, or the objects as a JSON array.
-void print_list(const Context& context, const std::string& table, const cli::Json& objects);
+void print_list(const Context& context, const std::string& table, const base::Json& objects);
 
 // `tokenctl org add …` and the like: identifiers, checked before the registry is opened. `noun`
-// is what they name. cli::Error (wrong usage).
+// is what they name. base::Error (wrong usage).
 void require_identifiers(std::string_view noun, const std::vector<std::string>& names);
 
-// "acme/ops" taken apart; cli::Error (wrong usage).
+// "acme/ops" taken apart; base::Error (wrong usage).
 registry::Group parse_group(const std::string& text);
 
 // Errors for what is not there, or is there already.
-cli::Error missing(std::string_view noun, std::string_view name, std::string_view command);
-cli::Error exists(std::string_view noun, std::string_view name);
+base::Error missing(std::string_view noun, std::string_view name, std::string_view command);
+base::Error exists(std::string_view noun, std::string_view name);
 // For what cannot be removed without --force.
-cli::Error owns_tokens(std::string_view noun, std::string_view name, std::uint64_t tokens);
+base::Error owns_tokens(std::string_view noun, std::string_view name, std::uint64_t tokens);
 
-// The ids of existing things, or cli::Error.
+// The ids of existing things, or base::Error.
 registry::Organization need_organization(registry::Reader& reader, const std::string& id);
 registry::Group need_group(registry::Reader& reader, const registry::Group& named);
 registry::User need_user(registry::Reader& reader, const std::string& id);

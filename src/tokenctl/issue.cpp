@@ -5,8 +5,14 @@
 #include <algorithm>
 #include <memory>
 
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/output.hpp"
+#include "cli/program.hpp"
+#include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
@@ -38,8 +44,8 @@ struct Options {
     std::string grace = "24h";
 };
 
-cli::Error usage(const std::string& text) {
-    return cli::Error(text, cli::exit_usage);
+base::Error usage(const std::string& text) {
+    return base::Error(text, base::ErrorKind::invalid_argument);
 }
 
 std::int64_t expiry(const std::string& text, std::int64_t now) {
@@ -49,7 +55,7 @@ std::int64_t expiry(const std::string& text, std::int64_t now) {
     const std::int64_t expires = cli::time_or_duration_option("--expires", text, now);
     if (expires <= now) {
         throw usage(fmt::format("--expires {} is in the past; name a later time, or \"never\"",
-                                cli::shown(text)));
+                                base::quoted(text)));
     }
     return expires;
 }
@@ -59,7 +65,7 @@ void require_order(const registry::Token& token) {
         throw usage(
             fmt::format("the token would expire ({}) before it is valid (--not-before {}); "
                         "change --expires or --not-before",
-                        cli::format_time(token.expires), cli::format_time(token.not_before)));
+                        base::format_time(token.expires), base::format_time(token.not_before)));
     }
 }
 
@@ -82,7 +88,7 @@ std::unique_ptr<registry::TokenText> issue(registry::Writer& writer, KeyFile& ke
     token.id = text->id();
     token.digest = key.digest(text->view());
     if (writer.token(token.id)) {
-        throw cli::Error("the random id is in use already; try again");
+        throw base::Error("the random id is in use already; try again");
     }
     writer.put(token, action);
     token = writer.token(token.id)->token;
@@ -90,11 +96,12 @@ std::unique_ptr<registry::TokenText> issue(registry::Writer& writer, KeyFile& ke
 }
 
 // The token alone on its line, or as the first member of the object.
-void print_token(const Context& context, const registry::TokenText& text, const cli::Json& object) {
+void print_token(const Context& context, const registry::TokenText& text,
+                 const base::Json& object) {
     std::string line;
     line.reserve(text.view().size() + 16);  // so that no copy of the token stays behind
     if (context.json) {
-        const std::string rest = cli::json_line(object).substr(1);
+        const std::string rest = base::json_line(object).substr(1);
         line.reserve(text.view().size() + rest.size() + 16);
         line += "{\"token\":\"";
         line += text.view();
@@ -207,18 +214,18 @@ int create(const Context& context, const Options& options) {
 
 void require_rotatable(const registry::Token& token, std::int64_t now) {
     if (token.revoked != 0) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("token {} is revoked; `tokenctl restore` it first, or "
                         "`tokenctl create` a new one",
                         token.id));
     }
     if (token.expires != 0 && token.expires <= now) {
-        throw cli::Error(fmt::format("token {} expired at {}; `tokenctl create` a new one",
-                                     token.id, cli::format_time(token.expires)));
+        throw base::Error(fmt::format("token {} expired at {}; `tokenctl create` a new one",
+                                      token.id, base::format_time(token.expires)));
     }
     if (!token.successor.empty()) {
-        throw cli::Error(fmt::format("token {} was rotated already; rotate its successor {}",
-                                     token.id, token.successor));
+        throw base::Error(fmt::format("token {} was rotated already; rotate its successor {}",
+                                      token.id, token.successor));
     }
 }
 
@@ -235,7 +242,7 @@ registry::Token successor_of(const registry::Token& predecessor, const Options& 
     if (!options.expires.empty()) {
         token.expires = expiry(options.expires, now);
     } else if (token.expires != 0) {
-        token.expires = std::min(now + (token.expires - predecessor.created), cli::time_max);
+        token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
     }
     if (token.not_before <= now) {
         token.not_before = 0;
@@ -262,20 +269,20 @@ int rotate(const Context& context, const Options& options) {
         predecessor = view.token;
         require_rotatable(predecessor, author.now);
         if (predecessor.digest.key_id != no_key && !key.is_given()) {
-            throw cli::Error(fmt::format(
+            throw base::Error(fmt::format(
                 "token {} has a keyed digest (key {}); give the key by --key or TOKEN_AUTH_KEY",
                 predecessor.id, registry::format_key_id(predecessor.digest.key_id)));
         }
         token = successor_of(predecessor, options, author.now);
         const auto text = issue(writer, key, token, "create");
 
-        const std::int64_t end = std::min(author.now + grace, cli::time_max);
+        const std::int64_t end = std::min(author.now + grace, base::time_max);
         predecessor.expires = predecessor.expires == 0 ? end : std::min(predecessor.expires, end);
         predecessor.successor = token.id;
         writer.put(predecessor, "rotate");
 
-        cli::Json object = object_of({token, view.organization_suspended}, author.now);
-        object["predecessor_expires"] = cli::format_time(predecessor.expires);
+        base::Json object = object_of({token, view.organization_suspended}, author.now);
+        object["predecessor_expires"] = base::format_time(predecessor.expires);
         print_token(context, *text, object);
     });
     warn_of_long_life(token, author.now);
@@ -293,7 +300,7 @@ void add_common(CLI::App& command, Options& options, const std::string& default_
     command
         .add_option("--expires", options.expires,
                     fmt::format("When it ends: after {}, at {}, or {} (default: {})",
-                                cli::duration_forms, cli::time_forms, never, default_expiry))
+                                base::duration_forms, base::time_forms, never, default_expiry))
         ->type_name("TIME");
     command
         .add_option("--prefix", options.prefix,
@@ -334,7 +341,7 @@ void add_issue_commands(cli::Program& program, Context& context) {
     creator
         .add_option("--not-before", options->not_before,
                     fmt::format("When it begins: after {}, or at {} (default: now)",
-                                cli::duration_forms, cli::time_forms))
+                                base::duration_forms, base::time_forms))
         ->type_name("TIME");
     list_option(creator, "--allow", options->allow,
                 "An address or CIDR block it may be used from; may be given more than once "

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cli/error.hpp"
+#include "base/error.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -32,7 +32,7 @@ class Content {
             ::close(file);
         }
         if (got < 0) {
-            throw cli::Error(
+            throw base::Error(
                 fmt::format("key file {} cannot be read: {}; check the path and its "
                             "permissions",
                             path, std::strerror(problem)));
@@ -56,7 +56,7 @@ class Content {
 
 KeyFile::KeyFile(const std::string& path) {
     if (!digester_.init()) {
-        throw cli::Error("libcrypto has no SHA-256; check its configuration (openssl.cnf)");
+        throw base::Error("libcrypto has no SHA-256; check its configuration (openssl.cnf)");
     }
     if (!path.empty()) {
         read(path);
@@ -67,13 +67,13 @@ void KeyFile::read(const std::string& path) {
     const Content content(path);
     const std::string_view key = key_of_file(content.view());
     if (key.empty()) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("key file {} holds no key: it must be {} to {} bytes, such as "
                         "`openssl rand -hex 32` makes",
                         path, key_min, key_max));
     }
     if (!digester_.add_key(key)) {
-        throw cli::Error("libcrypto has no HMAC-SHA-256; check its configuration (openssl.cnf)");
+        throw base::Error("libcrypto has no HMAC-SHA-256; check its configuration (openssl.cnf)");
     }
 }
 
@@ -82,7 +82,7 @@ registry::TokenDigest KeyFile::digest(std::string_view token) {
     const bool ok =
         is_given() ? digester_.keyed(0, token, out.bytes) : digester_.plain(token, out.bytes);
     if (!ok) {
-        throw cli::Error("libcrypto could not make a digest; check its configuration");
+        throw base::Error("libcrypto could not make a digest; check its configuration");
     }
     out.key_id = is_given() ? digester_.key_id(0) : no_key;
     return out;

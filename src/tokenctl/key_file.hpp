@@ -12,7 +12,7 @@ namespace token_auth::tokenctl {
 // Makes the digests of new tokens: plain, or keyed where a file is named.
 class KeyFile {
   public:
-    // `path` may be empty: no key. cli::Error where the file is none.
+    // `path` may be empty: no key. base::Error where the file is none.
     explicit KeyFile(const std::string& path);
 
     bool is_given() const { return digester_.key_count() > 0; }

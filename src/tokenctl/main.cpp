@@ -1,3 +1,4 @@
+#include "cli/program.hpp"
 #include "tokenctl/context.hpp"
 
 namespace {

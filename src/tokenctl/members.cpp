@@ -3,8 +3,12 @@
 
 #include <memory>
 
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
-#include "cli/time.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/view.hpp"
 
@@ -64,7 +68,7 @@ int remove(const Context& context, const Options& options) {
         need_organization(writer, options.organization);
         const auto membership = writer.membership(options.user, options.organization);
         if (!membership) {
-            throw cli::Error(fmt::format(
+            throw base::Error(fmt::format(
                 "user {} is no member of organization {}; `tokenctl member list` lists who is",
                 options.user, options.organization));
         }
@@ -78,7 +82,7 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context, const Options& options) {
     cli::Table table({"USER", "ORGANIZATION", "ROLE", "CREATED"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         if (!options.user.empty()) {
             need_user(reader, options.user);
@@ -90,7 +94,7 @@ int list(const Context& context, const Options& options) {
             options.user, options.organization, [&](const registry::Membership& each) {
                 objects.push_back(object_of(each));
                 table.row(
-                    {each.user, each.organization, each.role, cli::format_time(each.created)});
+                    {each.user, each.organization, each.role, base::format_time(each.created)});
             });
     });
     print_list(context, table.text(), objects);

@@ -3,8 +3,11 @@
 
 #include <memory>
 
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
-#include "cli/time.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/view.hpp"
 
@@ -77,12 +80,12 @@ int remove_organizations(const Context& context, const Options& options) {
 
 int list_organizations(const Context& context) {
     cli::Table table({"ORGANIZATION", "STATUS", "CREATED"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.organizations([&](const registry::Organization& each) {
             objects.push_back(object_of(each));
-            table.row(
-                {each.id, each.suspended ? "suspended" : "active", cli::format_time(each.created)});
+            table.row({each.id, each.suspended ? "suspended" : "active",
+                       base::format_time(each.created)});
         });
     });
     print_list(context, table.text(), objects);
@@ -140,14 +143,14 @@ int list_groups(const Context& context, const Options& options) {
         require_identifiers("organization", {options.organization});
     }
     cli::Table table({"GROUP", "CREATED"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         if (!options.organization.empty()) {
             need_organization(reader, options.organization);
         }
         reader.groups(options.organization, [&](const registry::Group& each) {
             objects.push_back(object_of(each));
-            table.row({each.organization + "/" + each.id, cli::format_time(each.created)});
+            table.row({each.organization + "/" + each.id, base::format_time(each.created)});
         });
     });
     print_list(context, table.text(), objects);

@@ -3,6 +3,10 @@
 
 #include <memory>
 
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "cli/exit.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
 #include "registry/validate.hpp"
 #include "tokenctl/context.hpp"
@@ -27,7 +31,8 @@ int set(const Context& context, const Options& options) {
     role.scopes = registry::canonical(std::move(role.scopes));
     require_identifiers("role", {role.id});
     if (const auto problem = check(role)) {
-        throw cli::Error(fmt::format("{} {}", problem->field, problem->text), cli::exit_usage);
+        throw base::Error(fmt::format("{} {}", problem->field, problem->text),
+                          base::ErrorKind::invalid_argument);
     }
     registry::Outcome outcome{};
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
@@ -68,7 +73,7 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context) {
     cli::Table table({"ROLE", "SCOPES"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.roles([&](const registry::Role& each) {
             objects.push_back(object_of(each));

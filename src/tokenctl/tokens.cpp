@@ -5,9 +5,16 @@
 #include <iterator>
 #include <memory>
 
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/output.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
-#include "cli/time.hpp"
+#include "cli/time_options.hpp"
 #include "registry/validate.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/view.hpp"
@@ -30,9 +37,9 @@ struct Options {
 void require_one_of(std::string_view option, const std::string& value,
                     const std::vector<std::string>& allowed) {
     if (!value.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-        throw cli::Error(fmt::format("{} {} is not known; write one of {}", option,
-                                     cli::shown(value), fmt::join(allowed, ", ")),
-                         cli::exit_usage);
+        throw base::Error(fmt::format("{} {} is not known; write one of {}", option,
+                                      base::quoted(value), fmt::join(allowed, ", ")),
+                          base::ErrorKind::invalid_argument);
     }
 }
 
@@ -74,10 +81,10 @@ void require_named(registry::Reader& reader, const Options& options) {
 }
 
 int list(const Context& context, const Options& options) {
-    const std::int64_t now = cli::now();
+    const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
     cli::Table table({"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         require_named(reader, options);
         reader.tokens(filter, [&](const registry::TokenView& view) {
@@ -102,17 +109,17 @@ int list(const Context& context, const Options& options) {
 }
 
 std::string time_or_nothing(std::int64_t time) {
-    return time == 0 ? "" : cli::format_time(time);
+    return time == 0 ? "" : base::format_time(time);
 }
 
 int show(const Context& context, const Options& options) {
     require_token_id(options.id);
-    const std::int64_t now = cli::now();
+    const std::int64_t now = base::now();
     registry::TokenView view;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         view = need_token(reader, options.id);
     });
-    const cli::Json object = object_of(view, now);
+    const base::Json object = object_of(view, now);
     if (context.json) {
         cli::print_json(object);
         return cli::exit_done;
@@ -129,7 +136,7 @@ int show(const Context& context, const Options& options) {
         {"role", token.role},
         {"scopes", registry::join_words(token.scopes)},
         {"addresses", registry::join_words(token.allow)},
-        {"created", cli::format_time(token.created)},
+        {"created", base::format_time(token.created)},
         {"not before", time_or_nothing(token.not_before)},
         {"expires", expiry_text(token)},
         {"revoked", time_or_nothing(token.revoked)},
@@ -141,7 +148,7 @@ int show(const Context& context, const Options& options) {
     std::string text;
     for (const auto& [name, value] : lines) {
         if (!value.empty()) {
-            text += fmt::format("{:<13}{}\n", name, cli::printable(value));
+            text += fmt::format("{:<13}{}\n", name, base::printable(value));
         }
     }
     cli::write_out(text);

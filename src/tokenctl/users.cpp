@@ -3,8 +3,11 @@
 
 #include <memory>
 
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/program.hpp"
 #include "cli/table.hpp"
-#include "cli/time.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/view.hpp"
 
@@ -77,7 +80,7 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context, const Options& options) {
     cli::Table table({"USER", "STATUS", "SORT", "CREATED"});
-    cli::Json objects = cli::Json::array();
+    base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.users([&](const registry::User& each) {
             if (!options.all && each.technical != options.technical) {
@@ -85,7 +88,7 @@ int list(const Context& context, const Options& options) {
             }
             objects.push_back(object_of(each));
             table.row({each.id, each.disabled ? "disabled" : "active",
-                       each.technical ? "technical" : "person", cli::format_time(each.created)});
+                       each.technical ? "technical" : "person", base::format_time(each.created)});
         });
     });
     print_list(context, table.text(), objects);

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/time.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -13,13 +14,13 @@
 namespace token_auth::tokenctl {
 namespace {
 
-cli::Error is_token(std::string_view id) {
-    return cli::Error(
+base::Error is_token(std::string_view id) {
+    return base::Error(
         fmt::format(
             "that is a whole token, not a token's id ({}); it has been on a command line, "
             "so think about rotating it",
             id.empty() ? "the part between \"_\" and \".\"" : fmt::format("the id is {}", id)),
-        cli::exit_usage);
+        base::ErrorKind::invalid_argument);
 }
 
 }  // namespace
@@ -29,9 +30,9 @@ void require_token_id(const std::string& id) {
         throw is_token({});
     }
     if (!is_identifier(id)) {
-        throw cli::Error(fmt::format("{} is no token id, which {}; `tokenctl list` lists them",
-                                     cli::shown(id), registry::identifier_rule),
-                         cli::exit_usage);
+        throw base::Error(fmt::format("{} is no token id, which {}; `tokenctl list` lists them",
+                                      base::quoted(id), registry::identifier_rule),
+                          base::ErrorKind::invalid_argument);
     }
 }
 
@@ -47,44 +48,44 @@ registry::TokenView need_token(registry::Reader& reader, const std::string& id) 
             throw is_token(*holder);
         }
     }
-    throw cli::Error(fmt::format("token {} does not exist; `tokenctl list` lists what there is",
-                                 cli::shown(id)));
+    throw base::Error(fmt::format("token {} does not exist; `tokenctl list` lists what there is",
+                                  base::quoted(id)));
 }
 
-cli::Json object_of(const registry::Role& role) {
+base::Json object_of(const registry::Role& role) {
     return {{"id", role.id}, {"scopes", role.scopes}};
 }
 
-cli::Json object_of(const registry::Organization& organization) {
+base::Json object_of(const registry::Organization& organization) {
     return {{"id", organization.id},
             {"suspended", organization.suspended},
-            {"created", cli::format_time(organization.created)}};
+            {"created", base::format_time(organization.created)}};
 }
 
-cli::Json object_of(const registry::Group& group) {
+base::Json object_of(const registry::Group& group) {
     return {{"organization", group.organization},
             {"id", group.id},
-            {"created", cli::format_time(group.created)}};
+            {"created", base::format_time(group.created)}};
 }
 
-cli::Json object_of(const registry::User& user) {
+base::Json object_of(const registry::User& user) {
     return {{"id", user.id},
             {"technical", user.technical},
             {"disabled", user.disabled},
-            {"created", cli::format_time(user.created)}};
+            {"created", base::format_time(user.created)}};
 }
 
-cli::Json object_of(const registry::Membership& membership) {
+base::Json object_of(const registry::Membership& membership) {
     return {{"user", membership.user},
             {"organization", membership.organization},
             {"role", membership.role},
-            {"created", cli::format_time(membership.created)}};
+            {"created", base::format_time(membership.created)}};
 }
 
-cli::Json object_of(const registry::TokenView& view, std::int64_t now) {
-    cli::Json object = to_json(view.token);
+base::Json object_of(const registry::TokenView& view, std::int64_t now) {
+    base::Json object = to_json(view.token);
     const KeyId key = view.token.digest.key_id;
-    cli::Json out{{"id", view.token.id}, {"status", status_name(status_of(view, now))}};
+    base::Json out{{"id", view.token.id}, {"status", status_name(status_of(view, now))}};
     for (const auto& [name, value] : object.items()) {
         if (name == "digest") {
             out["algorithm"] = key == no_key ? "sha256" : "hmac-sha256";
@@ -111,7 +112,7 @@ std::string owner_text(const registry::Token& token) {
 }
 
 std::string expiry_text(const registry::Token& token) {
-    return token.expires == 0 ? "never" : cli::format_time(token.expires);
+    return token.expires == 0 ? "never" : base::format_time(token.expires);
 }
 
 }  // namespace token_auth::tokenctl

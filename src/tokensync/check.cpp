@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "tokensync/check.hpp"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -7,12 +7,13 @@
 #include <thread>
 #include <vector>
 
+#include "base/json.hpp"
+#include "base/text.hpp"
 #include "cli/output.hpp"
-#include "cli/shown.hpp"
 #include "cli/table.hpp"
-#include "entries.hpp"
-#include "record_sink.hpp"
-#include "view.hpp"
+#include "tokensync/record_encoder.hpp"
+#include "tokensync/record_sink.hpp"
+#include "tokensync/view.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -50,11 +51,11 @@ class Comparison {
         : path_(view.path()),
           result_(result),
           transaction_(view.begin(meta_)),
-          cursor_(open_cursor(transaction_.get(), path_)) {
+          cursor_(store_writer::open_cursor(transaction_.get(), path_)) {
         step(MDB_FIRST);
     }
 
-    const Meta& meta() const noexcept { return meta_; }
+    const store_writer::Meta& meta() const noexcept { return meta_; }
 
     void put(std::string_view key, std::string_view value) {
         pass_until(key);
@@ -86,13 +87,13 @@ class Comparison {
     void step(MDB_cursor_op operation) {
         MDB_val key{};
         MDB_val value{};
-        const int error = cursor_get(cursor_.get(), key, value, operation);
+        const int error = store_writer::cursor_get(cursor_.get(), key, value, operation);
         at_end_ = error == MDB_NOTFOUND;
         if (error != MDB_SUCCESS && !at_end_) {
-            fail(path_, "read", error);
+            store_writer::fail(path_, "read", error);
         }
-        key_ = at_end_ ? std::string_view() : to_view(key);
-        value_ = at_end_ ? std::string_view() : to_view(value);
+        key_ = at_end_ ? std::string_view() : store_writer::to_view(key);
+        value_ = at_end_ ? std::string_view() : store_writer::to_view(value);
     }
 
     // Up to `key`, or to the end where it is empty.
@@ -109,17 +110,17 @@ class Comparison {
     void count_here() {
         try {
             count(seen_, key_, value_, +1);
-        } catch (const DamagedRecord&) {
+        } catch (const store_writer::DamagedRecord&) {
             // Listed already: it is no record of the registry's.
         }
     }
 
     std::string path_;
     Result& result_;
-    Meta meta_;
-    Meta seen_;
-    TransactionHandle transaction_;
-    Cursor cursor_;
+    store_writer::Meta meta_;
+    store_writer::Meta seen_;
+    store_writer::TransactionHandle transaction_;
+    store_writer::Cursor cursor_;
     bool at_end_ = false;
     std::string_view key_;
     std::string_view value_;
@@ -160,7 +161,7 @@ void print(const std::string& path, const std::string& source, const Result& res
     }
     cli::write_out(text);
     cli::note(fmt::format("{} {} between the store {} and {}; {}",
-                          cli::counted(result.total, "difference"),
+                          base::counted(result.total, "difference"),
                           result.total == 1 ? "was found" : "were found", path, source,
                           result.behind  ? "the store is behind: run \"tokensync run\""
                           : result.other ? "check --registry or --source, and --db, or take the "
@@ -170,13 +171,13 @@ void print(const std::string& path, const std::string& source, const Result& res
 }
 
 void print_json(const Result& result) {
-    cli::Json json;
+    base::Json json;
     json["equal"] = result.total == 0;
     json["total"] = result.total;
     json["behind"] = result.behind;
-    json["differences"] = cli::Json::array();
+    json["differences"] = base::Json::array();
     for (const Difference& difference : result.listed) {
-        cli::Json item;
+        base::Json item;
         item["problem"] = difference.problem;
         item["entity"] = difference.name.sort;
         item["id"] = difference.name.id;

@@ -1,4 +1,4 @@
-#include "compact.hpp"
+#include "tokensync/compact.hpp"
 
 #include <fmt/core.h>
 
@@ -8,13 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.hpp"
 #include "cli/output.hpp"
-#include "load.hpp"
-#include "merge.hpp"
-#include "replacement.hpp"
-#include "report.hpp"
-#include "view.hpp"
-#include "writer.hpp"
+#include "store_writer/bulk_loader.hpp"
+#include "store_writer/replacement.hpp"
+#include "store_writer/sorted_diff.hpp"
+#include "store_writer/store_writer.hpp"
+#include "tokensync/report.hpp"
+#include "tokensync/view.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -31,27 +32,28 @@ struct Compacted {
 
 template <typename Each>
 void for_each_record(MDB_txn* transaction, const std::string& path, Each each) {
-    const Cursor cursor = open_cursor(transaction, path);
+    const store_writer::Cursor cursor = store_writer::open_cursor(transaction, path);
     MDB_val key{};
     MDB_val value{};
-    int error = cursor_get(cursor.get(), key, value, MDB_FIRST);
-    for (; error == MDB_SUCCESS; error = cursor_get(cursor.get(), key, value, MDB_NEXT)) {
-        if (to_view(key) != meta_key()) {
-            each(to_view(key), to_view(value));
+    int error = store_writer::cursor_get(cursor.get(), key, value, MDB_FIRST);
+    for (; error == MDB_SUCCESS;
+         error = store_writer::cursor_get(cursor.get(), key, value, MDB_NEXT)) {
+        if (store_writer::to_view(key) != meta_key()) {
+            each(store_writer::to_view(key), store_writer::to_view(value));
         }
     }
     if (error != MDB_NOTFOUND) {
-        fail(path, "read", error);
+        store_writer::fail(path, "read", error);
     }
 }
 
 // Appends the store's present content to a new one, page after full page; gives its meta record.
 // (LMDB's own copy would keep half-filled pages as they are, and the size of the map.)
-Meta copy(const std::string& path, Writer& fresh) {
+store_writer::Meta copy(const std::string& path, store_writer::StoreWriter& fresh) {
     const View view(path);  // checks, too, that the store is one that nginx would serve
-    Meta meta;
-    const TransactionHandle transaction = view.begin(meta);
-    Load load(fresh);
+    store_writer::Meta meta;
+    const store_writer::TransactionHandle transaction = view.begin(meta);
+    store_writer::BulkLoader load(fresh);
     for_each_record(transaction.get(), path,
                     [&](std::string_view key, std::string_view value) { load.put(key, value); });
     load.finish(meta.source, meta.position);
@@ -59,7 +61,7 @@ Meta copy(const std::string& path, Writer& fresh) {
 }
 
 // Holds off everybody else who would write to the environment.
-TransactionHandle hold(MDB_env* environment, const std::string& path) {
+store_writer::TransactionHandle hold(MDB_env* environment, const std::string& path) {
     MDB_txn* made = nullptr;
     int error = mdb_txn_begin(environment, nullptr, 0, &made);
     if (error == MDB_MAP_RESIZED) {
@@ -68,51 +70,51 @@ TransactionHandle hold(MDB_env* environment, const std::string& path) {
             error = mdb_txn_begin(environment, nullptr, 0, &made);
         }
     }
-    TransactionHandle transaction(made);
+    store_writer::TransactionHandle transaction(made);
     MDB_dbi dbi = 0;
     if (error == MDB_SUCCESS) {
         error = mdb_dbi_open(made, nullptr, 0, &dbi);
     }
     if (error != MDB_SUCCESS) {
-        fail(path, "hold", error);
+        store_writer::fail(path, "hold", error);
     }
     return transaction;
 }
 
-Compacted compact_once(const StoreOptions& options) {
+Compacted compact_once(const store_writer::StoreOptions& options) {
     const std::string& path = options.path;
-    const Site site = find_site(options);
+    const store_writer::Site site = store_writer::find_site(options);
     if (!site.there) {
-        throw StoreError(
+        throw store_writer::StoreError(
             fmt::format("there is no store at {}; run \"tokensync run\" to build it", path));
     }
-    remove_leftover(site);
-    Replacement beside(site, replacing_waits);
+    store_writer::remove_leftover(site);
+    store_writer::Replacement beside(site, replacing_waits);
     // Where another one was waited for that replaced the store, it is another store by now.
     const auto require_same = [&] {
-        const Site now = find_site(options);
+        const store_writer::Site now = store_writer::find_site(options);
         if (now.device != site.device || now.inode != site.inode) {
-            throw StoreReplaced(path);
+            throw store_writer::StoreReplaced(path);
         }
     };
     require_same();
-    Writer fresh(beside.take_directory(), 0);
-    const Meta copied = copy(path, fresh);
+    store_writer::StoreWriter fresh(beside.take_directory(), 0);
+    const store_writer::Meta copied = copy(path, fresh);
 
     // From here on, those who would write to the store wait; readers do not.
-    const Environment live = open_environment(site.real, 0);
-    const TransactionHandle held = hold(live.get(), path);
+    const store_writer::Environment live = store_writer::open_environment(site.real, 0);
+    const store_writer::TransactionHandle held = hold(live.get(), path);
     require_same();
-    const std::optional<Meta> meta = read_meta(held.get(), path);
+    const std::optional<store_writer::Meta> meta = store_writer::read_meta(held.get(), path);
     if (!meta) {
-        throw StoreReplaced(path);
+        throw store_writer::StoreReplaced(path);
     }
     Compacted result;
-    result.before = size_of(live.get(), path).disk;
+    result.before = store_writer::size_of(live.get(), path).disk;
     fresh.raise(meta->generation);
-    fresh.commit([&](Change& change) {
+    fresh.commit([&](store_writer::WriteTxn& change) {
         if (meta->generation != copied.generation) {
-            Merge merged(change, std::numeric_limits<std::uint64_t>::max());
+            store_writer::SortedDiff merged(change, std::numeric_limits<std::uint64_t>::max());
             for_each_record(held.get(), path, [&](std::string_view key, std::string_view value) {
                 merged.put(key, value);
             });
@@ -121,22 +123,22 @@ Compacted compact_once(const StoreOptions& options) {
         // It is the same content, of the same age.
         change.meta() = *meta;
     });
-    sync_directory(fresh.site().real);
+    store_writer::sync_directory(fresh.site().real);
     beside.take_place();
     result.generation = fresh.meta()->generation;
-    result.after = size_of(fresh.environment(), path).disk;
+    result.after = store_writer::size_of(fresh.environment(), path).disk;
     return result;
 }
 
-Compacted compact_store(const StoreOptions& options) {
+Compacted compact_store(const store_writer::StoreOptions& options) {
     for (int attempt = 1;; ++attempt) {
         try {
             return compact_once(options);
-        } catch (const DamagedRecord& error) {
-            throw StoreError(
+        } catch (const store_writer::DamagedRecord& error) {
+            throw store_writer::StoreError(
                 fmt::format("the store {} is damaged: {}; run \"tokensync run --full\"",
                             options.path, error.what()));
-        } catch (const StoreReplaced&) {
+        } catch (const store_writer::StoreReplaced&) {
             if (attempt == attempts) {
                 throw;
             }
@@ -146,12 +148,12 @@ Compacted compact_store(const StoreOptions& options) {
 
 }  // namespace
 
-void compact(const StoreOptions& options, bool json) {
+void compact(const store_writer::StoreOptions& options, bool json) {
     const auto begun = std::chrono::steady_clock::now();
     const Compacted done = compact_store(options);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
     if (json) {
-        cli::Json line;
+        base::Json line;
         line["store"] = options.path;
         line["generation"] = done.generation;
         line["disk_bytes_before"] = done.before;

@@ -1,13 +1,13 @@
 // tokensync compact
 #pragma once
 
-#include "directory.hpp"
+#include "store_writer/directory.hpp"
 
 namespace token_auth::tokensync {
 
 // Puts a copy of the store without unused pages in its place, and writes to standard output what
 // that brought. Needs no registry, and a running "tokensync watch" need not be stopped: nothing
 // that it writes meanwhile is lost. StoreError where it cannot be.
-void compact(const StoreOptions& options, bool json);
+void compact(const store_writer::StoreOptions& options, bool json);
 
 }  // namespace token_auth::tokensync

@@ -1,4 +1,4 @@
-#include "explain.hpp"
+#include "tokensync/explain.hpp"
 
 #include <fmt/core.h>
 #include <openssl/crypto.h>
@@ -12,26 +12,29 @@
 #include <optional>
 #include <string_view>
 
-#include "cli/error.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
 #include "cli/output.hpp"
-#include "cli/shown.hpp"
-#include "cli/table.hpp"
-#include "cli/time.hpp"
-#include "lmdb.hpp"
-#include "reason.hpp"
+#include "cli/time_options.hpp"
 #include "registry/validate.hpp"
-#include "secret_input.hpp"
+#include "store_writer/lmdb.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/policy.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "token_auth/text.hpp"
+#include "tokensync/explain_text.hpp"
+#include "tokensync/token_input.hpp"
 
 namespace token_auth::tokensync {
 namespace {
 
 [[noreturn]] void misused(const std::string& text) {
-    throw cli::Error(text, cli::exit_usage);
+    throw base::Error(text, base::ErrorKind::invalid_argument);
 }
 
 // The question with its words understood. Views are of the question.
@@ -64,7 +67,7 @@ void require_words(const char* option, const Words& words, const char* what, Pre
         std::string_view value = words.values[i];
         for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
             if (!holds(word)) {
-                misused(fmt::format("{} {} is not {}", option, cli::shown(word), what));
+                misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
             }
         }
     }
@@ -81,7 +84,7 @@ OrganizationMode mode_of(const std::string& name) {
         return OrganizationMode::off;
     }
     misused(fmt::format("--org-mode {} is not known: write required, optional or off",
-                        cli::shown(name)));
+                        base::quoted(name)));
 }
 
 unsigned kinds_of(const std::vector<std::string>& names) {
@@ -90,7 +93,7 @@ unsigned kinds_of(const std::vector<std::string>& names) {
         Kind kind{};
         if (!kind_of_name(name, kind)) {
             misused(fmt::format("--kind {} is not known: write organization, group or user",
-                                cli::shown(name)));
+                                base::quoted(name)));
         }
         kinds |= kind;
     }
@@ -112,9 +115,9 @@ void understand(const Question& question, Asked& asked) {
     require_words("--scope-any", requirements.scopes_any, "a scope", is_scope);
     if (!question.address.empty() && !parse_address(question.address, asked.client)) {
         misused(fmt::format("--address {} is no IP address: write 192.0.2.1 or 2001:db8::1",
-                            cli::shown(question.address)));
+                            base::quoted(question.address)));
     }
-    asked.now = question.at.empty() ? cli::now() : cli::time_option("--at", question.at);
+    asked.now = question.at.empty() ? base::now() : cli::time_option("--at", question.at);
     if (!question.max_age.empty()) {
         asked.max_age = cli::duration_option("--max-age", question.max_age);
     }
@@ -130,13 +133,13 @@ void add_key(Digester& digester, const std::string& file) {
     const bool added = !key.empty() && digester.add_key(key);
     OPENSSL_cleanse(content.data(), content.size());
     if (!read) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("cannot read the key file {}; check its path and its "
                         "permissions",
                         file));
     }
     if (!added) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("the key file {} cannot be taken: a key is {} to {} bytes, and there are "
                         "at most {} of them",
                         file, key_min, key_max, keys_max));
@@ -166,7 +169,7 @@ struct Finding {
 };
 
 [[noreturn]] void fail_store(const std::string& path, const Store& store) {
-    throw StoreError(fmt::format("the store {}: {}", path, store.problem()));
+    throw store_writer::StoreError(fmt::format("the store {}: {}", path, store.problem()));
 }
 
 std::string_view why_no_credential(Code code) {
@@ -206,7 +209,7 @@ void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string
     if (asked.max_age && milliseconds > *asked.max_age * 1000) {
         finding.code = Code::store_stale;
         finding.why = fmt::format("the last completed sync was {} ago, longer than --max-age",
-                                  cli::format_duration(age));
+                                  base::format_duration(age));
         return;
     }
     KeyId missing = no_key;
@@ -218,12 +221,12 @@ void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string
         case Identified::broken:
             fail_store(question.store, store);
         case Identified::key_missing:
-            throw cli::Error(
+            throw base::Error(
                 fmt::format("cannot decide: the token is not found without the key {}, under which "
                             "the store holds tokens; give its file with --key",
                             registry::format_key_id(missing)));
         case Identified::no_digest:
-            throw cli::Error("cannot make the token's digest: libcrypto failed; check its setup");
+            throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
     finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
     finding.why =
@@ -233,7 +236,7 @@ void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string
 }
 
 std::string expiry(const TokenRecord& token) {
-    return token.expires == 0 ? "never" : cli::format_time(token.expires);
+    return token.expires == 0 ? "never" : base::format_time(token.expires);
 }
 
 void print(const Finding& finding) {
@@ -242,7 +245,7 @@ void print(const Finding& finding) {
     std::string text;
     const auto line = [&text](std::string_view name, std::string_view value) {
         if (!value.empty()) {
-            text += fmt::format("{:<14}{}\n", name, cli::printable(value));
+            text += fmt::format("{:<14}{}\n", name, base::printable(value));
         }
     };
     line("decision", answered.name);
@@ -269,7 +272,7 @@ void print(const Finding& finding) {
 void print_json(const Finding& finding) {
     const Answer& answered = answer(finding.code);
     const TokenRecord& token = finding.claims.token;
-    cli::Json json;
+    base::Json json;
     json["decision"] = std::string(answered.name);
     json["status"] = answered.status;
     json["detail"] = std::string(answered.detail);
@@ -296,7 +299,7 @@ void explain(const Question& question) {
     understand(question, asked);
     Digester digester;
     if (!digester.init()) {
-        throw cli::Error("libcrypto has no SHA-256; check the OpenSSL setup of this host");
+        throw base::Error("libcrypto has no SHA-256; check the OpenSSL setup of this host");
     }
     for (const std::string& file : question.key_files) {
         add_key(digester, file);

@@ -4,20 +4,23 @@
 #include <string>
 #include <vector>
 
-#include "check.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/redact.hpp"
+#include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "cli/program.hpp"
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
-#include "compact.hpp"
-#include "explain.hpp"
-#include "progress.hpp"
-#include "registry/file_source.hpp"
+#include "cli/time_options.hpp"
+#include "registry/file/source.hpp"
 #include "registry/source.hpp"
-#include "report.hpp"
-#include "status.hpp"
-#include "sync.hpp"
-#include "watch.hpp"
+#include "tokensync/check.hpp"
+#include "tokensync/compact.hpp"
+#include "tokensync/explain.hpp"
+#include "tokensync/progress.hpp"
+#include "tokensync/report.hpp"
+#include "tokensync/status.hpp"
+#include "tokensync/sync.hpp"
+#include "tokensync/watch.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -33,7 +36,7 @@ struct Options {
     std::string source;  // a file
     const CLI::Option* registry_option = nullptr;
     const CLI::Option* source_option = nullptr;
-    StoreOptions store;
+    store_writer::StoreOptions store;
     std::string heartbeat = "5s";
     std::string log_format;
     bool full = false;
@@ -47,22 +50,22 @@ std::unique_ptr<registry::Source> open_source(const Options& options) {
         return registry::open_registry(options.registry);
     }
     if (options.registry_option->count() > 0) {
-        throw cli::Error("--registry and --source are both given; a store has one source",
-                         cli::exit_usage);
+        throw base::Error("--registry and --source are both given; a store has one source",
+                          base::ErrorKind::invalid_argument);
     }
     return std::make_unique<registry::FileSource>(options.source);
 }
 
 void require_no_source(const Options& options, const char* command) {
     if (options.source_option->count() > 0) {
-        throw cli::Error(
+        throw base::Error(
             fmt::format("--source is not for {}, which reads only the store; leave it out",
                         command),
-            cli::exit_usage);
+            base::ErrorKind::invalid_argument);
     }
 }
 
-void report(const Outcome& outcome, const Meta& meta, bool json) {
+void report(const Outcome& outcome, const store_writer::Meta& meta, bool json) {
     if (json) {
         cli::print_json(outcome_fields(outcome, meta));
         return;
@@ -79,17 +82,17 @@ int run(Options& options) {
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
     Progress progress(!options.json);
-    Wish wish;
+    SyncOptions wish;
     wish.force = options.store.force;
     wish.full = options.full;
     wish.commit_unchanged = true;
     for (int attempt = 1;; ++attempt) {
-        auto writer = std::make_unique<Writer>(options.store);
+        auto writer = std::make_unique<store_writer::StoreWriter>(options.store);
         try {
             const Outcome outcome = synchronize(*source, writer, wish, progress);
             report(outcome, *writer->meta(), options.json);
             return cli::exit_done;
-        } catch (const StoreReplaced&) {
+        } catch (const store_writer::StoreReplaced&) {
             // "tokensync compact", which needs no lock of ours, or somebody with a backup.
             if (attempt == run_attempts) {
                 throw;
@@ -102,15 +105,15 @@ int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
     if (heartbeat > heartbeat_max) {
-        throw cli::Error("--heartbeat is at most 52w", cli::exit_usage);
+        throw base::Error("--heartbeat is at most 52w", base::ErrorKind::invalid_argument);
     }
     const std::unique_ptr<registry::Source> source = open_source(options);
     LogFormat format = options.json ? LogFormat::json : LogFormat::text;
     if (!options.log_format.empty()) {
         if (options.log_format != "text" && options.log_format != "json") {
-            throw cli::Error(fmt::format("--log-format {} is not known: write text or json",
-                                         cli::shown(options.log_format)),
-                             cli::exit_usage);
+            throw base::Error(fmt::format("--log-format {} is not known: write text or json",
+                                          base::quoted(options.log_format)),
+                              base::ErrorKind::invalid_argument);
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
     }
@@ -138,10 +141,10 @@ int status_command(Options& options) {
 int explain_command(Options& options) {
     require_no_source(options, "explain");
     if (!options.strays.empty()) {
-        throw cli::Error(
+        throw base::Error(
             "the token is read from standard input: on the command line, others could see it; "
             "give it as in: tokensync explain < FILE",
-            cli::exit_usage);
+            base::ErrorKind::invalid_argument);
     }
     options.question.store = options.store.path;
     options.question.json = options.json;
@@ -158,8 +161,8 @@ void add_source_options(CLI::App& app, Options& options) {
                "--source",
                [&options, registry](const std::string& path) {
                    if (registry->get_envname().empty()) {
-                       throw cli::Error("--source is given twice; a store has one source",
-                                        cli::exit_usage);
+                       throw base::Error("--source is given twice; a store has one source",
+                                         base::ErrorKind::invalid_argument);
                    }
                    options.source = path;
                    // The environment names the registry where nothing else is said.

@@ -1,4 +1,4 @@
-#include "progress.hpp"
+#include "tokensync/progress.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "cli/time.hpp"
+#include "base/time.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -48,7 +48,7 @@ void Progress::draw() {
     const double left = total_ > done_ ? static_cast<double>(total_ - done_) / rate : 0;
     const double part = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
     fmt::print(stderr, "\r\033[K{} of {} tokens ({:.0f} %), {:.0f}/s, {} left", done_, total_,
-               100 * part, rate, cli::format_duration(static_cast<std::int64_t>(left)));
+               100 * part, rate, base::format_duration(static_cast<std::int64_t>(left)));
     std::fflush(stderr);
     drawn_ = true;
 }

@@ -1,4 +1,4 @@
-#include "read_ahead.hpp"
+#include "tokensync/read_ahead.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,8 @@
 #include <stop_token>
 #include <system_error>
 
-#include "file.hpp"
+#include "base/file_descriptor.hpp"
+#include "store_writer/file.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -26,7 +27,7 @@ std::uint64_t half_of_memory() noexcept {
 }
 
 void read_all(const std::stop_token& stop, const std::string& file) noexcept {
-    const Descriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const base::FileDescriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
     if (!descriptor.is_open() || fstat(descriptor.get(), &info) != 0 ||
         static_cast<std::uint64_t>(info.st_size) > half_of_memory()) {

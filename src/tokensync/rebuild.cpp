@@ -1,14 +1,14 @@
-#include "rebuild.hpp"
+#include "tokensync/rebuild.hpp"
 
 #include <chrono>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include "entries.hpp"
-#include "load.hpp"
-#include "record_sink.hpp"
-#include "replacement.hpp"
+#include "store_writer/bulk_loader.hpp"
+#include "store_writer/replacement.hpp"
+#include "tokensync/record_encoder.hpp"
+#include "tokensync/record_sink.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -19,10 +19,10 @@ constexpr std::chrono::seconds replacing_waits{5};
 // Walks the old store beside the records of the new one, and counts those that are not in it.
 class Gone {
   public:
-    explicit Gone(const Writer& old)
+    explicit Gone(const store_writer::StoreWriter& old)
         : path_(old.path()),
-          transaction_(begin_reading(old.environment(), path_)),
-          cursor_(open_cursor(transaction_.get(), path_)) {
+          transaction_(store_writer::begin_reading(old.environment(), path_)),
+          cursor_(store_writer::open_cursor(transaction_.get(), path_)) {
         step(MDB_FIRST);
     }
 
@@ -42,12 +42,12 @@ class Gone {
     void step(MDB_cursor_op operation) {
         MDB_val key{};
         MDB_val value{};
-        const int error = cursor_get(cursor_.get(), key, value, operation);
+        const int error = store_writer::cursor_get(cursor_.get(), key, value, operation);
         at_end_ = error == MDB_NOTFOUND;
         if (error != MDB_SUCCESS && !at_end_) {
-            fail(path_, "read", error);
+            store_writer::fail(path_, "read", error);
         }
-        key_ = at_end_ ? std::string_view() : to_view(key);
+        key_ = at_end_ ? std::string_view() : store_writer::to_view(key);
     }
 
     // Up to `key`, or to the end where it is empty.
@@ -55,15 +55,15 @@ class Gone {
         while (!at_end_ && (key.empty() || key_ < key)) {
             if (key_ != meta_key()) {
                 ++records_;
-                tokens_ += !key_.empty() && key_.front() == tag_token ? 1 : 0;
+                tokens_ += !key_.empty() && key_.front() == store_writer::tag_token ? 1 : 0;
             }
             step(MDB_NEXT);
         }
     }
 
     std::string path_;
-    TransactionHandle transaction_;
-    Cursor cursor_;
+    store_writer::TransactionHandle transaction_;
+    store_writer::Cursor cursor_;
     bool at_end_ = false;
     std::string_view key_;
     std::uint64_t records_ = 0;
@@ -73,7 +73,8 @@ class Gone {
 // The new store is loaded; the old one is compared with it for as long as it can be read.
 class LoadBeside {
   public:
-    LoadBeside(Writer& fresh, const Writer& old) : load_(fresh), old_(old) {
+    LoadBeside(store_writer::StoreWriter& fresh, const store_writer::StoreWriter& old)
+        : load_(fresh), old_(old) {
         comparing_ = old.damage().empty() && old.meta();
         compare([&] { gone_ = std::make_unique<Gone>(old_); });
     }
@@ -88,7 +89,7 @@ class LoadBeside {
         load_.finish(identity, position);
     }
 
-    Rebuilt result(const Writer& fresh) const {
+    Rebuilt result(const store_writer::StoreWriter& fresh) const {
         Rebuilt result;
         result.written = load_.records();
         if (gone_) {
@@ -112,25 +113,27 @@ class LoadBeside {
         }
         try {
             step();
-        } catch (const DamagedStore&) {
+        } catch (const store_writer::DamagedStore&) {
             gone_.reset();
             comparing_ = false;
         }
     }
 
-    Load load_;
-    const Writer& old_;
+    store_writer::BulkLoader load_;
+    const store_writer::StoreWriter& old_;
     std::unique_ptr<Gone> gone_;
     bool comparing_ = false;
 };
 
 }  // namespace
 
-Rebuilt rebuild(registry::Source& source, std::unique_ptr<Writer>& writer, Progress& progress,
-                const std::string& identity, const std::function<void(const Rebuilt&)>& approve) {
-    const Site site = writer->site();
-    Replacement beside(site, replacing_waits);
-    auto fresh = std::make_unique<Writer>(beside.take_directory(), writer->generation());
+Rebuilt rebuild(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
+                Progress& progress, const std::string& identity,
+                const std::function<void(const Rebuilt&)>& approve) {
+    const store_writer::Site site = writer->site();
+    store_writer::Replacement beside(site, replacing_waits);
+    auto fresh =
+        std::make_unique<store_writer::StoreWriter>(beside.take_directory(), writer->generation());
     Rebuilt result;
     {
         LoadBeside loaded(*fresh, *writer);
@@ -141,7 +144,7 @@ Rebuilt rebuild(registry::Source& source, std::unique_ptr<Writer>& writer, Progr
         result = loaded.result(*fresh);
     }
     approve(result);
-    sync_directory(fresh->site().real);
+    store_writer::sync_directory(fresh->site().real);
     beside.take_place();
     fresh->moved(site);
     writer = std::move(fresh);

@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "progress.hpp"
 #include "registry/source.hpp"
-#include "writer.hpp"
+#include "store_writer/store_writer.hpp"
+#include "tokensync/progress.hpp"
 
 namespace token_auth::tokensync {
 
@@ -24,7 +24,8 @@ struct Rebuilt {
 // it was, and any exception leaves it so. Memory does not grow with the number of records.
 //
 // Throws NotReplaceable, before anything is read, where the store cannot be replaced.
-Rebuilt rebuild(registry::Source& source, std::unique_ptr<Writer>& writer, Progress& progress,
-                const std::string& identity, const std::function<void(const Rebuilt&)>& approve);
+Rebuilt rebuild(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
+                Progress& progress, const std::string& identity,
+                const std::function<void(const Rebuilt&)>& approve);
 
 }  // namespace token_auth::tokensync

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "entries.hpp"
-#include "progress.hpp"
 #include "registry/source.hpp"
+#include "tokensync/progress.hpp"
+#include "tokensync/record_encoder.hpp"
 
 namespace token_auth::tokensync {
 

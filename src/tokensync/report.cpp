@@ -1,15 +1,15 @@
-#include "report.hpp"
+#include "tokensync/report.hpp"
 
 #include <fmt/core.h>
 
-#include "cli/output.hpp"
-#include "cli/shown.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace token_auth::tokensync {
 
-std::string outcome_line(const Outcome& outcome, const Meta& meta) {
+std::string outcome_line(const Outcome& outcome, const store_writer::Meta& meta) {
     const double milliseconds = static_cast<double>(outcome.took.count()) / 1000;
-    const std::string tokens = cli::counted(meta.counts.tokens, "token");
+    const std::string tokens = base::counted(meta.counts.tokens, "token");
     if (!outcome.full && !outcome.changed()) {
         return fmt::format("up to date: {}, generation {}, {:.1f} ms", tokens, outcome.generation,
                            milliseconds);
@@ -18,7 +18,7 @@ std::string outcome_line(const Outcome& outcome, const Meta& meta) {
                        outcome.rebuilt ? "full load into a new store"
                        : outcome.full  ? "full load"
                                        : "applied changes",
-                       cli::counted(outcome.written, "record"), outcome.erased, tokens,
+                       base::counted(outcome.written, "record"), outcome.erased, tokens,
                        outcome.generation, milliseconds);
 }
 
@@ -26,8 +26,8 @@ std::string damage_line(const Outcome& outcome) {
     return outcome.damage + "; a new one took its place";
 }
 
-cli::Json outcome_fields(const Outcome& outcome, const Meta& meta) {
-    cli::Json line;
+base::Json outcome_fields(const Outcome& outcome, const store_writer::Meta& meta) {
+    base::Json line;
     line["full"] = outcome.full;
     line["rebuilt"] = outcome.rebuilt;
     if (!outcome.damage.empty()) {

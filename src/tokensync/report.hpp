@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "cli/output.hpp"
-#include "sync.hpp"
+#include "base/json_fwd.hpp"
+#include "tokensync/sync.hpp"
 
 namespace token_auth::tokensync {
 
 // One line for people, without a newline, and the same for programs.
-std::string outcome_line(const Outcome& outcome, const Meta& meta);
-cli::Json outcome_fields(const Outcome& outcome, const Meta& meta);
+std::string outcome_line(const Outcome& outcome, const store_writer::Meta& meta);
+base::Json outcome_fields(const Outcome& outcome, const store_writer::Meta& meta);
 
 // Where the old store was damaged: that, and that a new one took its place.
 std::string damage_line(const Outcome& outcome);

@@ -1,4 +1,4 @@
-#include "service.hpp"
+#include "tokensync/service.hpp"
 
 #include <fmt/core.h>
 #include <sys/socket.h>
@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "base/file_descriptor.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -35,23 +37,23 @@ std::optional<std::int64_t> number(std::string_view text) {
     return value;
 }
 
-Descriptor connect_to(std::string_view path) {
+base::FileDescriptor connect_to(std::string_view path) {
     sockaddr_un address{};
     // "@" is the abstract namespace; other kinds of address are for virtual machines.
     if (path.size() < 2 || path.size() >= sizeof(address.sun_path) ||
         (path.front() != '/' && path.front() != '@')) {
-        return Descriptor();
+        return base::FileDescriptor();
     }
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     if (path.front() == '@') {
         address.sun_path[0] = '\0';
     }
-    Descriptor made(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    base::FileDescriptor made(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
     if (!made.is_open() ||
         connect(made.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
-        return Descriptor();
+        return base::FileDescriptor();
     }
     return made;
 }

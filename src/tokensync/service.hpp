@@ -8,7 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "file.hpp"
+#include "base/file_descriptor.hpp"
+#include "store_writer/file.hpp"
 
 namespace token_auth::tokensync {
 
@@ -34,7 +35,7 @@ class Service {
 
     void tell(const std::string& text) const noexcept;
 
-    Descriptor socket_;
+    base::FileDescriptor socket_;
     std::optional<std::chrono::milliseconds> interval_;
     bool ready_ = false;
     std::string status_;

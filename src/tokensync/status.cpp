@@ -1,4 +1,4 @@
-#include "status.hpp"
+#include "tokensync/status.hpp"
 
 #include <fmt/core.h>
 
@@ -6,19 +6,20 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/json.hpp"
+#include "base/time.hpp"
 #include "cli/output.hpp"
-#include "cli/time.hpp"
 #include "registry/validate.hpp"
-#include "report.hpp"
-#include "view.hpp"
+#include "tokensync/report.hpp"
+#include "tokensync/view.hpp"
 
 namespace token_auth::tokensync {
 namespace {
 
 struct Facts {
-    Meta meta;
+    store_writer::Meta meta;
     std::int64_t age = 0;  // milliseconds
-    Size size;
+    store_writer::Size size;
     std::uint64_t unused = 0;  // bytes of pages that hold nothing now
     std::uint64_t readers = 0;
     std::uint64_t max_readers = 0;
@@ -41,12 +42,12 @@ std::uint64_t unused_bytes(MDB_txn* transaction, const std::string& path) {
     if (error == MDB_SUCCESS) {
         error = mdb_cursor_open(transaction, free_dbi, &made);
     }
-    const Cursor cursor(made);
+    const store_writer::Cursor cursor(made);
     std::uint64_t pages = 0;
     MDB_val key{};
     MDB_val value{};
     while (error == MDB_SUCCESS) {
-        error = cursor_get(made, key, value, MDB_NEXT);
+        error = store_writer::cursor_get(made, key, value, MDB_NEXT);
         std::size_t count = 0;
         if (error == MDB_SUCCESS && value.mv_size >= sizeof(count)) {
             std::memcpy(&count, value.mv_data, sizeof(count));
@@ -54,7 +55,7 @@ std::uint64_t unused_bytes(MDB_txn* transaction, const std::string& path) {
         }
     }
     if (error != MDB_NOTFOUND) {
-        fail(path, "measure", error);
+        store_writer::fail(path, "measure", error);
     }
     return pages * statistics.ms_psize;
 }
@@ -62,7 +63,7 @@ std::uint64_t unused_bytes(MDB_txn* transaction, const std::string& path) {
 Facts gather(const View& view) {
     Facts facts;
     {
-        const TransactionHandle transaction = view.begin(facts.meta);
+        const store_writer::TransactionHandle transaction = view.begin(facts.meta);
         facts.unused = unused_bytes(transaction.get(), view.path());
     }
 
@@ -76,10 +77,10 @@ Facts gather(const View& view) {
         error = std::min(mdb_reader_list(view.environment(), count_reader, &facts.readers), 0);
     }
     if (error != MDB_SUCCESS) {
-        fail(view.path(), "measure", error);
+        store_writer::fail(view.path(), "measure", error);
     }
     facts.max_readers = info.me_maxreaders;
-    facts.size = size_of(view.environment(), view.path());
+    facts.size = store_writer::size_of(view.environment(), view.path());
     return facts;
 }
 
@@ -88,16 +89,16 @@ std::string key_name(KeyId id) {
 }
 
 void print(const std::string& path, const Facts& facts) {
-    const Meta& meta = facts.meta;
+    const store_writer::Meta& meta = facts.meta;
     std::string text;
     const auto line = [&text](std::string_view name, const std::string& value) {
         text += fmt::format("{:<14}{}\n", name, value);
     };
     line("store", path);
     line("generation", fmt::format("{}", meta.generation));
-    line("synced", fmt::format("{} ({:.1f} s ago)", cli::format_time(meta.synced / 1000),
+    line("synced", fmt::format("{} ({:.1f} s ago)", base::format_time(meta.synced / 1000),
                                static_cast<double>(facts.age) / 1000));
-    line("created", cli::format_time(meta.created / 1000));
+    line("created", base::format_time(meta.created / 1000));
     line("registry", meta.source);
     line("position", meta.position);
     line("tokens", fmt::format("{}", meta.counts.tokens));
@@ -116,17 +117,17 @@ void print(const std::string& path, const Facts& facts) {
 }
 
 void print_json(const std::string& path, const Facts& facts) {
-    const Meta& meta = facts.meta;
-    cli::Json digests = cli::Json::object();
+    const store_writer::Meta& meta = facts.meta;
+    base::Json digests = base::Json::object();
     for (const auto& [id, tokens] : meta.key_uses) {
         digests[key_name(id)] = tokens;
     }
-    cli::Json json;
+    base::Json json;
     json["store"] = path;
     json["generation"] = meta.generation;
-    json["synced"] = cli::format_time(meta.synced / 1000);
+    json["synced"] = base::format_time(meta.synced / 1000);
     json["age"] = static_cast<double>(facts.age) / 1000;
-    json["created"] = cli::format_time(meta.created / 1000);
+    json["created"] = base::format_time(meta.created / 1000);
     json["registry"] = meta.source;
     json["position"] = meta.position;
     json["counts"]["tokens"] = meta.counts.tokens;

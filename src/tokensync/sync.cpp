@@ -1,4 +1,4 @@
-#include "sync.hpp"
+#include "tokensync/sync.hpp"
 
 #include <fmt/core.h>
 
@@ -8,11 +8,12 @@
 #include <string_view>
 #include <utility>
 
-#include "load.hpp"
-#include "merge.hpp"
-#include "rebuild.hpp"
-#include "record_sink.hpp"
-#include "replacement.hpp"
+#include "base/error.hpp"
+#include "store_writer/bulk_loader.hpp"
+#include "store_writer/replacement.hpp"
+#include "store_writer/sorted_diff.hpp"
+#include "tokensync/rebuild.hpp"
+#include "tokensync/record_sink.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -31,7 +32,7 @@ constexpr std::uint64_t changes_part = 8;
 // Changes, as long as there are not too many.
 class FewChanges {
   public:
-    FewChanges(Change& change, std::uint64_t most) : change_(change), most_(most) {}
+    FewChanges(store_writer::WriteTxn& change, std::uint64_t most) : change_(change), most_(most) {}
 
     void put(std::string_view key, std::string_view value) {
         change_.put(key, value);
@@ -45,18 +46,18 @@ class FewChanges {
   private:
     void require_few() const {
         if (change_.tally().written + change_.tally().erased > most_) {
-            throw TooManyDifferences();
+            throw store_writer::TooManyDifferences();
         }
     }
 
-    Change& change_;
+    store_writer::WriteTxn& change_;
     std::uint64_t most_;
 };
 
 class Run {
   public:
-    Run(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
-        Progress& progress)
+    Run(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
+        const SyncOptions& wish, Progress& progress)
         : source_(source),
           writer_(writer),
           wish_(wish),
@@ -65,16 +66,16 @@ class Run {
 
     Outcome go() {
         const auto begun = std::chrono::steady_clock::now();
-        const std::optional<Meta>& meta = writer_->meta();
+        const std::optional<store_writer::Meta>& meta = writer_->meta();
         const bool other = meta && meta->source != identity_;
         if (other && !wish_.force) {
-            throw cli::Error(
+            throw base::Error(
                 fmt::format(
                     "the store {} is a copy of another registry ({}, not {}); check "
                     "--registry or --source, and --db, or take the store over with \"tokensync run "
                     "--force\"; nothing was changed",
                     writer_->path(), meta->source, identity_),
-                cli::exit_refused);
+                base::ErrorKind::refused);
         }
         Outcome outcome;
         if (!writer_->damage().empty()) {
@@ -103,9 +104,9 @@ class Run {
             } else if (wish_.full || !incremental(outcome)) {
                 merge(outcome, merged_max);
             }
-        } catch (const TooManyDifferences&) {
+        } catch (const store_writer::TooManyDifferences&) {
             replace(outcome);
-        } catch (const DamagedStore& error) {
+        } catch (const store_writer::DamagedStore& error) {
             outcome.damage = error.problem();
             replace(outcome);
         }
@@ -114,7 +115,7 @@ class Run {
     // False where the store's position is not in the log.
     bool incremental(Outcome& outcome) {
         try {
-            const Tally tally = writer_->commit([&](Change& change) {
+            const store_writer::Tally tally = writer_->commit([&](store_writer::WriteTxn& change) {
                 FewChanges changes(change, most_changes());
                 RecordSink<FewChanges> sink(changes, nullptr);
                 std::optional<std::string> position = source_.changes(change.meta().position, sink);
@@ -132,7 +133,7 @@ class Run {
             return true;
         } catch (const PositionLost&) {
             return false;
-        } catch (const DamagedRecord&) {
+        } catch (const store_writer::DamagedRecord&) {
             return false;
         }
         return true;
@@ -146,12 +147,12 @@ class Run {
 
     void merge(Outcome& outcome, std::uint64_t differences_max) {
         outcome.full = true;
-        const Tally tally = writer_->commit([&](Change& change) {
+        const store_writer::Tally tally = writer_->commit([&](store_writer::WriteTxn& change) {
             progress_.start(source_.token_count());
             std::string position;
             {
-                Merge merged(change, differences_max);
-                RecordSink<Merge> sink(merged, &progress_);
+                store_writer::SortedDiff merged(change, differences_max);
+                RecordSink<store_writer::SortedDiff> sink(merged, &progress_);
                 position = source_.all(sink);
                 merged.finish();
             }
@@ -175,9 +176,9 @@ class Run {
             outcome.committed = true;
             outcome.written = done.written;
             outcome.erased = done.erased;
-        } catch (const NotReplaceable& error) {
+        } catch (const store_writer::NotReplaceable& error) {
             if (!outcome.damage.empty()) {
-                throw StoreError(fmt::format(
+                throw store_writer::StoreError(fmt::format(
                     "{}; stop nginx or let it answer 503 for the while, remove the directory and "
                     "run \"tokensync run\": a new one cannot be put in its place, for {}",
                     outcome.damage, error.what()));
@@ -190,8 +191,8 @@ class Run {
     void load(Outcome& outcome) {
         outcome.full = true;
         progress_.start(source_.token_count());
-        Load loaded(*writer_);
-        RecordSink<Load> sink(loaded, &progress_);
+        store_writer::BulkLoader loaded(*writer_);
+        RecordSink<store_writer::BulkLoader> sink(loaded, &progress_);
         const std::string position = source_.all(sink);
         require_same_source();
         loaded.finish(identity_, position);
@@ -202,7 +203,7 @@ class Run {
     // Another registry may have been put in this one's place since it was asked who it is.
     void require_same_source() {
         if (source_.identity() != identity_) {
-            throw cli::Error(
+            throw base::Error(
                 fmt::format("{} was exchanged for another one during the sync; run tokensync "
                             "again, nothing was changed",
                             source_.title()));
@@ -212,16 +213,16 @@ class Run {
     void require_few_removed(std::uint64_t removed) const {
         const std::uint64_t before = writer_->meta() ? writer_->meta()->counts.tokens : 0;
         if (!wish_.force && before > few_tokens && removed > before / 2) {
-            throw cli::Error(
+            throw base::Error(
                 fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
                             "and if that is meant, run \"tokensync run --force\"; until then "
                             "nothing is synced here, no revocation either",
                             removed, before, writer_->path(), source_.title()),
-                cli::exit_refused);
+                base::ErrorKind::refused);
         }
     }
 
-    static void note(Outcome& outcome, const Tally& tally) {
+    static void note(Outcome& outcome, const store_writer::Tally& tally) {
         outcome.committed = true;
         outcome.written = tally.written;
         outcome.erased = tally.erased;
@@ -230,16 +231,16 @@ class Run {
     struct PositionLost {};
 
     registry::Source& source_;
-    std::unique_ptr<Writer>& writer_;
-    const Wish& wish_;
+    std::unique_ptr<store_writer::StoreWriter>& writer_;
+    const SyncOptions& wish_;
     Progress& progress_;
     std::string identity_;
 };
 
 }  // namespace
 
-Outcome synchronize(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
-                    Progress& progress) {
+Outcome synchronize(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
+                    const SyncOptions& wish, Progress& progress) {
     Outcome outcome = Run(source, writer, wish, progress).go();
     progress.finish();
     return outcome;

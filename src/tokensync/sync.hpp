@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "progress.hpp"
 #include "registry/source.hpp"
-#include "writer.hpp"
+#include "store_writer/store_writer.hpp"
+#include "tokensync/progress.hpp"
 
 namespace token_auth::tokensync {
 
@@ -25,7 +25,7 @@ struct Outcome {
     bool changed() const noexcept { return written + erased > 0; }
 };
 
-struct Wish {
+struct SyncOptions {
     bool force = false;             // take over a store of another registry; remove many tokens
     bool full = false;              // read everything, also where the changes would do
     bool commit_unchanged = false;  // where nothing changed, note in the store that it is so
@@ -40,7 +40,7 @@ struct Wish {
 //
 // Refuses, with exit status 3 and nothing changed, to take over a store of another registry and
 // to remove more than half of over 100 tokens, unless forced.
-Outcome synchronize(registry::Source& source, std::unique_ptr<Writer>& writer, const Wish& wish,
-                    Progress& progress);
+Outcome synchronize(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
+                    const SyncOptions& wish, Progress& progress);
 
 }  // namespace token_auth::tokensync

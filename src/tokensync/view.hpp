@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "change.hpp"
-#include "lmdb.hpp"
+#include "store_writer/lmdb.hpp"
+#include "store_writer/write_txn.hpp"
 
 namespace token_auth::tokensync {
 
@@ -18,11 +18,11 @@ class View {
     MDB_env* environment() const noexcept { return environment_.get(); }
 
     // A snapshot, with its meta record read into `meta`.
-    TransactionHandle begin(Meta& meta) const;
+    store_writer::TransactionHandle begin(store_writer::Meta& meta) const;
 
   private:
     std::string path_;
-    Environment environment_;
+    store_writer::Environment environment_;
 };
 
 }  // namespace token_auth::tokensync

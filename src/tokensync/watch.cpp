@@ -1,4 +1,4 @@
-#include "watch.hpp"
+#include "tokensync/watch.hpp"
 
 #include <fmt/core.h>
 #include <poll.h>
@@ -13,11 +13,13 @@
 #include <optional>
 #include <stdexcept>
 
-#include "cli/shown.hpp"
-#include "cli/time.hpp"
-#include "read_ahead.hpp"
-#include "service.hpp"
-#include "sync.hpp"
+#include "base/error.hpp"
+#include "base/file_descriptor.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "tokensync/read_ahead.hpp"
+#include "tokensync/service.hpp"
+#include "tokensync/sync.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -37,26 +39,26 @@ constexpr std::chrono::milliseconds between_commits{20};
 constexpr std::chrono::milliseconds replacing_takes{1000};
 
 // SIGTERM and SIGINT as a descriptor, so that they end every wait at once and nothing else.
-Descriptor stop_signals() {
+base::FileDescriptor stop_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-        throw cli::Error(fmt::format("cannot block signals: {}", std::strerror(errno)));
+        throw base::Error(fmt::format("cannot block signals: {}", std::strerror(errno)));
     }
     signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
-    Descriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    base::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!descriptor.is_open()) {
-        throw cli::Error(fmt::format("cannot wait for signals: {}", std::strerror(errno)));
+        throw base::Error(fmt::format("cannot wait for signals: {}", std::strerror(errno)));
     }
     return descriptor;
 }
 
 class Watch {
   public:
-    Watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-          LogFormat format)
+    Watch(registry::Source& source, const store_writer::StoreOptions& options,
+          std::chrono::seconds heartbeat, LogFormat format)
         : source_(source),
           options_(options),
           heartbeat_(heartbeat),
@@ -77,17 +79,17 @@ class Watch {
                 let_changes_gather();
             } catch (const registry::Stopped&) {
                 break;
-            } catch (const StoreReplaced&) {
+            } catch (const store_writer::StoreReplaced&) {
                 reopen();
-            } catch (const StoreError& error) {
+            } catch (const store_writer::StoreError& error) {
                 if (!started_) {
                     throw;
                 }
                 failed(error.what());
-            } catch (const cli::Error& error) {
+            } catch (const base::Error& error) {
                 // Wrong usage does not get right by itself; a refusal before the first sync is for
                 // whoever starts this to see.
-                if (!started_ && error.status() != cli::exit_failed) {
+                if (!started_ && error.kind() != base::ErrorKind::failed) {
                     throw;
                 }
                 failed(error.what());
@@ -107,7 +109,7 @@ class Watch {
         }
         if (!writer_) {
             wait_for_directory();
-            writer_ = std::make_unique<Writer>(options_);
+            writer_ = std::make_unique<store_writer::StoreWriter>(options_);
             options_.lock_wait = replacing_takes;
             if (unread_) {
                 read_ahead_.begin(options_.path + "/data.mdb");
@@ -116,7 +118,7 @@ class Watch {
         }
         const bool beat = heartbeat_.count() > 0 && Clock::now() >= next_beat_;
         Progress progress(!started_ && show_progress_, [this] { tick(); });
-        Wish wish;
+        SyncOptions wish;
         wish.force = options_.force && !started_;
         // Workers do not take up one that was put in place with a lower generation.
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
@@ -124,7 +126,7 @@ class Watch {
         const Outcome outcome = synchronize(source_, writer_, wish, progress);
         looked_ = Clock::now();
         options_.generation = writer_->generation();
-        const Meta& meta = *writer_->meta();
+        const store_writer::Meta& meta = *writer_->meta();
         if (outcome.committed) {
             next_beat_ = looked_ + heartbeat_;
         }
@@ -135,8 +137,8 @@ class Watch {
         reopened_ = false;
         service_.ready();
         service_.status(fmt::format("Up to date at {}: {}, generation {}",
-                                    cli::format_time(meta.synced / 1000),
-                                    cli::counted(meta.counts.tokens, "token"), meta.generation));
+                                    base::format_time(meta.synced / 1000),
+                                    base::counted(meta.counts.tokens, "token"), meta.generation));
         service_.alive();
     }
 
@@ -234,15 +236,15 @@ class Watch {
     }
 
     registry::Source& source_;
-    StoreOptions options_;
+    store_writer::StoreOptions options_;
     std::chrono::seconds heartbeat_;
     bool show_progress_;
     WatchLog log_;
     Service service_;
     ReadAhead read_ahead_;
     bool unread_ = true;  // the store that is at the path
-    Descriptor stop_;
-    std::unique_ptr<Writer> writer_;
+    base::FileDescriptor stop_;
+    std::unique_ptr<store_writer::StoreWriter> writer_;
     bool started_ = false;
     bool reopened_ = false;
     std::string problem_;
@@ -254,8 +256,8 @@ class Watch {
 
 }  // namespace
 
-void watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-           LogFormat format) {
+void watch(registry::Source& source, const store_writer::StoreOptions& options,
+           std::chrono::seconds heartbeat, LogFormat format) {
     Watch(source, options, heartbeat, format).run();
 }
 

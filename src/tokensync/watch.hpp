@@ -3,9 +3,9 @@
 
 #include <chrono>
 
-#include "directory.hpp"
 #include "registry/source.hpp"
-#include "watch_log.hpp"
+#include "store_writer/directory.hpp"
+#include "tokensync/watch_log.hpp"
 
 namespace token_auth::tokensync {
 
@@ -16,7 +16,7 @@ namespace token_auth::tokensync {
 //
 // Each `heartbeat` (0: never) the store is told that it is still up to date. A store that is
 // replaced meanwhile, by "tokensync compact" or by hand, is gone on with within a second.
-void watch(registry::Source& source, const StoreOptions& options, std::chrono::seconds heartbeat,
-           LogFormat format);
+void watch(registry::Source& source, const store_writer::StoreOptions& options,
+           std::chrono::seconds heartbeat, LogFormat format);
 
 }  // namespace token_auth::tokensync

@@ -1,4 +1,4 @@
-#include "watch_log.hpp"
+#include "tokensync/watch_log.hpp"
 
 #include <fmt/core.h>
 
@@ -6,21 +6,23 @@
 #include <system_error>
 #include <utility>
 
-#include "cli/time.hpp"
-#include "report.hpp"
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "cli/output.hpp"
+#include "tokensync/report.hpp"
 
 namespace token_auth::tokensync {
 
 void WatchLog::write(const char* level, const char* event, const std::string& text,
-                     const cli::Json& fields) const {
+                     const base::Json& fields) const {
     std::string line = text;
     if (format_ == LogFormat::json) {
-        cli::Json all;
-        all["time"] = cli::format_time(std::time(nullptr));
+        base::Json all;
+        all["time"] = base::format_time(std::time(nullptr));
         all["level"] = level;
         all["event"] = event;
         all.update(fields);
-        line = all.dump(-1, ' ', false, cli::Json::error_handler_t::replace);
+        line = all.dump(-1, ' ', false, base::Json::error_handler_t::replace);
     }
     try {
         cli::note(line);
@@ -29,9 +31,9 @@ void WatchLog::write(const char* level, const char* event, const std::string& te
     }
 }
 
-void WatchLog::synced(const Outcome& outcome, const Meta& meta) const {
+void WatchLog::synced(const Outcome& outcome, const store_writer::Meta& meta) const {
     if (!outcome.damage.empty()) {
-        cli::Json fields;
+        base::Json fields;
         fields["damage"] = outcome.damage;
         write("warning", "damaged", damage_line(outcome), fields);
     }
@@ -39,7 +41,7 @@ void WatchLog::synced(const Outcome& outcome, const Meta& meta) const {
 }
 
 void WatchLog::failed(const std::string& problem) const {
-    cli::Json fields;
+    base::Json fields;
     fields["error"] = problem;
     write("error", "failed", fmt::format("{}; trying again", problem), fields);
 }
@@ -49,7 +51,7 @@ void WatchLog::recovered() const {
 }
 
 void WatchLog::replaced(const std::string& path) const {
-    cli::Json fields;
+    base::Json fields;
     fields["store"] = path;
     write("info", "replaced",
           fmt::format("another store was put at {}; going on with that one", path), fields);

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "cli/output.hpp"
-#include "sync.hpp"
+#include "base/json.hpp"
+#include "tokensync/sync.hpp"
 
 namespace token_auth::tokensync {
 
@@ -14,7 +14,7 @@ class WatchLog {
   public:
     explicit WatchLog(LogFormat format) : format_(format) {}
 
-    void synced(const Outcome& outcome, const Meta& meta) const;
+    void synced(const Outcome& outcome, const store_writer::Meta& meta) const;
     void failed(const std::string& problem) const;
     void recovered() const;
     void replaced(const std::string& path) const;
@@ -22,7 +22,7 @@ class WatchLog {
 
   private:
     void write(const char* level, const char* event, const std::string& text,
-               const cli::Json& fields = cli::Json::object()) const;
+               const base::Json& fields = base::Json::object()) const;
 
     LogFormat format_;
 };

@@ -5,10 +5,10 @@
 #include <string>
 #include <variant>
 
-#include "cli/error.hpp"
-#include "cli/shown.hpp"
+#include "base/error.hpp"
+#include "base/redact.hpp"
 #include "fuzz.hpp"
-#include "registry/file_content.hpp"
+#include "registry/file/content.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/address.hpp"
@@ -80,7 +80,7 @@ class Fitting : public registry::Sink {
     static void none_goes() { require(false, "a whole file takes nothing away"); }
 };
 
-void check_message(const cli::Error& error) {
+void check_message(const base::Error& error) {
     const std::string text = error.what();
     require(!text.empty() && text.find('\n') == std::string::npos, "a message is one line");
     require(
@@ -88,7 +88,7 @@ void check_message(const cli::Error& error) {
                                                  "input: holds no line; where no tokens "
                                                  "are meant, leave a role or an organization in it",
         "a message names its place");
-    require(cli::scrubbed(text) == text, "a message shows nothing that could be a token");
+    require(base::redacted(text) == text, "a message shows nothing that could be a token");
 }
 
 void check_lines(const std::string& text) {
@@ -100,7 +100,7 @@ void check_lines(const std::string& text) {
                 [](const auto& value) { return registry::to_json(value).dump(); }, *entity);
             require(registry::parse_entity(line) == *entity, "is written as it was read");
         }
-    } catch (const cli::Error& error) {
+    } catch (const base::Error& error) {
         check_message(error);
     }
 }
@@ -112,7 +112,7 @@ void check_file(const std::string& text) {
         Fitting sink;
         content.give(sink);
         require(sink.tokens == content.token_count(), "every token is given");
-    } catch (const cli::Error& error) {
+    } catch (const base::Error& error) {
         check_message(error);
     }
 }

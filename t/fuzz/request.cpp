@@ -13,6 +13,7 @@
 #include "token_auth/claims.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "world_store.hpp"
 

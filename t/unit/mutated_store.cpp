@@ -16,6 +16,7 @@
 
 #include "token_auth/answer.hpp"
 #include "token_auth/claims.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "world_store.hpp"
 

@@ -23,6 +23,7 @@
 #include "token_auth/answer.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/policy.hpp"
+#include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
 #include "token_auth/text.hpp"
 #include "world_store.hpp"

@@ -7,6 +7,7 @@
 #include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/claims.hpp"
+#include "token_auth/resolve.hpp"
 
 namespace token_auth::unit {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "registry/postgresql_position.hpp"
+#include "registry/postgresql/position.hpp"
 #include "report.hpp"
 
 namespace token_auth::unit {

@@ -1,0 +1,212 @@
+#include "store_writer/directory.hpp"
+
+#include <dirent.h>
+#include <fmt/core.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/file_descriptor.hpp"
+#include "store_writer/lmdb.hpp"
+
+namespace token_auth::store_writer {
+namespace {
+
+constexpr mode_t directory_mode = 02750;
+constexpr mode_t data_mode = 0640;
+constexpr mode_t lock_mode = 0660;
+constexpr mode_t mode_bits = 07777;
+
+gid_t group_of_name(const std::string& name) {
+    errno = 0;
+    const struct group* entry = getgrnam(name.c_str());
+    if (entry == nullptr) {
+        throw base::Error(
+            fmt::format(
+                "there is no group \"{}\" on this host; name nginx's own with --group, such "
+                "as www-data or nginx",
+                name),
+            base::ErrorKind::invalid_argument);
+    }
+    return entry->gr_gid;
+}
+
+std::string group_name(gid_t id) {
+    const struct group* entry = getgrgid(id);
+    return entry == nullptr ? std::to_string(id) : entry->gr_name;
+}
+
+struct DirectoryCloser {
+    void operator()(DIR* directory) const noexcept { closedir(directory); }
+};
+
+// Run by root, what is behind a link would be overwritten and given to the directory's owner.
+void require_plain(const std::string& path, const char* name) {
+    struct stat info {};
+    const std::string file = path + '/' + name;
+    if (lstat(file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+        throw StoreError(fmt::format("{} is not a regular file; remove it", file));
+    }
+}
+
+// Calls `each` with the names of what the directory holds.
+template <typename Each>
+void list(const std::string& path, Each each) {
+    const std::unique_ptr<DIR, DirectoryCloser> directory(opendir(path.c_str()));
+    if (!directory) {
+        fail_file("read the directory", path, errno);
+    }
+    while (const dirent* entry = readdir(directory.get())) {
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") {
+            each(name);
+        }
+    }
+}
+
+}  // namespace
+
+bool is_store_file(std::string_view name) noexcept {
+    return name == "data.mdb" || name == "lock.mdb" || name == "sync.lock";
+}
+
+std::string stranger_in(const std::string& path) {
+    std::string stranger;
+    list(path, [&](std::string_view name) {
+        if (!is_store_file(name)) {
+            stranger = name;
+        }
+    });
+    return stranger;
+}
+
+void require_no_stranger(const std::string& path) {
+    require_plain(path, "data.mdb");
+    require_plain(path, "lock.mdb");
+    const std::string stranger = stranger_in(path);
+    struct stat info {};
+    if (!stranger.empty() && lstat((path + "/data.mdb").c_str(), &info) != 0) {
+        throw StoreError(fmt::format(
+            "the directory {} holds \"{}\" and no token store; name an empty or a new directory "
+            "with --db",
+            path, stranger));
+    }
+}
+
+Site find_site(const StoreOptions& options) {
+    Site site;
+    site.path = options.path;
+    site.real = resolved(options.path);
+    struct stat info {};
+    if (stat(site.real.c_str(), &info) == 0) {
+        if (!S_ISDIR(info.st_mode)) {
+            fail_file("use as the store's directory", site.path, ENOTDIR);
+        }
+        site.there = true;
+        site.device = info.st_dev;
+        site.inode = info.st_ino;
+        site.owner = info.st_uid;
+        site.group = info.st_gid;
+    }
+    if (!options.group.empty()) {
+        site.group = group_of_name(options.group);
+    }
+    return site;
+}
+
+Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
+    if (!site_.there) {
+        const bool made = mkdir(site_.real.c_str(), 0700) == 0;
+        if (!made && errno != EEXIST) {
+            fail_file("make the store's directory", site_.path, errno);
+        }
+        // Made by root within another account's directory, it is that account's.
+        struct stat above {};
+        if (made && geteuid() == 0 && stat((site_.real + "/..").c_str(), &above) == 0 &&
+            chown(site_.real.c_str(), above.st_uid, static_cast<gid_t>(-1)) != 0) {
+            fail_file("give to its owner", site_.path, errno);
+        }
+        site_ = find_site(options);
+    }
+    require_no_stranger(site_.real);
+    lock_ = lock_file(site_.real + "/sync.lock", options.lock_wait);
+    if (!lock_.is_open()) {
+        throw StoreError(
+            fmt::format("another tokensync is writing the store {}; wait until it is done, or "
+                        "stop it (a running \"tokensync watch\" keeps the store up to date)",
+                        site_.path));
+    }
+    // While the lock was waited for, another directory may have been put in this one's place.
+    site_ = find_site(options);
+}
+
+Directory::Directory(const Site& site, base::FileDescriptor lock)
+    : site_(site), lock_(std::move(lock)) {}
+
+void Directory::settle(const std::string& file, mode_t mode) const {
+    struct stat info {};
+    if (lstat(file.c_str(), &info) != 0) {
+        fail_file("find", file, errno, "run \"tokensync run\" again");
+    }
+    // What root makes here belongs to the account that runs tokensync otherwise.
+    const uid_t owner = geteuid() == 0 ? site_.owner : info.st_uid;
+    if (info.st_gid != site_.group || info.st_uid != owner) {
+        if (lchown(file.c_str(), owner, site_.group) != 0) {
+            const int error = errno;
+            throw StoreError(fmt::format(
+                "cannot give {} to the group {}: {}; run tokensync as root once, or as an account "
+                "that is in that group",
+                file, group_name(site_.group), std::strerror(error)));
+        }
+        info.st_mode = 0;  // chown clears the set-group-id bit
+    }
+    if ((info.st_mode & mode_bits) != mode) {
+        if (chmod(file.c_str(), mode) != 0) {
+            fail_file("set the mode of", file, errno);
+        }
+        // For an account outside the group the system drops that bit without a word.
+        if (stat(file.c_str(), &info) == 0 && (info.st_mode & mode_bits) != mode) {
+            fail_file("set the group's bit on", file, EPERM,
+                      "run tokensync as root once, or as an account that is in that group");
+        }
+    }
+}
+
+void Directory::settle_files() {
+    settle(site_.real + "/data.mdb", data_mode);
+    settle(site_.real + "/lock.mdb", lock_mode);
+    if (geteuid() == 0 && fchown(lock_.get(), site_.owner, site_.group) != 0) {
+        fail_file("give to its owner", site_.real + "/sync.lock", errno);
+    }
+    if (fchmod(lock_.get(), 0600) != 0) {
+        fail_file("set the mode of", site_.real + "/sync.lock", errno);
+    }
+    // Last: from then on, others may do something with what is in it.
+    settle(site_.real, directory_mode);
+    data_ = look("data.mdb");
+    readers_ = look("lock.mdb");
+}
+
+Directory::File Directory::look(const char* name) const noexcept {
+    struct stat info {};
+    if (stat((site_.path + '/' + name).c_str(), &info) != 0) {
+        return {};
+    }
+    return {info.st_dev, info.st_ino};
+}
+
+bool Directory::in_place() const noexcept {
+    return look("data.mdb") == data_ && look("lock.mdb") == readers_;
+}
+
+void Directory::moved(const Site& site) {
+    site_ = site;
+}
+
+}  // namespace token_auth::store_writer

@@ -1,0 +1,32 @@
+// Files and directories of the store, with errors that name the file and the remedy.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/file_descriptor.hpp"
+
+namespace token_auth::store_writer {
+
+// What to do about a system error of a file or directory.
+std::string_view file_remedy(int error) noexcept;
+
+// Throws the StoreError "cannot <doing> <file>: …".
+[[noreturn]] void fail_file(const char* doing, const std::string& file, int error);
+[[noreturn]] void fail_file(const char* doing, const std::string& file, int error,
+                            std::string_view remedy);
+
+// The file, made where it is missing, locked for this process alone; not open where somebody else
+// holds it for all of `wait`. A lock on a file that another one has taken the place of meanwhile
+// does not count. Throws StoreError.
+base::FileDescriptor lock_file(const std::string& file, std::chrono::milliseconds wait);
+
+// Makes the directory's entries durable. Throws StoreError.
+void sync_directory(const std::string& path);
+
+// The path that `path` leads to, its last part not necessarily there yet; `path` where that
+// cannot be said.
+std::string resolved(const std::string& path);
+
+}  // namespace token_auth::store_writer
