@@ -3,22 +3,12 @@
 // Source: mmap(2), madvise(2).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 
 #include "store/fault_guard.hpp"
+#include "token_auth/store2.hpp"
 
 namespace token_auth {
-
-// Which file is at a path.
-struct FileIdentity {
-    dev_t device = 0;
-    ino_t inode = 0;
-    bool operator==(const FileIdentity& other) const noexcept {
-        return device == other.device && inode == other.inode;
-    }
-};
 
 // False, with errno set, if there is none that open() would take.
 bool identify_file(const char* path, FileIdentity& out) noexcept;

@@ -41,7 +41,7 @@ constexpr std::size_t node_min = node_header + key_size;
 constexpr std::uint64_t child_bits = (std::uint64_t{1} << 48) - 1;
 constexpr unsigned value_is_elsewhere = 0x01;
 
-constexpr std::size_t page_size_min = 512;
+constexpr std::size_t page_size_min = 256;
 constexpr std::size_t page_size_max = 0x8000;  // MAX_PAGESIZE in mdb.c
 constexpr std::size_t cache_line = 64;
 constexpr std::uint64_t first_other_key = std::uint64_t{1} << 63;  // above all tokens

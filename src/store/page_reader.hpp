@@ -30,9 +30,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace token_auth {
+#include "token_auth/store2.hpp"
 
-enum class Found : std::uint8_t { found, absent, torn };
+namespace token_auth {
 
 struct Tree {
     std::uint64_t root = 0;
@@ -42,6 +42,8 @@ struct Tree {
 };
 
 inline constexpr std::uint16_t tree_integer_key = 0x08;
+inline constexpr std::uint16_t tree_flags_known =
+    0x7e;  // reverse keys, duplicates and their like, too
 
 // What a meta page says of the transaction that committed it.
 struct Commit {

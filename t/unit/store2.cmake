@@ -1,25 +1,27 @@
 # The store of format 2: its library and its tests.
-add_library(token_auth_store STATIC
-  ${PROJECT_SOURCE_DIR}/src/core/address.cpp
-  ${PROJECT_SOURCE_DIR}/src/core/record.cpp
-  ${PROJECT_SOURCE_DIR}/src/core/record2.cpp
-  ${PROJECT_SOURCE_DIR}/src/core/text.cpp)
-target_compile_features(token_auth_store PUBLIC cxx_std_17)
-target_compile_options(token_auth_store PRIVATE -fno-exceptions -fno-rtti)
-target_include_directories(token_auth_store PUBLIC ${PROJECT_SOURCE_DIR}/include
-  ${PROJECT_SOURCE_DIR}/src)
-target_link_libraries(token_auth_store PUBLIC OpenSSL::Crypto)
+set(store2_sources fault_guard.cpp file_map.cpp page_reader.cpp role_table.cpp store2.cpp)
+list(TRANSFORM store2_sources PREPEND ${PROJECT_SOURCE_DIR}/src/store/)
+list(APPEND store2_sources ${PROJECT_SOURCE_DIR}/src/core/record2.cpp)
+add_library(token_auth_store2 STATIC ${store2_sources})
+target_compile_options(token_auth_store2 PRIVATE -fno-exceptions -fno-rtti)
+target_include_directories(token_auth_store2 PUBLIC ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(token_auth_store2 PUBLIC token_auth_core)
+
+# LMDB files that tests write.
+add_library(token_auth_lmdb_file STATIC lmdb_file.cpp)
+target_compile_features(token_auth_lmdb_file PUBLIC cxx_std_20)
+target_link_libraries(token_auth_lmdb_file PUBLIC PkgConfig::LMDB)
 
 foreach(unit record2 record2_damage)
   add_executable(test_${unit} test_${unit}.cpp)
-  target_compile_features(test_${unit} PRIVATE cxx_std_20)
-  target_link_libraries(test_${unit} PRIVATE token_auth_store PkgConfig::CMOCKA)
+  target_link_libraries(test_${unit} PRIVATE token_auth_store2 token_auth_lmdb_file
+    PkgConfig::CMOCKA)
   add_test(NAME unit_${unit} COMMAND test_${unit})
 endforeach()
 
-foreach(property record2)
+foreach(property record2 page_reader)
   add_executable(property_${property} property_${property}.cpp)
-  target_compile_features(property_${property} PRIVATE cxx_std_20)
-  target_link_libraries(property_${property} PRIVATE token_auth_store rapidcheck)
+  target_link_libraries(property_${property} PRIVATE token_auth_store2 token_auth_lmdb_file
+    rapidcheck)
   add_test(NAME property_${property} COMMAND property_${property})
 endforeach()

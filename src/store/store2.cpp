@@ -1,0 +1,454 @@
+#include "token_auth/store2.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "base/load.hpp"
+#include "store/file_map.hpp"
+#include "store/page_reader.hpp"
+#include "store/role_table.hpp"
+
+// Where a test's reader stops: after each step of reading. A test may also leave step 4 out.
+#ifndef TOKEN_AUTH_TEST_STEP
+#define TOKEN_AUTH_TEST_STEP(number)
+#endif
+#ifdef TOKEN_AUTH_TEST_WITHOUT_VALIDATION
+#define TOKEN_AUTH_TEST_IS_NEWEST(reader, commit) true
+#else
+#define TOKEN_AUTH_TEST_IS_NEWEST(reader, commit) (reader).is_newest(commit)
+#endif
+
+namespace token_auth {
+namespace {
+
+// A pass that a commit overtook is tried again that often. One that does not fit although no commit
+// did has met a damaged store, or a commit whose number is visible before its root: it waits for
+// the writer, and costs more of them.
+constexpr unsigned attempts_max = 4096;
+constexpr unsigned attempts_of_misfit = 64;
+
+constexpr const char* rebuild = "run \"tokensync run --rebuild\"";
+
+bool file_in(const char* directory, char (&out)[4096]) noexcept {
+    const int length = std::snprintf(out, sizeof(out), "%s/data.mdb", directory);
+    if (length > 0 && static_cast<std::size_t>(length) < sizeof(out)) {
+        return true;
+    }
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+const char* remedy(int error) noexcept {
+    switch (error) {
+        case ENOENT:
+            return "run \"tokensync run\" to build the store";
+        case EACCES:
+            return "let nginx's group read it (tokensync --group sets this)";
+        case ELOOP:
+        case EINVAL:
+            return "name a directory in which it is a file; the directory may be a link";
+        case ENOMEM:
+            return "free some memory or raise the address space limit of nginx";
+        default:
+            return "see the error";
+    }
+}
+
+}  // namespace
+
+struct Store::Parts {
+    FileMap map;
+    PageReader reader;
+    Commit commit{};     // that was read last
+    bool known = false;  // meta and roles are of that commit
+    StoreMeta meta{};
+    char meta_copy[meta_record_max] = {};
+    RoleTable roles;
+    char entry[token_entry_max] = {};
+    char problem[problem_size] = {};
+
+    void explain(const char* text, const char* what_to_do) noexcept {
+        std::snprintf(problem, sizeof(problem), "%s; %s", text, what_to_do);
+    }
+    void fail(const char* doing, int error) noexcept {
+        std::snprintf(problem, sizeof(problem), "cannot %s: %s; %s", doing, std::strerror(error),
+                      remedy(error));
+    }
+    bool open_reader() noexcept;
+    bool measure() noexcept;
+    bool misfit(const char* text, unsigned& attempts) noexcept;
+    bool take_up(const Commit& next, unsigned& attempts) noexcept;
+    bool is_of_this_format(const Commit& next) noexcept;
+    bool is_store(MetaState state) noexcept;
+};
+
+bool store_identity(const char* directory, FileIdentity& out) noexcept {
+    char file[4096];
+    return file_in(directory, file) && identify_file(file, out);
+}
+
+Store::Store() noexcept : parts_(new (std::nothrow) Parts) {}
+
+Store::~Store() = default;
+
+bool Store::open(const char* directory) noexcept {
+    if (parts_ == nullptr) {
+        return false;
+    }
+    close();
+    char file[4096];
+    if (!file_in(directory, file) || (!parts_->map.open(file) && errno != 0)) {
+        parts_->fail("open data.mdb", errno);
+        return false;
+    }
+    unsigned attempts = 0;
+    if (!parts_->map.is_open()) {
+        parts_->explain("data.mdb is empty", rebuild);
+    } else if (parts_->open_reader() && begin(attempts)) {
+        return true;
+    }
+    close();
+    return false;
+}
+
+void Store::close() noexcept {
+    if (parts_ != nullptr) {
+        parts_->map.close();
+        parts_->known = false;
+        parts_->meta = {};
+    }
+}
+
+bool Store::is_open() const noexcept {
+    return parts_ != nullptr && parts_->map.is_open();
+}
+
+const FileIdentity& Store::identity() const noexcept {
+    return parts_->map.identity();
+}
+
+const StoreMeta& Store::meta() const noexcept {
+    return parts_->meta;
+}
+
+const char* Store::problem() const noexcept {
+    return parts_ == nullptr ? "out of memory; free some memory" : parts_->problem;
+}
+
+bool Store::refresh() noexcept {
+    // A file that was overwritten in place may tell another story under the same number.
+    parts_->known = false;
+    return parts_->measure();
+}
+
+bool Store::Parts::open_reader() noexcept {
+    switch (reader.open(map.data(), map.size())) {
+        case PageReader::Problem::none:
+            return true;
+        case PageReader::Problem::truncated:
+            explain("data.mdb is truncated", rebuild);
+            break;
+        case PageReader::Problem::not_lmdb:
+            explain("data.mdb is no LMDB file", rebuild);
+            break;
+        case PageReader::Problem::other_version:
+            explain("data.mdb was written by another version of LMDB than 0.9", rebuild);
+            break;
+    }
+    return false;
+}
+
+bool Store::Parts::measure() noexcept {
+    const std::size_t size = map.size();
+    if (map.measure()) {
+        return map.size() == size || open_reader();
+    }
+    if (errno != 0) {
+        fail("measure data.mdb", errno);
+    } else {
+        explain("data.mdb is truncated", rebuild);
+    }
+    return false;
+}
+
+// What was read does not fit, and no commit is to blame: whether to try again.
+bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
+    explain(text, rebuild);
+    attempts += attempts_of_misfit;
+    sched_yield();
+    return attempts < attempts_max;
+}
+
+bool Store::begin(unsigned& attempts) noexcept {
+    Parts& parts = *parts_;
+    if (!parts.map.is_open()) {
+        return false;
+    }
+    while (attempts < attempts_max) {
+        if (parts.map.is_lost()) {
+            parts.explain("data.mdb is truncated", rebuild);
+            return false;
+        }
+        const Commit next = parts.reader.newest();
+        TOKEN_AUTH_TEST_STEP(1);
+        if (parts.known && next.transaction == parts.commit.transaction &&
+            next.main.root == parts.commit.main.root) {
+            return true;
+        }
+        if (!parts.take_up(next, attempts)) {
+            return false;
+        }
+    }
+    if (parts.problem[0] == '\0') {
+        parts.explain("it changes faster than it can be read", "give nginx more processor time");
+    }
+    return false;
+}
+
+bool Store::is_whole(Found found, unsigned& attempts) noexcept {
+    Parts& parts = *parts_;
+    TOKEN_AUTH_TEST_STEP(3);
+    const bool newest = TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit);
+    if (newest && found != Found::torn && !parts.map.is_lost()) {
+        return true;
+    }
+    newest ? void(parts.misfit("it is damaged", attempts)) : void(++attempts);
+    return false;
+}
+
+// Reads what holds for all of a commit: the meta record, and the roles if they changed. True if
+// the commit is known now, or is to be tried again.
+bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
+    known = false;
+    if (!reader.holds(next.last_page) && !measure()) {
+        return false;
+    }
+    std::string_view value;
+    Found found = reader.find(next.main, meta_record_key, value);
+    char copy[meta_record_max];
+    const std::size_t size = std::min(value.size(), sizeof(copy));
+    std::memcpy(copy, value.data(), found == Found::found ? size : 0);
+    StoreMeta next_meta;
+    const MetaState state =
+        found == Found::found ? decode({copy, size}, next_meta) : MetaState::damaged;
+    RoleTable next_roles;
+    const bool roles_changed = next_meta.roles_generation != meta.roles_generation ||
+                               next_meta.created != meta.created || meta.transaction == 0;
+    if (state == MetaState::whole && roles_changed) {
+        found = next_roles.read(reader, next.main);
+    }
+    TOKEN_AUTH_TEST_STEP(2);
+    if (!reader.is_newest(next) || map.is_lost()) {
+        ++attempts;
+        return true;
+    }
+    if (!is_of_this_format(next)) {
+        return false;
+    }
+    if (found == Found::absent) {
+        explain("it holds no token store yet", "run \"tokensync run\"");
+        return false;
+    }
+    if (found == Found::torn) {
+        return misfit("it is damaged", attempts);
+    }
+    if (!is_store(state)) {
+        return false;
+    }
+    if (next_meta.transaction != next.transaction) {
+        return misfit("its last commit is not tokensync's", attempts);
+    }
+    if (roles_changed) {
+        roles.swap(next_roles);
+    }
+    std::memcpy(meta_copy, copy, size);
+    decode({meta_copy, size}, meta);
+    const double keys = static_cast<double>(std::max<std::uint64_t>(next.main.entries, 1));
+    reader.set_token_share(std::min(static_cast<double>(meta.counts.tokens) / keys, 1.0));
+    commit = next;
+    known = true;
+    problem[0] = '\0';
+    return true;
+}
+
+bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
+    if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
+        return true;
+    }
+    explain("it is of format 1, made by tokensync 0.1, or of another program",
+            "run \"tokensync run\" to make a new one");
+    return false;
+}
+
+bool Store::Parts::is_store(MetaState state) noexcept {
+    switch (state) {
+        case MetaState::whole:
+            return true;
+        case MetaState::unfinished:
+            explain("its first load is not finished", "run \"tokensync run\"");
+            break;
+        case MetaState::other_format:
+            explain("it has another format", "use nginx's module and tokensync of one release");
+            break;
+        case MetaState::not_a_store:
+            explain("it is the LMDB file of another program", "name tokensync's directory");
+            break;
+        case MetaState::damaged:
+            explain("its meta record is damaged", rebuild);
+            break;
+    }
+    return false;
+}
+
+const StoreMeta& Snapshot::meta() const noexcept {
+    return store_.parts_->meta;
+}
+
+const RoleEntry* Snapshot::role(std::uint16_t number) const noexcept {
+    return store_.parts_->roles.at(number);
+}
+
+Found Snapshot::token(const Digest& digest, TokenView& out) noexcept {
+    Store::Parts& parts = *store_.parts_;
+    std::string_view value;
+    const Found found = parts.reader.find(parts.commit.main, token_key(digest), value);
+    if (found != Found::found) {
+        return found;
+    }
+    for (;;) {
+        const std::size_t size = std::min(value.size(), sizeof(parts.entry));
+        std::memcpy(parts.entry, value.data(), size);
+        TOKEN_AUTH_TEST_STEP(2);
+        if (!out.parse({parts.entry, size})) {
+            return Found::torn;
+        }
+        if (out.is_of(digest)) {
+            return Found::found;
+        }
+        value.remove_prefix(out.bytes().size());
+        if (!out.is_followed()) {
+            return value.empty() ? Found::absent : Found::torn;
+        }
+    }
+}
+
+Found Snapshot::membership(const TokenView& user_token, std::string_view organization,
+                           Membership& out) noexcept {
+    if (!user_token.has_many_memberships()) {
+        return user_token.find_membership(organization, out) ? Found::found : Found::absent;
+    }
+    Store::Parts& parts = *store_.parts_;
+    std::string_view value;
+    const Found found = parts.reader.find(parts.commit.main, user_token.user_key(), value);
+    while (found == Found::found && !value.empty()) {
+        UserView user;
+        if (!user.parse(value)) {
+            return Found::torn;
+        }
+        if (user.user == user_token.subject()) {
+            bool sound = true;
+            const bool there =
+                user.find(organization_number(organization), organization, out, sound);
+            return there ? Found::found : sound ? Found::absent : Found::torn;
+        }
+        value.remove_prefix(user.bytes.size());
+    }
+    return Found::torn;  // the token says that there is a record
+}
+
+Found Snapshot::suspended(std::uint32_t organization_number,
+                          std::string_view organization) noexcept {
+    Store::Parts& parts = *store_.parts_;
+    if (parts.meta.counts.suspended == 0) {
+        return Found::absent;
+    }
+    std::string_view value;
+    const Found found =
+        parts.reader.find(parts.commit.main, suspension_key(organization_number), value);
+    if (found != Found::found) {
+        return found;
+    }
+    std::uint32_t count = 0;
+    std::string_view rest;
+    if (!suspensions(value, count, rest)) {
+        return Found::torn;
+    }
+    for (std::string_view each; count != 0; --count) {
+        if (!next_suspension(rest, each)) {
+            return Found::torn;
+        }
+        if (each == organization) {
+            return Found::found;
+        }
+    }
+    return Found::absent;
+}
+
+Found Snapshot::run(std::uint64_t from, char* buffer, std::size_t size, Run& out) noexcept {
+    struct Copying {
+        char* buffer;
+        std::size_t room;
+        Run& run;
+    } copying{buffer, size, out};
+    out = Run{};
+    out.at_end = true;
+    const auto visit = [](void* context, std::uint64_t key, std::string_view value) {
+        auto& state = *static_cast<Copying*>(context);
+        const std::size_t whole = 2 * sizeof(std::uint64_t) + value.size();
+        if (whole > state.room) {
+            state.run.missing = state.run.count == 0 ? whole : 0;
+            state.run.next = key;
+            state.run.at_end = false;
+            return false;
+        }
+        store(state.buffer, key);
+        store(state.buffer + sizeof(key), std::uint64_t{value.size()});
+        std::memcpy(state.buffer + 2 * sizeof(key), value.data(), value.size());
+        state.buffer += whole;
+        state.room -= whole;
+        ++state.run.count;
+        return true;
+    };
+    const Store::Parts& parts = *store_.parts_;
+    return parts.reader.scan(parts.commit.main, from, visit, &copying);
+}
+
+bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept {
+    if (run.size() < 2 * sizeof(key)) {
+        return false;
+    }
+    key = load<std::uint64_t>(run.data());
+    const std::size_t size = load<std::uint64_t>(run.data() + sizeof(key));
+    run.remove_prefix(2 * sizeof(key));
+    if (size > run.size()) {
+        return false;
+    }
+    value = run.substr(0, size);
+    run.remove_prefix(size);
+    return true;
+}
+
+Found Snapshot::size(StoreSize& out) noexcept {
+    const Store::Parts& parts = *store_.parts_;
+    std::uint64_t free_pages = 0;
+    const auto visit = [](void* context, std::uint64_t, std::string_view value) {
+        if (value.size() >= sizeof(std::uint64_t)) {
+            *static_cast<std::uint64_t*>(context) += load<std::uint64_t>(value.data());
+        }
+        return true;
+    };
+    const Found found =
+        parts.reader.scan(parts.reader.free_pages(parts.commit), 0, visit, &free_pages);
+    out.file = parts.map.size();
+    out.used = (parts.commit.last_page + 1) * parts.reader.page_size();
+    out.unused = free_pages * parts.reader.page_size();
+    out.entries = parts.commit.main.entries;
+    return found;
+}
+
+}  // namespace token_auth
