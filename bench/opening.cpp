@@ -63,9 +63,10 @@ std::vector<Digest> digests_of(std::uint64_t tokens) {
 double look_up(Store& store, const std::vector<Digest>& digests) {
     const auto begun = Clock::now();
     for (const Digest& digest : digests) {
-        Snapshot snapshot(store);
         Claims claims;
-        if (resolve(snapshot, digest, OrganizationMode::off, {}, claims) != Lookup::found) {
+        if (store.read([&](Snapshot& snapshot) {
+                return resolve(snapshot, digest, OrganizationMode::off, {}, claims);
+            }) != Lookup::found) {
             die("a token is not found");
         }
     }

@@ -34,4 +34,8 @@ struct Requirements {
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
             const Address& client) noexcept;
 
+// Whether a store is older than `max_age` seconds (0: any age will do), or was synced in the
+// future, so that its age is not known. `synced` and `now` are Unix milliseconds.
+bool is_stale(std::int64_t synced, std::int64_t now, std::int64_t max_age) noexcept;
+
 }  // namespace token_auth

@@ -5,12 +5,13 @@
 namespace token_auth {
 namespace {
 
-bool names_group(std::string_view wanted, const TokenRecord& token) noexcept {
+bool names_group(std::string_view wanted, const TokenView& token) noexcept {
     const std::size_t slash = wanted.find('/');
     if (slash == std::string_view::npos) {
-        return wanted == token.group;
+        return wanted == token.group();
     }
-    return wanted.substr(0, slash) == token.organization && wanted.substr(slash + 1) == token.group;
+    return wanted.substr(0, slash) == token.organization() &&
+           wanted.substr(slash + 1) == token.group();
 }
 
 enum class Asked : std::uint8_t { nothing, met, unmet };
@@ -52,7 +53,7 @@ Code decide_organization(const Claims& claims, const Requirements& requirements)
     if (named && !is_identifier(requirements.organization)) {
         return Code::organization_malformed;
     }
-    if (named && claims.token.kind != kind_user &&
+    if (named && claims.token.kind() != kind_user &&
         requirements.organization != claims.organization) {
         return Code::organization_mismatch;
     }
@@ -69,23 +70,23 @@ Code decide_organization(const Claims& claims, const Requirements& requirements)
 
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
             const Address& client) noexcept {
-    const TokenRecord& token = claims.token;
+    const TokenView& token = claims.token;
     if (!claims.known) {
         return Code::token_unknown;
     }
-    if (token.revoked || claims.disabled) {
+    if (token.revoked() || token.disabled()) {
         return Code::token_revoked;
     }
-    if (now < token.not_before) {
+    if (now < token.not_before()) {
         return Code::token_not_yet_valid;
     }
-    if (token.expires != 0 && now >= token.expires) {
+    if (token.expires() != 0 && now >= token.expires()) {
         return Code::token_expired;
     }
-    if (!token.allow.empty() && !any_contains(token.allow, client)) {
+    if (!token.allow().empty() && !any_contains(token.allow(), client)) {
         return Code::address_not_allowed;
     }
-    if ((requirements.kinds & token.kind) == 0) {
+    if ((requirements.kinds & token.kind()) == 0) {
         return Code::kind_not_allowed;
     }
     const Code organization = decide_organization(claims, requirements);
@@ -93,7 +94,7 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
         return organization;
     }
     if (any_blank(requirements.groups) || any_of(requirements.groups, [&](std::string_view group) {
-                                              return !token.group.empty() &&
+                                              return !token.group().empty() &&
                                                      names_group(group, token);
                                           }) == Asked::unmet) {
         return Code::group_missing;
@@ -103,14 +104,20 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
                                          }) == Asked::unmet) {
         return Code::role_missing;
     }
-    const auto granted = [&](std::string_view scope) { return grants(claims, scope); };
-    const auto not_granted = [&](std::string_view scope) { return !grants(claims, scope); };
+    const ScopeSets sets = scope_sets(claims);
+    const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
+    const auto not_granted = [&](std::string_view scope) { return !grants(sets, scope); };
     if (any_blank(requirements.scopes) || any_blank(requirements.scopes_any) ||
         any_of(requirements.scopes, not_granted) == Asked::met ||
         any_of(requirements.scopes_any, granted) == Asked::unmet) {
         return Code::scope_missing;
     }
     return Code::ok;
+}
+
+bool is_stale(std::int64_t synced, std::int64_t now, std::int64_t max_age) noexcept {
+    constexpr std::int64_t ahead_max = 5000;
+    return max_age != 0 && (now - synced > max_age * 1000 || synced - now > ahead_max);
 }
 
 }  // namespace token_auth

@@ -67,70 +67,39 @@ void tell_missing_key(KeyId id) noexcept {
     }
 }
 
-// Decides, and copies what variables will name. Texts of claims are in the store's map, so they are
-// read in a guarded call, which must not end in nginx's allocator. Broken where they cannot be
-// read.
-Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
-                const Requirements& requirements, Context& context, Denial& denial,
-                Code& code) noexcept {
-    const Address client = client_address(r);
-    const time_t now = ngx_time();
-    if (!claims.known) {
-        code = decide(claims, requirements, now, client);
-        return Lookup::found;
-    }
-    auto* const room = static_cast<char*>(ngx_pnalloc(r->pool, size_to_remember(claims)));
-    if (room == nullptr) {
-        return Lookup::not_found;
-    }
-    return snapshot.guarded([&] {
-        const Code decided = decide(claims, requirements, now, client);
-        if (decided == Code::scope_missing) {
-            denial.scopes = missing_scopes(claims, requirements);
-        }
-        remember(context, claims, decided == Code::ok, room);
-        code = decided;
-        return Lookup::found;
-    });
-}
-
-// Looks the token up and decides, within one snapshot of the store.
+// Looks the token up and decides.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
     const auto& main =
         *static_cast<const MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_token_auth_module));
-    Store* store = store_at(main, conf.store);
-    if (store == nullptr) {
+    StorePool* const stores = store_pool(main);
+    if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    Identified identified = Identified::broken;
-    Code code = Code::store_unavailable;
-    {
-        Snapshot snapshot(*store);
-        if (snapshot.ok()) {
-            const MetaRecord& meta = snapshot.meta();
-            context.generation = meta.generation;
-            context.synced = meta.synced;
-            if (conf.max_age != 0 &&
-                now_milliseconds() - meta.synced > static_cast<std::int64_t>(conf.max_age) * 1000) {
-                return Code::store_stale;
-            }
-            Claims claims;
-            KeyId missing = no_key;
-            identified = identify(snapshot, digester(), token, requirements.organization_mode,
-                                  requirements.organization, claims, missing);
-            if (identified == Identified::found || identified == Identified::not_found) {
-                if (conclude(r, snapshot, claims, requirements, context, denial, code) ==
-                    Lookup::broken) {
-                    identified = Identified::broken;
-                }
-            } else if (identified == Identified::key_missing) {
-                tell_missing_key(missing);
-            }
-        }
+    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
+    const Lookup found = stores->read(conf.store, ngx_time(), identify);
+    if (found == Lookup::broken) {
+        return Code::store_unavailable;
     }
-    if (identified == Identified::broken) {
-        give_up_store(main, conf.store);
+    context.generation = identify.generation;
+    context.synced = identify.synced;
+    if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
+        return Code::store_stale;
+    }
+    const Claims& claims = identify.claims;
+    if (!claims.known && identify.missing_key != no_key) {
+        tell_missing_key(identify.missing_key);
+        return Code::store_unavailable;
+    }
+    if (!claims.known) {
+        return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
+    }
+    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    if (!remember(r, context, claims, code == Code::ok)) {
+        return Code::store_unavailable;
+    }
+    if (code == Code::scope_missing) {
+        denial.scopes = missing_scopes(claims, requirements);
     }
     return code;
 }

@@ -24,19 +24,13 @@ struct Context {
     Code code;
     ngx_uint_t error_body;  // of the configuration that denied
 
-    // Copies in the request's pool. The first group is set for every token that is known, the
-    // second only for one that is let in: a refused token speaks for nobody. See names_token().
-    std::string_view id;
-    std::string_view kind;
-    std::string_view name;
-    std::int64_t expires;  // 0: never
-
-    std::string_view subject;
+    // Copies in the request's pool. The token is set if it is known, what follows only if it is let
+    // in: a refused token speaks for nobody. See names_token().
+    TokenView token;
+    bool let_in;
     std::string_view organization;
-    std::string_view group;
     std::string_view role;
     std::string_view role_scopes;
-    std::string_view token_scopes;
 
     std::uint64_t generation;  // 0: no store was looked at
     std::int64_t synced;       // Unix milliseconds
@@ -58,10 +52,12 @@ Context* obtain_context(ngx_http_request_t* r) noexcept;
 // and in the log, but never where the request goes on after all (an error_page, "satisfy any").
 bool names_token(ngx_http_request_t* r, const Context& context) noexcept;
 
-// Copies what the claims of a known token say into `room`, which is the request's and has
-// size_to_remember() bytes. Reads the store's map, so it belongs into a guarded call; one that does
-// not come back has left the context as it was.
-void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept;
-std::size_t size_to_remember(const Claims& claims) noexcept;
+// Copies what the claims of a known token say into the request's pool. False without memory.
+bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept;
+
+// What a context says of its token; empty if it says nothing. False without memory.
+enum class Field : std::uint8_t { id, kind, name, subject, organization, group, role, scopes };
+bool field_of(ngx_http_request_t* r, const Context& context, Field field,
+              std::string_view& out) noexcept;
 
 }  // namespace token_auth::nginx

@@ -125,7 +125,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
     const Answer& answer_ = answer(context.code);
     ngx_log_t* log = r->connection->log;
     ngx_str_t name = str(answer_.name);
-    ngx_str_t id = str(context.id.empty() ? "-" : context.id);
+    ngx_str_t id = str(context.token.bytes().empty() ? "-" : context.token.id());
     const ngx_uint_t level =
         context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
     // nginx adds the client and the request line to what it logs for a request, and the latter may
@@ -215,10 +215,11 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
 }  // namespace
 
 Words missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
+    const ScopeSets sets = scope_sets(claims);
     for (std::size_t i = 0; i < requirements.scopes.count; ++i) {
         std::string_view value = requirements.scopes.values[i];
         for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!grants(claims, word)) {
+            if (!grants(sets, word)) {
                 return requirements.scopes;
             }
         }

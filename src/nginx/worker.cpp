@@ -3,14 +3,14 @@
 #include <new>
 
 #include "nginx/text.hpp"
-#include "token_auth/store_table.hpp"
+#include "token_auth/store_pool.hpp"
 
 namespace token_auth::nginx {
 namespace {
 
 struct Worker {
     const MainConf* conf = nullptr;
-    StoreTable stores;
+    StorePool stores;
     Digester digester;
 };
 
@@ -53,7 +53,7 @@ bool start(const MainConf& conf) noexcept {
         ready = worker->digester.add_key(view(keys[i]));
     }
     const auto* paths = static_cast<const char* const*>(conf.stores.elts);
-    if (!ready || !worker->stores.init(paths, conf.stores.nelts)) {
+    if (!ready || !worker->stores.init(paths, conf.stores.nelts, nullptr, tell, nullptr)) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                       "token_auth cannot start in this process, requests get 503: libcrypto or "
                       "memory failed; free some memory and reload");
@@ -62,7 +62,7 @@ bool start(const MainConf& conf) noexcept {
     }
     worker->conf = &conf;
     for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
-        worker->stores.at(i, ngx_time(), tell, nullptr);
+        worker->stores.refresh(i, ngx_time());
     }
     return true;
 }
@@ -94,14 +94,8 @@ void exit_process(ngx_cycle_t* /*cycle*/) noexcept {
     stop();
 }
 
-Store* store_at(const MainConf& conf, ngx_uint_t index) noexcept {
-    return ready_for(conf) ? worker->stores.at(index, ngx_time(), tell, nullptr) : nullptr;
-}
-
-void give_up_store(const MainConf& conf, ngx_uint_t index) noexcept {
-    if (ready_for(conf)) {
-        worker->stores.give_up(index, ngx_time(), tell, nullptr);
-    }
+StorePool* store_pool(const MainConf& conf) noexcept {
+    return ready_for(conf) ? &worker->stores : nullptr;
 }
 
 Digester& digester() noexcept {

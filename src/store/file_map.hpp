@@ -6,7 +6,7 @@
 #include <cstddef>
 
 #include "store/fault_guard.hpp"
-#include "token_auth/store2.hpp"
+#include "token_auth/store.hpp"
 
 namespace token_auth {
 

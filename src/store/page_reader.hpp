@@ -30,7 +30,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "token_auth/store2.hpp"
+#include "token_auth/store.hpp"
 
 namespace token_auth {
 

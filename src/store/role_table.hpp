@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "store/page_reader.hpp"
-#include "token_auth/record2.hpp"
+#include "token_auth/record.hpp"
 
 namespace token_auth {
 

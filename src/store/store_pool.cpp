@@ -17,10 +17,10 @@ struct StorePool::Slot {
     Shared* shared = nullptr;
     MinGeneration* least = nullptr;
     MinGeneration own_least{0};
-    std::int64_t looked = -1;         // second of the last look
-    std::int64_t missed = -1;         // second of the first look that did not find the one served
-    FileIdentity refused{};           // an older store that was told of
-    char told[problem_size] = {};     // the loss that was told of last; empty: none
+    std::int64_t looked = -1;      // second of the last look
+    std::int64_t missed = -1;      // second of the first look that did not find the one served
+    FileIdentity refused{};        // an older store that was told of
+    char told[problem_size] = {};  // the loss that was told of last; empty: none
 };
 
 bool StorePool::init(const char* const* paths, std::size_t count, MinGeneration* min_generations,

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "lmdb_file.hpp"
-#include "token_auth/record2.hpp"
+#include "token_auth/record.hpp"
 
 namespace token_auth::unit {
 

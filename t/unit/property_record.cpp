@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "token_auth/address.hpp"
-#include "token_auth/record2.hpp"
+#include "token_auth/record.hpp"
 
 namespace token_auth {
 namespace {
