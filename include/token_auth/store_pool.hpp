@@ -67,8 +67,9 @@ class StorePool {
                 raise(index, store->meta().generation);
                 return found;
             }
-            // The mapping is of a store that was replaced since the last look.
-            invalidate(index);
+            // The mapping is of a store that was replaced since the last look, or an older copy was
+            // written over it.
+            tries == 0 ? invalidate(index) : refuse(index, store->meta().generation);
         }
         return Lookup::broken;
     }
@@ -86,6 +87,7 @@ class StorePool {
     struct Shared;
     struct Slot;
 
+    void refuse(std::size_t index, std::uint64_t generation) noexcept;
     void look(Slot& slot, std::int64_t now) noexcept;
     void miss(Slot& slot, std::int64_t now, const char* why) noexcept;
     void drop(Slot& slot, const char* why) noexcept;

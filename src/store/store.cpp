@@ -232,7 +232,9 @@ bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
     Found found = reader.find(next.main, meta_record_key, value);
     char copy[meta_record_max];
     const std::size_t size = std::min(value.size(), sizeof(copy));
-    std::memcpy(copy, value.data(), found == Found::found ? size : 0);
+    if (found == Found::found) {
+        std::memcpy(copy, value.data(), size);
+    }
     StoreMeta next_meta;
     const MetaState state =
         found == Found::found ? decode({copy, size}, next_meta) : MetaState::damaged;

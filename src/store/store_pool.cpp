@@ -23,6 +23,19 @@ struct StorePool::Slot {
     char told[problem_size] = {};  // the loss that was told of last; empty: none
 };
 
+namespace {
+
+void explain_older(std::uint64_t generation, std::uint64_t least,
+                   char (&text)[problem_size]) noexcept {
+    std::snprintf(text, sizeof(text),
+                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild\" to "
+                  "make one that is taken up",
+                  static_cast<unsigned long long>(generation),
+                  static_cast<unsigned long long>(least));
+}
+
+}  // namespace
+
 bool StorePool::init(const char* const* paths, std::size_t count, MinGeneration* min_generations,
                      Listener listener, void* context) noexcept {
     listener_ = listener;
@@ -80,6 +93,12 @@ void StorePool::mark_unavailable(std::size_t index, const char* why) noexcept {
     }
 }
 
+void StorePool::refuse(std::size_t index, std::uint64_t generation) noexcept {
+    char text[problem_size];
+    explain_older(generation, min_generation(index).load(), text);
+    mark_unavailable(index, text);
+}
+
 void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     FileIdentity identity;
     char why[problem_size];
@@ -95,7 +114,6 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     if (slot.shared != nullptr && !slot.shared->store.refresh()) {
         mark_unavailable(static_cast<std::size_t>(&slot - slots_), slot.shared->store.problem());
     }
-    const std::uint64_t least = slot.least->load(std::memory_order_acquire);
     if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
         slot.missed = -1;
         slot.refused = FileIdentity{};
@@ -106,14 +124,11 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
         miss(slot, now, why);
         return;
     }
-    const auto generation = next->store.meta().generation;
+    const std::uint64_t least = slot.least->load(std::memory_order_acquire);
+    const std::uint64_t generation = next->store.meta().generation;
     char text[problem_size];
     if (generation < least) {
-        std::snprintf(text, sizeof(text),
-                      "it has generation %llu, but %llu was served; run \"tokensync run "
-                      "--rebuild\" to make one that is taken up",
-                      static_cast<unsigned long long>(generation),
-                      static_cast<unsigned long long>(least));
+        explain_older(generation, least, text);
         release(next);
         // It is looked at again every second, as it may catch up, but told of once.
         if (slot.shared != nullptr && !(slot.refused == identity)) {
