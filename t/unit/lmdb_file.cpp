@@ -78,6 +78,10 @@ bool LmdbFile::remove(MDB_txn* txn, std::uint64_t key) {
     return error == MDB_SUCCESS;
 }
 
+void LmdbFile::clear(MDB_txn* txn) {
+    require(mdb_drop(txn, main_dbi, 0), "empty the database");
+}
+
 bool LmdbFile::get(MDB_txn* txn, std::uint64_t key, std::string_view& value) {
     MDB_val name = to_val(key);
     MDB_val data{};

@@ -29,6 +29,7 @@ class LmdbFile {
     void write(const std::function<void(MDB_txn*)>& change);
     static void put(MDB_txn* txn, std::uint64_t key, std::string_view value);
     static bool remove(MDB_txn* txn, std::uint64_t key);
+    static void clear(MDB_txn* txn);
     static bool get(MDB_txn* txn, std::uint64_t key, std::string_view& value);
 
     MDB_env* environment() { return environment_; }

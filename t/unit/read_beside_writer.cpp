@@ -51,7 +51,7 @@ void test_step(int /*step*/) {
 }  // namespace token_auth
 
 #define TOKEN_AUTH_TEST_STEP(number) test_step(number)
-#include "../../src/store/store2.cpp"
+#include "../../src/store/store.cpp"
 
 namespace token_auth::unit {
 namespace {

@@ -116,7 +116,7 @@ void a_fault_elsewhere_goes_where_it_went_before(void**) {
             _exit(1);
         }
         volatile const char* const other = gone();
-        for (int turn = 0; turn < 3; ++turn) {
+        for (static int turn = 0; turn < 3; ++turn) {
             if (sigsetjmp(back, 1) == 0) {
                 static_cast<void>(other[turn * page]);
                 _exit(2);

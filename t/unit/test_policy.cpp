@@ -1,11 +1,12 @@
 // decide(), over claims made by hand.
+#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "report.hpp"
-#include "scratch.hpp"
+#include "store_file.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/policy.hpp"
 
@@ -17,6 +18,7 @@ constexpr std::int64_t now = 1'700'000'000;
 // All there is to decide about, and nothing wrong with it.
 struct Case {
     Claims claims;
+    TokenEntry entry = token_of("id");
     Requirements requirements;
     std::int64_t at = now;
     Address client;
@@ -29,8 +31,7 @@ struct Case {
     Case() {
         claims.known = true;
         claims.member = true;
-        claims.token = plain_record();
-        claims.organization = claims.token.organization;
+        claims.organization = entry.organization;
         parse_address("192.0.2.1", client);
     }
 
@@ -41,16 +42,18 @@ struct Case {
     }
 
     void become_user() {
-        claims.token.kind = kind_user;
-        claims.token.organization = {};
-        claims.token.subject = "ann";
+        entry.kind = kind_user;
+        entry.organization = {};
+        entry.organization_number = 0;
+        entry.subject = "ann";
+        entry.user_key = user_key("ann");
         claims.organization = {};
         claims.member = false;
     }
 
     void become_group() {
-        claims.token.kind = kind_group;
-        claims.token.group = "ops";
+        entry.kind = kind_group;
+        entry.group = "ops";
     }
 
     std::string_view decided() {
@@ -58,7 +61,12 @@ struct Case {
         requirements.roles = {roles.data(), roles.size()};
         requirements.scopes = {scopes.data(), scopes.size()};
         requirements.scopes_any = {scopes_any.data(), scopes_any.size()};
-        claims.token.allow = allow;
+        entry.allow = allow;
+        std::array<char, token_entry_max> bytes;
+        const std::size_t size = encode(entry, false, bytes.data(), bytes.size());
+        if (!claims.token.parse({bytes.data(), size})) {
+            return "no such token can be";
+        }
         return answer(decide(claims, requirements, at, client)).name;
     }
 };
@@ -81,10 +89,10 @@ void all(Report& report, const std::vector<Row>& rows) {
 void order_of_checking(Report& report) {
     Case one;
     one.claims.known = false;
-    one.claims.disabled = true;
-    one.claims.token.revoked = true;
-    one.claims.token.not_before = now + 1;
-    one.claims.token.expires = now;
+    one.entry.disabled = true;
+    one.entry.revoked = true;
+    one.entry.not_before = now + 1;
+    one.entry.expires = now;
     one.allow_only("10.0.0.0/8");
     one.requirements.kinds = kind_group;
     one.become_user();
@@ -94,10 +102,10 @@ void order_of_checking(Report& report) {
     one.scopes = {"agents:write"};
     const Row mended[] = {
         {"unknown", [](Case& c) { c.claims.known = true; }, "token_unknown"},
-        {"revoked", [](Case& c) { c.claims.token.revoked = false; }, "token_revoked"},
-        {"disabled", [](Case& c) { c.claims.disabled = false; }, "token_revoked"},
-        {"too early", [](Case& c) { c.claims.token.not_before = 0; }, "token_not_yet_valid"},
-        {"too late", [](Case& c) { c.claims.token.expires = 0; }, "token_expired"},
+        {"revoked", [](Case& c) { c.entry.revoked = false; }, "token_revoked"},
+        {"disabled", [](Case& c) { c.entry.disabled = false; }, "token_revoked"},
+        {"too early", [](Case& c) { c.entry.not_before = 0; }, "token_not_yet_valid"},
+        {"too late", [](Case& c) { c.entry.expires = 0; }, "token_expired"},
         {"elsewhere", [](Case& c) { c.allow.clear(); }, "address_not_allowed"},
         {"kind", [](Case& c) { c.requirements.kinds = kinds_all; }, "kind_not_allowed"},
         {"none named", [](Case& c) { c.requirements.organization = "a/b"; },
@@ -105,13 +113,13 @@ void order_of_checking(Report& report) {
         {"a bad name",
          [](Case& c) {
              c.become_group();
-             c.claims.organization = c.claims.token.organization = "acme";
+             c.claims.organization = c.entry.organization = "acme";
              c.requirements.organization = "globex";
          },
          "organization_malformed"},
         {"another",
          [](Case& c) {
-             c.claims.token.group = {};
+             c.entry.group = {};
              c.become_user();
              c.claims.organization = "globex";
          },
@@ -132,24 +140,22 @@ void order_of_checking(Report& report) {
 void times(Report& report) {
     all(report,
         {
-            {"from now on", [](Case& c) { c.claims.token.not_before = now; }, "ok"},
-            {"from the next second on", [](Case& c) { c.claims.token.not_before = now + 1; },
+            {"from now on", [](Case& c) { c.entry.not_before = now; }, "ok"},
+            {"from the next second on", [](Case& c) { c.entry.not_before = now + 1; },
              "token_not_yet_valid"},
-            {"expires in a second", [](Case& c) { c.claims.token.expires = now + 1; }, "ok"},
-            {"expires this second", [](Case& c) { c.claims.token.expires = now; }, "token_expired"},
-            {"expired a second ago", [](Case& c) { c.claims.token.expires = now - 1; },
-             "token_expired"},
+            {"expires in a second", [](Case& c) { c.entry.expires = now + 1; }, "ok"},
+            {"expires this second", [](Case& c) { c.entry.expires = now; }, "token_expired"},
+            {"expired a second ago", [](Case& c) { c.entry.expires = now - 1; }, "token_expired"},
             {"never expires", [](Case& c) { c.at = INT64_MAX; }, "ok"},
             {"expires at the end of time",
              [](Case& c) {
-                 c.claims.token.expires = INT64_MAX;
+                 c.entry.expires = INT64_MAX;
                  c.at = INT64_MAX - 1;
              },
              "ok"},
             {"both bounds at one second",
-             [](Case& c) { c.claims.token.not_before = c.claims.token.expires = now; },
-             "token_expired"},
-            {"a time before 1970", [](Case& c) { c.claims.token.expires = -1; }, "token_expired"},
+             [](Case& c) { c.entry.not_before = c.entry.expires = now; }, "token_expired"},
+            {"a time before 1970", [](Case& c) { c.entry.expires = -1; }, "token_expired"},
         });
 }
 
@@ -307,7 +313,7 @@ void scopes(Report& report) {
     const auto scope = [](std::string_view own, const std::vector<std::string_view>& wanted,
                           const std::vector<std::string_view>& any) {
         return [=](Case& c) {
-            c.claims.token.scopes = own;
+            c.entry.scopes = own;
             c.scopes = wanted;
             c.scopes_any = any;
         };
