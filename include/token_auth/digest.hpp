@@ -21,6 +21,9 @@ inline constexpr std::size_t key_min = 32;  // bytes of a key
 inline constexpr std::size_t key_max = 1024;
 inline constexpr std::size_t keys_max = 4;  // keys at once in one Digester, while rotating
 
+// What SHA-256 knows of the blocks it has seen.
+using Sha256State = std::array<std::uint32_t, 8>;
+
 // Identifies a key without giving it away; 0 stands for "no key" (plain SHA-256).
 using KeyId = std::uint32_t;
 inline constexpr KeyId no_key = 0;
@@ -58,13 +61,17 @@ class Digester {
     struct Keyed {
         KeyId id = no_key;
         EVP_MAC_CTX* mac = nullptr;
+        Sha256State inner{};  // if quick_
+        Sha256State outer{};
     };
 
     bool evp(std::string_view token, Digest& out) noexcept;
+    void precompute(std::string_view key, Keyed& keyed) noexcept;
 
     EVP_MD* sha256_ = nullptr;
     EVP_MD_CTX* context_ = nullptr;
-    bool quick_ = false;  // the low-level functions may be used
+    bool quick_ = false;  // the compression function may be used by itself
+    Sha256State start_{};
     std::array<Keyed, keys_max> keys_{};
     std::size_t key_count_ = 0;
 };

@@ -1,6 +1,9 @@
 // Digests against published vectors, and the keys they are made under.
 #include <fmt/format.h>
 
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -139,6 +142,26 @@ void lengths_of_keys(Report& report) {
     }
 }
 
+// Each length that padding can meet, against libcrypto's own functions.
+void lengths_of_texts(Report& report) {
+    const std::string text(300, 't');
+    for (const std::size_t key_size : {key_min, std::size_t{64}, std::size_t{65}, key_max}) {
+        const std::string key(key_size, 'k');
+        Digester digester;
+        report.check(digester.init() && digester.add_key(key), "a key of {} bytes", key_size);
+        for (std::size_t size = 0; size <= text.size(); ++size) {
+            const auto* const data = reinterpret_cast<const unsigned char*>(text.data());
+            Digest expected{};
+            SHA256(data, size, expected.data());
+            const std::string_view part = std::string_view(text).substr(0, size);
+            report.equal(plain(digester, part), hex(expected), "{} bytes", size);
+            HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, size,
+                 expected.data(), nullptr);
+            report.equal(keyed(digester, 0, part), hex(expected), "{} bytes, keyed", size);
+        }
+    }
+}
+
 void not_initialised(Report& report) {
     Digester digester;
     report.equal(plain(digester, "token"), std::string("failed"), "plain before init()");
@@ -182,7 +205,7 @@ int main() {
     const CMUnitTest tests[] = {
         UNIT_TEST(sha256_vectors),  UNIT_TEST(hmac_vectors),  UNIT_TEST(hmac_of_a_padded_key),
         UNIT_TEST(several_keys),    UNIT_TEST(key_ids_stay),  UNIT_TEST(lengths_of_keys),
-        UNIT_TEST(not_initialised), UNIT_TEST(keys_in_files),
+        UNIT_TEST(not_initialised), UNIT_TEST(keys_in_files), UNIT_TEST(lengths_of_texts),
     };
     return cmocka_run_group_tests_name("digest", tests, nullptr, nullptr);
 }

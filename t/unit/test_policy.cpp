@@ -54,6 +54,7 @@ struct Case {
     void become_group() {
         entry.kind = kind_group;
         entry.group = "ops";
+        entry.user_key = 0;
     }
 
     std::string_view decided() {
