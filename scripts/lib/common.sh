@@ -35,6 +35,7 @@ packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
 packages_faults=(libfaketime mount)
+packages_model=(spin gcc libc6-dev)
 packages_bench=(libbenchmark-dev)
 packages_bench_gateway=(
     wrk libnginx-mod-http-lua lua-nginx-redis lua-nginx-string libnginx-mod-http-js redis-server
