@@ -90,7 +90,7 @@ broken("config: lists $_, which is not there or no part of the module") for grep
 
 # A file has one job.
 my $most = 500;
-for my $file (files_in(qw(include src t)), glob('t/*/*.t t/lib/*/*.pm scripts/* scripts/lib/*'), 'ngx_http_token_auth_module.cpp') {
+for my $file (files_in(qw(include src t)), glob('t/*/*.{t,pl} t/lib/*/*.pm bench/*.pl bench/lib/*/*.pm bench/lib/*/*/*.pm scripts/* scripts/lib/*'), 'ngx_http_token_auth_module.cpp') {
     next if -d $file;
     my $lines = () = slurp($file) =~ /\n/g;
     broken("$file: $lines lines, more than $most") if $lines > $most;
