@@ -4,6 +4,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use List::Util qw(min);
 use Test::More;
 use Time::HiRes qw(sleep);
 use TokenAuth::Faults;
@@ -35,12 +36,16 @@ sub until_killed {
     return;
 }
 
-# How long a command takes.
+# How long a command takes: the shortest of three runs, as other programs may hold one up.
 sub duration {
     my ($options, @arguments) = @_;
-    my $begun = TokenAuth::Faults::now();
-    $world->sync_ok($options, @arguments);
-    return TokenAuth::Faults::now() - $begun;
+    my @took;
+    for (1 .. 3) {
+        my $begun = TokenAuth::Faults::now();
+        $world->sync_ok($options, @arguments);
+        push @took, TokenAuth::Faults::now() - $begun;
+    }
+    return min(@took);
 }
 
 # Starts `tokensync run`, for kill_within().
