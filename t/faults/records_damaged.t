@@ -1,29 +1,22 @@
-# Stores whose records are damaged, each in another way, under real nginx: every token gets the answer
-# that its record, as it now is, gives it, or 503; never is anybody let in by a damaged record, and
-# what is not damaged stays served.
+# Records are damaged, each store in another way: every token gets the answer of its record as it is
+# now, or 503. A damaged record lets nobody in, and the other records stay served.
 use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use TokenAuth::Server;
+use TokenAuth::Util qw(program);
 use TokenAuth::Wire;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $worlds = 30;
 my $seed = $ENV{TOKEN_AUTH_SEED} // int(rand(2**31));
-my $program = ($ENV{TOKEN_AUTH_BUILD} // "$ENV{TEST_NGINX_ROOT}/build") . '/unit/mutated_store';
+my $program = program('unit/mutated_store');
 my $dir = gateway_dir() . '/nginx';
 mkdir $_ or die "$_: $!" for $dir, "$dir/stores";
-sub write_file {
-    my ($path, $content) = @_;
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
-    return;
-}
-write_file("$dir/secret", "secret\n");
-write_file("$dir/some.key", '0123456789abcdef0123456789abcdef');    # "pepper" of the program
+spew("$dir/secret", "secret\n");
+spew("$dir/some.key", '0123456789abcdef0123456789abcdef');    # the key of mutated_store
 note "to repeat it: TOKEN_AUTH_SEED=$seed";
 my @cases = map { [ split ' ' ] } `$program $dir/stores $worlds $seed`;
 is $?, 0, 'the stores are written' or BAIL_OUT('mutated_store failed');
@@ -62,7 +55,7 @@ sub all_answered {
 }
 
 all_answered('each is answered by its own record');
-# A store that has shown damage is closed for a second: one request for each store, then a pause.
+# nginx closes a damaged store for a second: send one request to each store, then pause.
 my %of_store;
 push @{ $of_store{ $_->[0] } }, $_ for @broken;
 for my $round (0 .. 4) {

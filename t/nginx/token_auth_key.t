@@ -3,19 +3,17 @@ use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
-use Test::Nginx::Socket;
+use Test::Nginx::Socket 'no_plan';
 use TokenAuth::Answers;
 
 sub file {
     my ($name, $content) = @_;
     my $path = gateway_dir() . "/$name";
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
+    spew($path, $content);
     return $path;
 }
 
-# The file name is not part of a key, nor is white space around it.
+# A key does not depend on its file name, nor on white space around it.
 my $first = file('first.key', "0123456789abcdef0123456789abcdef\n");
 my $second = file('second.key', 'x' x 1024);
 file('first-again.key', "\n  0123456789abcdef0123456789abcdef \n\n");
@@ -31,7 +29,6 @@ $Token{plain} = 'Authorization: Bearer acme-token';
 $Token{nobody} = 'Authorization: Bearer nobody-token';
 tokensync('run');
 
-plan tests => repeat_each() * 53;
 no_long_string();
 run_tests();
 
