@@ -1,4 +1,4 @@
-// What is known of a presented token, and what that grants.
+// What the store says about a presented token, and which scopes follow from it.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace token_auth {
 
 enum class OrganizationMode : std::uint8_t {
     required,  // a token without an organization of its own needs one from the request
-    optional,  // the request's organization counts where it names one
-    off,       // the request names none
+    optional,  // the request may name an organization
+    off,       // the request never names an organization
 };
 
 // Views are of the store that was read, until it is read again.
@@ -20,10 +20,10 @@ struct Claims {
     bool known = false;  // there is such a token
     TokenView token{};
     std::string_view organization{};  // the organization claim; empty: none
-    bool member = false;              // holds that claim rightfully
-    bool suspended = false;           // the organization is
+    bool member = false;              // the token, or its user, belongs to it
+    bool suspended = false;           // the organization is suspended
     std::string_view role{};          // effective role; empty: none
-    std::string_view role_scopes{};   // of that role
+    std::string_view role_scopes{};   // the scopes of that role
 };
 
 // A token's effective scopes: what both lists allow if both are set, and else what the one allows

@@ -15,7 +15,7 @@
 namespace token_auth {
 namespace {
 
-// The label that makes a key id: an HMAC of it gives nothing of the key away.
+// A key's id is an HMAC of this label, which reveals nothing of the key.
 constexpr std::string_view key_id_label = "token-auth key id";
 
 constexpr bool is_space(char c) noexcept {
@@ -28,9 +28,8 @@ const unsigned char* bytes(std::string_view text) noexcept {
 
 constexpr std::size_t block_size = 64;  // of SHA-256
 
-// libcrypto's compression alone, without EVP's way to an implementation, which costs more than
-// SHA-256 of a token does: reference counts, an allocation, a look-up. False if libcrypto was built
-// without it.
+// EVP's reference counts, allocation and lookup cost more than SHA-256 of a token, so libcrypto's
+// compression function is used by itself. False if libcrypto was built without it.
 #ifdef OPENSSL_NO_DEPRECATED_3_0
 bool start(Sha256State&) noexcept {
     return false;
@@ -77,7 +76,7 @@ void finish(Sha256State state, std::uint64_t before, const unsigned char* text, 
 
 bool mac_of(EVP_MAC_CTX* mac, std::string_view text, Digest& out) noexcept {
     std::size_t length = 0;
-    // A null key starts over with the key that the context already has.
+    // With a null key, EVP_MAC_init() starts over with the context's key.
     return EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
            EVP_MAC_update(mac, bytes(text), text.size()) == 1 &&
            EVP_MAC_final(mac, out.data(), &length, out.size()) == 1 && length == out.size();
@@ -116,17 +115,17 @@ bool Digester::init() noexcept {
     if (sha256_ == nullptr || context_ == nullptr) {
         return false;
     }
-    // If the system asks for FIPS 140, only a validated provider may do it. And it must be the same
-    // function.
+    // In FIPS mode, only a validated provider may compute digests, which EVP selects. And the
+    // low-level function must agree with EVP.
     constexpr std::string_view text = "token-auth";
     Digest by_evp{};
-    Digest quickly{};
-    if (!evp(text, by_evp)) {
+    Digest by_low_level{};
+    if (!sha256_by_evp(text, by_evp)) {
         return false;
     }
     if (EVP_default_properties_is_fips_enabled(nullptr) == 0 && start(start_)) {
-        finish(start_, 0, bytes(text), text.size(), quickly);
-        quick_ = quickly == by_evp;
+        finish(start_, 0, bytes(text), text.size(), by_low_level);
+        low_level_ = by_low_level == by_evp;
     }
     return true;
 }
@@ -140,7 +139,7 @@ bool Digester::add_key(std::string_view key) noexcept {
         return false;
     }
     EVP_MAC_CTX* mac = EVP_MAC_CTX_new(hmac);
-    EVP_MAC_free(hmac);  // the context holds a reference of its own
+    EVP_MAC_free(hmac);  // the context holds a reference
     if (mac == nullptr) {
         return false;
     }
@@ -168,7 +167,7 @@ bool Digester::add_key(std::string_view key) noexcept {
 
 // The states behind the key's two padded blocks (RFC 2104).
 void Digester::precompute(std::string_view key, Keyed& keyed) noexcept {
-    if (!quick_) {
+    if (!low_level_) {
         return;
     }
     std::array<unsigned char, block_size> block{};
@@ -196,14 +195,14 @@ void Digester::precompute(std::string_view key, Keyed& keyed) noexcept {
 }
 
 bool Digester::plain(std::string_view token, Digest& out) noexcept {
-    if (!quick_) {
-        return evp(token, out);
+    if (!low_level_) {
+        return sha256_by_evp(token, out);
     }
     finish(start_, 0, bytes(token), token.size(), out);
     return true;
 }
 
-bool Digester::evp(std::string_view token, Digest& out) noexcept {
+bool Digester::sha256_by_evp(std::string_view token, Digest& out) noexcept {
     unsigned int length = 0;
     return context_ != nullptr && EVP_DigestInit_ex2(context_, sha256_, nullptr) == 1 &&
            EVP_DigestUpdate(context_, token.data(), token.size()) == 1 &&
@@ -211,7 +210,7 @@ bool Digester::evp(std::string_view token, Digest& out) noexcept {
 }
 
 bool Digester::keyed(std::size_t index, std::string_view token, Digest& out) noexcept {
-    if (index >= key_count_ || !quick_) {
+    if (index >= key_count_ || !low_level_) {
         return index < key_count_ && mac_of(keys_[index].mac, token, out);
     }
     Digest inner;

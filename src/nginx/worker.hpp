@@ -1,4 +1,4 @@
-// What a worker process has for itself: the open stores and the digester.
+// The state of a worker process: open stores and digester.
 #pragma once
 
 #include "nginx/conf.hpp"

@@ -2,13 +2,13 @@
 #include <memory>
 #include <string_view>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/claims.hpp"
 
 namespace token_auth::unit {
 namespace {
 
-void effective(Report& report) {
+void effective() {
     const struct {
         std::string_view role;
         std::string_view of_role;
@@ -41,13 +41,13 @@ void effective(Report& report) {
         const std::size_t room = effective_scopes_size(sets);
         const std::unique_ptr<char[]> buffer(new char[room]);
         const std::size_t used = effective_scopes(sets, buffer.get());
-        report.check(used <= room, "{} and {}: {} bytes into {}", row.of_role, row.own, used, room);
-        report.equal(std::string_view(buffer.get(), used), row.effective, "{} and {}", row.of_role,
-                     row.own);
+        check(used <= room, "{} and {}: {} bytes into {}", row.of_role, row.own, used, room);
+        check_equal(std::string_view(buffer.get(), used), row.effective, "{} and {}", row.of_role,
+                    row.own);
     }
 }
 
-void granting(Report& report) {
+void granting() {
     const struct {
         std::string_view role;
         std::string_view of_role;
@@ -70,8 +70,8 @@ void granting(Report& report) {
     };
     for (const auto& row : rows) {
         const ScopeSets sets{!row.role.empty(), row.of_role, row.own};
-        report.equal(grants(sets, row.scope), row.granted, "role {:?} ({}), own {}: {}", row.role,
-                     row.of_role, row.own, row.scope);
+        check_equal(grants(sets, row.scope), row.granted, "role {:?} ({}), own {}: {}", row.role,
+                    row.of_role, row.own, row.scope);
     }
 }
 

@@ -14,7 +14,7 @@
 
 namespace token_auth::unit {
 
-// Of the digester under whose only key the worlds' keyed tokens are.
+// The only key of the digester, under which the worlds have their keyed tokens.
 inline constexpr std::string_view pepper = "0123456789abcdef0123456789abcdef";
 
 Digest digest_under(Digester& digester, const std::string& presented, const ModelToken& token);
@@ -26,7 +26,7 @@ void put_world(MDB_txn* txn, const World& world, Digester& digester, StoreMeta& 
 // The number that an environment variable holds.
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise);
 
-// A request in the core's own terms; views are of the request.
+// A request in the core's terms; its views point into the request.
 class Asked {
   public:
     explicit Asked(const Request& request);

@@ -1,6 +1,5 @@
-# The store exchanged for another one while it is served: by a symbolic link that is turned, or by
-# renaming directories. Every request is answered; workers move over within a second or two; an older
-# store is not taken up.
+# The store is exchanged while nginx serves it, by a symbolic link or by renaming directories. Every
+# request is answered; workers move over within two seconds; they refuse an older store.
 use strict;
 use warnings;
 
@@ -31,7 +30,7 @@ sub turn {
     return;
 }
 
-# A change in the registry, which the store that is not served gets before it takes the other's place.
+# Changes the registry and syncs the other store, which then takes the served one's place.
 sub exchange {
     my ($next) = @_;
     $revoked = !$revoked;
@@ -52,7 +51,7 @@ for my $i (1 .. $world->times(4, 60)) {
 }
 sleep 2.1;
 
-# Back to the one before: it is of an older generation.
+# Back to the one before, which has an older generation.
 my $now = readlink $link;
 my ($older) = grep { $_ ne $now } @stores;
 turn($older);
@@ -63,6 +62,8 @@ sleep 1.2;
 is scalar(() = $world->logged(qr/is not taken up/)), 2, 'once';
 turn($now);
 sleep 1.2;
-$world->judge('while stores are exchanged');
+is_deeply [ $world->judge ], [], 'while stores are exchanged: all answers are right';
 is_deeply [ $world->logged(qr/is unavailable/) ], [], 'there was always one to serve';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('store exchanged');
+done_testing;

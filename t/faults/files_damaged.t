@@ -1,6 +1,6 @@
-# A store that is missing, truncated, overwritten, of another version, unreadable, exchanged, or has a
-# lock file that cannot be used: what is answered is right, or 503 with one clear line; the workers
-# live; mended as the line says, it is served again by itself.
+# A store that is missing, truncated, overwritten, of another version, unreadable or exchanged, or whose
+# lock file cannot be used: each answer is right, or 503 with one clear line; the workers live; once
+# mended as the line says, the store is served again.
 use strict;
 use warnings;
 
@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Time::HiRes qw(sleep);
 use TokenAuth::Faults;
+use TokenAuth::Util qw(eventually overwrite slurp spew);
 
 my $world = TokenAuth::Faults->new(tokens => 6, ballast => 500);
 # A store of another registry, in which none of the tokens is known.
@@ -18,33 +19,26 @@ $other->ctl_ok('delete', map { "t$_" } 1 .. 6);
 $other->sync_ok('run', $world->group);
 
 my $page = 4096;
-sub over {
-    my ($file, $at, $bytes) = @_;
-    open my $out, '+<:raw', $file or die "$file: $!";
-    seek $out, $at, 0 or die "$file: $!";
-    print $out $bytes;
-    return close $out;
-}
 sub noise { return join '', map { chr int rand 256 } 1 .. $_[0] }
-sub copy  { TokenAuth::Sync::spew($_[1], TokenAuth::Sync::slurp($_[0])); return chmod 0644, $_[1] }
+sub copy { spew($_[1], slurp($_[0])); return chmod 0644, $_[1] }
 
-# Each: what is done to a directory; what a worker says that finds it so; how it is mended, where not
-# by removing the directory and running tokensync; "served" where who serves it already may go on.
+# Each: the damage to a directory; what a worker says that finds it; how to mend it, if not by removing
+# the directory and running tokensync; "served" if a worker that already serves it may go on.
 my @cases = (
     [ 'missing'                    => sub { system('rm', '-rf', $_[0]) == 0 },
         qr/run "tokensync run" to build the store/ ],
     [ 'cut to its meta pages'      => sub { truncate "$_[0]/data.mdb", 2 * $page } ],
     [ 'cut within a meta page'     => sub { truncate "$_[0]/data.mdb", $page / 2 } ],
     [ 'cut to nothing'             => sub { truncate "$_[0]/data.mdb", 0 } ],
-    [ 'noise all over'             => sub { over("$_[0]/data.mdb", 0, noise(60 * $page)) } ],
-    [ 'noise behind the meta pages' => sub { over("$_[0]/data.mdb", 2 * $page, noise(60 * $page)) } ],
-    [ 'zeros all over'             => sub { over("$_[0]/data.mdb", 0, "\0" x (60 * $page)) } ],
-    [ 'of another format of LMDB'  => sub { over("$_[0]/data.mdb", $_ * $page + 20, pack 'V', 2) for 0, 1; 1 },
+    [ 'noise all over'             => sub { overwrite("$_[0]/data.mdb", 0, noise(60 * $page)) } ],
+    [ 'noise behind the meta pages' => sub { overwrite("$_[0]/data.mdb", 2 * $page, noise(60 * $page)) } ],
+    [ 'zeros all over'             => sub { overwrite("$_[0]/data.mdb", 0, "\0" x (60 * $page)) } ],
+    [ 'of another format of LMDB'  => sub { overwrite("$_[0]/data.mdb", $_ * $page + 20, pack 'V', 2) for 0, 1; 1 },
         qr/written by another LMDB version: remove the directory/, undef, 'served' ],
     [ 'of another format of ours'  => sub { $world->probe('format', $_[0], 77) eq '' },
         qr/it has another format version; use module and tokensync of one release/ ],
     [ 'a text file'                => sub {
-            TokenAuth::Sync::spew("$_[0]/new", "# tokens\n" x 5000) && 0;
+            spew("$_[0]/new", "# tokens\n" x 5000) && 0;
             chmod 0644, "$_[0]/new";
             rename "$_[0]/new", "$_[0]/data.mdb" } ],
     [ 'another store\'s data file' => sub {
@@ -63,7 +57,7 @@ my @cases = (
     [ 'lock file missing'          => sub { unlink "$_[0]/lock.mdb" },
         qr/run "tokensync run" to build the store/, sub { 1 }, 'served' ],
     [ 'lock file cut to nothing'   => sub { truncate "$_[0]/lock.mdb", 0 } , undef, undef, 'served' ],
-    [ 'lock file of noise'         => sub { over("$_[0]/lock.mdb", 0, noise(2 * $page)) }, undef, undef, 'served' ],
+    [ 'lock file of noise'         => sub { overwrite("$_[0]/lock.mdb", 0, noise(2 * $page)) }, undef, undef, 'served' ],
 );
 my @elsewhere = grep { $cases[$_][0] =~ /another store/ } 0 .. $#cases;
 my %dirs = map { $_ => $world->dir . "/store$_" } 0 .. $#cases;
@@ -99,7 +93,7 @@ for my $round (1 .. $world->times(1, 12)) {
     is_deeply [ sort keys %{ { map { $_ => 1 } $world->workers } } ], [ sort keys %workers ],
         'the workers live';
     $server->reload;
-    TokenAuth::Sync::eventually(sub { !grep { $workers{$_} } $world->workers });
+    eventually(sub { !grep { $workers{$_} } $world->workers });
     sleep 1.2;
     for my $case (sort { $a <=> $b } keys %dirs) {
         my ($what, undef, $line, undef, $served) = @{ $cases[$case] };
@@ -114,7 +108,7 @@ for my $round (1 .. $world->times(1, 12)) {
         cmp_ok scalar(@lines), '<=', 8, "$what: few lines" or diag join "\n", @lines;
     }
 
-    # What is built again now differs from what was served.
+    # The next build differs from what was served.
     $world->ctl_ok($answers{t1} eq 'ok' ? 'revoke' : 'restore', 't1');
     $answers{t1} = $answers{t1} eq 'ok' ? 'token_revoked' : 'ok';
     my $mended = TokenAuth::Faults::now();
@@ -133,9 +127,11 @@ for my $round (1 .. $world->times(1, 12)) {
     for my $case (sort { $a <=> $b } keys %dirs) {
         is status($case), 200, "$cases[$case][0]: served again" or diag $server->errors;
     }
-    $world->judge("round $round");
+    is_deeply [ $world->judge ], [], "round $round: all answers are right";
 }
 
 sub status { return ($server->get("/$_[0]", Authorization => 'Bearer t5-token'))[0] }
 
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('store files damaged');
+done_testing;

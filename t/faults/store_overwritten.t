@@ -1,5 +1,5 @@
-# A store overwritten by a copy of an earlier time, in place, as a restored backup may do: what was
-# revoked since then is not let in, and tokensync brings it up to date by itself.
+# An older copy overwrites the store in place, as a restored backup may do: tokens that were revoked
+# since are not let in, and tokensync brings the store up to date by itself.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ my $oracle = $world->run(rate => 60);
 my $copy = $world->dir . '/copy.mdb';
 
 for my $i (1 .. $world->times(2, 30)) {
-    # A copy that is whole needs a moment without a change.
+    # Only a copy made without a change meanwhile is whole.
     $world->pause_changes;
     ok $world->mark, 'changes arrive';
     system('cp', $world->db . '/data.mdb', $copy) == 0 or die 'cp';
@@ -37,9 +37,11 @@ for my $i (1 .. $world->times(2, 30)) {
     sleep 2.2;
     is +($server->get('/secret', Authorization => 'Bearer nobody'))[0], 401, 'and served';
 }
-$world->judge('overwritten by an older copy');
+is_deeply [ $world->judge ], [], 'overwritten by an older copy: all answers are right';
 ok scalar($world->logged(qr/an older copy was written over data\.mdb; run "tokensync run"/)),
     'a line says what to do';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('store overwritten by an older copy');
+done_testing;

@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
-use Test::Nginx::Socket;
+use Test::Nginx::Socket 'no_plan';
 use TokenAuth::Answers;
 
 our $HttpConfig = <<'END';
@@ -11,7 +11,6 @@ token_auth_db $TEST_NGINX_DB;
 token_auth api;
 END
 
-plan tests => repeat_each() * 3 * 29;
 no_long_string();
 run_tests();
 

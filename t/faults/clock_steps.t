@@ -1,4 +1,4 @@
-# The clock steps across expiries, beginnings and the age of the store, forth and back.
+# The clock steps forth and back across expiries, beginnings and the age of the store.
 use strict;
 use warnings;
 
@@ -23,7 +23,7 @@ $world->import_lines(map { TokenAuth::Sync::token($_->[0], scopes => ['agents:re
     [ 'always',     {} ]);
 $world->sync_ok('run');
 
-# What a token gets when the clock is that far ahead of ours.
+# The answer to a token when nginx's clock is that far ahead.
 sub answer {
     my ($from, $to, $offset) = @_;
     return 'token_not_yet_valid' if $offset < $from;
@@ -38,7 +38,7 @@ sub answers {
         aged => $offset > $hour / 2 ? 'store_stale' : 'ok');
 }
 
-# Sets nginx's clock to that long after the beginning. Atomically: its workers read it all the time.
+# Sets nginx's clock, atomically: its workers read it all the time.
 my $clock = $world->dir . '/clock';
 sub set_clock {
     TokenAuth::Sync::spew("$clock.new", sprintf "%+d\n", $_[0] - (time - $start));
@@ -74,6 +74,8 @@ for my $i (1 .. $world->times(5, 60)) {
     $world->fault;
     sleep 1.1 + rand 0.2;
 }
-$world->judge('while the clock steps');
+is_deeply [ $world->judge ], [], 'while the clock steps: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('clock steps');
+done_testing;

@@ -1,5 +1,5 @@
-# What changes around a token takes effect in nginx without the token being touched; and a token's
-# allow-list goes by the client's address as nginx has it, after realip.
+# Changes to a token's user, role or organization take effect in nginx; and allow-lists see the client's
+# address after realip.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,9 +9,7 @@ use Test::More;
 
 my $dir = gateway_dir() . '/nginx';
 mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
-open my $page, '>', "$dir/html/secret" or die "secret: $!";
-print $page "secret\n";
-close $page or die "secret: $!";
+spew("$dir/html/secret", "secret\n");
 
 import_lines(token_line('addresses', 'organization', organization => 'acme',
     allow => [ '192.0.2.0/24', '2001:db8::/32' ]));
@@ -30,7 +28,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
     }
 END
 
-# The code of the answer, "let in" where there is none.
+# The code of the answer, or "let in".
 sub code {
     my ($path, $token, @headers) = @_;
     my ($status, undef, $body) = $server->get($path, Authorization => "Bearer $token", @headers);
@@ -46,7 +44,7 @@ for (
 }
 is code('/secret', 'addresses-token'), 'address_not_allowed', 'from the address of the connection';
 
-# Each change, what it leads to for one request, and what its undoing leads to.
+# Each change, a request, its answer, and the change that undoes it.
 my @alice = ('/read', 'alice-token', 'X-Org-Id' => 'acme');
 my @reader = ('/read', 'acme-devs-token');
 for (

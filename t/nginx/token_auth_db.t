@@ -1,5 +1,5 @@
-# The directive token_auth_db: stores that are missing, come, go and are replaced, each of them while
-# nginx runs; several stores; one store under several names.
+# The directive token_auth_db: stores that are missing, appear, vanish and are replaced while nginx runs;
+# several stores; one store under several names.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,17 +12,9 @@ my $dir = gateway_dir() . '/nginx';
 mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
 my $html = "$dir/html";
 
-sub write_file {
-    my ($path, $content) = @_;
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
-    return;
-}
+spew("$html/secret", "secret\n");
 
-write_file("$html/secret", "secret\n");
-
-# By their ages: "older.new" was written before "older".
+# "older.new" is written before "older".
 sync_into("$dir/$_") for qw(older.new older lost replaced other);
 my $later = 'later-token';
 import_lines(token_line('later', 'organization', organization => 'acme'));
@@ -30,8 +22,8 @@ tokensync('run');
 sync_into("$dir/replaced.new");
 mkdir "$dir/empty" or die "empty: $!";
 mkdir "$dir/noise" or die "noise: $!";
-write_file("$dir/noise/data.mdb", join '', map { chr(($_ * 7919) % 251) } 1 .. 65536);
-write_file("$dir/noise/lock.mdb", '');
+spew("$dir/noise/data.mdb", join '', map { chr(($_ * 7919) % 251) } 1 .. 65536);
+spew("$dir/noise/lock.mdb", '');
 symlink store_dir(), "$dir/link" or die "link: $!";
 
 my %stores = (
@@ -78,7 +70,7 @@ my %expected = map { $_ => $_ =~ /^(?:late|empty|noise)$/ ? 503 : 200 } keys %st
 is_deeply { map { $_ => status($_) } keys %stores }, \%expected, 'at the start';
 is status('secret'), 200, 'inherited';
 
-# One store, however it is named: one mapping, and the log tells of each path.
+# One mapping for one store, whatever its names; the log names each path.
 SKIP: {
     skip "/proc is not mounted", 2 unless -e "/proc/self/maps";
     open my $children, '<', "/proc/@{[$server->pid]}/task/@{[$server->pid]}/children" or die "children: $!";
@@ -92,7 +84,7 @@ SKIP: {
 is status('main', $later), 200, 'one store has a token';
 is status('other', $later), 401, 'that another has not';
 
-# Each loss is told once, with what to do about it.
+# Each loss is logged once, with the remedy.
 status($_) for (qw(late empty noise)) x 5;
 for my $place (qw(late empty)) {
     my @lines = lines(qr/token store "$dir\/$place" is unavailable/);
@@ -137,7 +129,7 @@ is soon('lost', 200), 200, 'a store that is back is served again';
 is lines(qr/token store "$dir\/lost" is unavailable/), 1, 'its loss was told once';
 is lines(qr/\[notice\] .*token store "$dir\/lost" is served: generation \d+/), 2, 'its coming twice';
 
-# A link that is turned to another store.
+# A link that now leads to another store.
 symlink "$dir/other", "$dir/link.new" or die "link: $!";
 import_lines(token_line('latest', 'organization', organization => 'acme'));
 sync_into("$dir/other");
@@ -145,12 +137,12 @@ rename "$dir/link.new", "$dir/link" or die "link: $!";
 is soon('link', 200, 'latest-token'), 200, 'a link that leads elsewhere now';
 is status('main', 'latest-token'), 401, 'while what it led to is as it was';
 
-# What changes in a store is seen at once.
+# A change in a store shows at once.
 tokensync('run');
 is status('main', 'latest-token'), 200, 'a change, without waiting';
 is status('again', 'latest-token'), 200, 'under its other names too';
 
-# A store that nginx's account may not read, and then may.
+# A store that nginx's account may not read at first.
 SKIP: {
     skip 'only root can take permissions away from another', 3 if $> != 0;
     my $place = gateway_dir() . '/private';

@@ -1,4 +1,4 @@
-# The binary upgraded under load (USR2, WINCH, QUIT): no request fails, no answer is wrong.
+# A binary upgrade under load (USR2, WINCH, QUIT): no request fails, no answer is wrong.
 use strict;
 use warnings;
 
@@ -33,7 +33,7 @@ for my $i (1 .. $world->times(3, 25)) {
     kill 'WINCH', $old;
     ok TokenAuth::Sync::eventually(sub { !$world->workers($old) }), 'the old workers go';
     if ($i % 3 == 0) {
-        # Taken back: the old one gets its workers again, the new one goes.
+        # Undo it: the old master starts its workers again, the new one quits.
         my $new = pid_in($file);
         kill 'HUP', $old;
         ok TokenAuth::Sync::eventually(sub { $world->workers($old) == 2 }), 'the old ones come back';
@@ -46,7 +46,10 @@ for my $i (1 .. $world->times(3, 25)) {
     $world->fault;
 }
 $server->adopt(pid_in($file));
-my @requests = $world->judge('upgraded');
+is_deeply [ $world->judge ], [], 'upgraded: all answers are right';
+my @requests = $world->requests;
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('binary upgrade under load');
+done_testing;

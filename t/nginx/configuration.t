@@ -1,4 +1,4 @@
-# What nginx -t rejects: what, where, and how it says so; and that it leaves no file behind.
+# What "nginx -t" rejects, its message, file and line; and that it leaves no file behind.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,18 +9,10 @@ my $dir = gateway_dir() . '/nginx';
 mkdir $dir or die "$dir: $!";
 my $conf = "$dir/nginx.conf";
 
-sub write_file {
-    my ($path, $content) = @_;
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
-    return;
-}
-
-write_file("$dir/good.key", '0' x 32 . "\n");
-write_file("$dir/short.key", '0' x 31 . "\n");
-write_file("$dir/long.key", '0' x 1025);
-write_file("$dir/empty.key", '');
+spew("$dir/good.key", '0' x 32 . "\n");
+spew("$dir/short.key", '0' x 31 . "\n");
+spew("$dir/long.key", '0' x 1025);
+spew("$dir/empty.key", '');
 
 # nginx -t with an http block; (its exit status, what it said, the line marked by "#!").
 sub nginx_t {
@@ -40,7 +32,7 @@ END
         ++$marked;
         last if /#!/;
     }
-    write_file($conf, $text);
+    spew($conf, $text);
     open my $in, '-|', 'sh', '-c', 'exec "$0" "$@" 2>&1', $ENV{TEST_NGINX_BINARY}, '-t', '-q', '-p', $dir, '-c', $conf,
         '-e', 'stderr'
         or die "nginx: $!";
@@ -90,7 +82,7 @@ rejected('token_auth with too much', location("token_auth api token=\$arg_x y; #
     qr/invalid number of arguments in "token_auth" directive/);
 rejected('an unknown parameter', location("token_auth api tokens=\$arg_x; #!"),
     qr/invalid parameter "tokens=\$arg_x" of "token_auth", it takes "token=\$variable"/);
-# nginx itself looks variables up at the end, and names no line.
+# nginx looks variables up at the end, and names no line.
 for my $text ('token_auth api token=$nothing_like_it;', 'token_auth $nothing_like_it;',
     'token_auth api; token_auth_scope $nothing_like_it;')
 {
@@ -116,7 +108,7 @@ rejected('token_auth_db in limit_except', "server { location / { limit_except GE
 rejected('token_auth_db without a directory', 'token_auth_db; #!',
     qr/invalid number of arguments in "token_auth_db" directive/);
 
-# words
+# schemes, kinds, organizations, scopes, groups, roles
 rejected('an unknown scheme', location("token_auth_schemes Bearer Basic; #!"),
     qr/invalid value "Basic"/);
 rejected('no scheme', location("token_auth_schemes; #!"),
@@ -179,7 +171,7 @@ rejected('token_auth_key in server', "server {\n token_auth_key good.key; #!\n}"
 rejected('more keys than there is room for', "token_auth_key good.key;" x 4 . "\n token_auth_key good.key; #!",
     qr/more than 4 "token_auth_key" directives/);
 
-# What is right, to the last directive.
+# Every directive, used correctly.
 accepted('everything at once', <<"END");
     $db
     token_auth_key good.key;
@@ -204,7 +196,7 @@ accepted('nothing at all', 'server { }');
 accepted('requirements without enforcement, and without a store', 'token_auth_scope a; token_auth off; server { }');
 accepted('a key that is a path of its own', "token_auth_key $dir/good.key;");
 
-# A store that is missing is no reason not to start, and nothing is made of it.
+# nginx starts without the store, and does not make one.
 accepted('a store that is not there yet', "token_auth_db $dir/nowhere; token_auth api; server { }");
 ok !-e "$dir/nowhere", 'nothing was made';
 mkdir "$dir/bare" or die "bare: $!";

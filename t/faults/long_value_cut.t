@@ -1,23 +1,24 @@
-# A value of several pages that is cut off behind its first one, so that the record is found and only
-# what is read of it afterwards is gone: 503, and the worker lives.
+# The file is cut inside a value of several pages: the record is found, but its end is gone. The answer is
+# 503, and the worker lives.
 use strict;
 use warnings;
 use lib 't/lib';
 use Test::More;
 use TokenAuth::Server;
 use TokenAuth::Sync;
+use TokenAuth::Util qw(eventually overwrite slurp spew token);
 use Time::HiRes qw(sleep);
 
 my $page = 4096;
 my $world = TokenAuth::Sync->new;
 my $dir = $world->dir . '/nginx';
 mkdir $dir and mkdir "$dir/html" or die "$dir: $!";
-TokenAuth::Sync::spew("$dir/html/file", "file\n");
+spew("$dir/html/file", "file\n");
 chmod 0755, $world->dir, $dir, "$dir/html";
 
 sub scopes { return map { sprintf '%s:%04d', $_[0], $_ } 1 .. 900 }
 
-# Each leads to a request that reads the end of a long value: of a role, and of a token.
+# Each case reads the end of a long value: of a role, and of a token.
 my %long = (
     role  => [ 'role-token', sub { $world->ctl_ok('role', 'set', 'long', scopes($_[0])) } ],
     token => [ 'scopes-token', sub {
@@ -25,19 +26,19 @@ my %long = (
 );
 $world->populate(1);
 $world->import_lines({ type => 'role', id => 'long', scopes => [ scopes('a') ] },
-    TokenAuth::Sync::token('role', role => 'long'), TokenAuth::Sync::token('scopes', scopes => [ scopes('a') ]));
+    token('role', role => 'long'), token('scopes', scopes => [ scopes('a') ]));
 $world->sync_ok('run');
 
-# A store in which that value stands last, and where its second page begins.
+# A store with that value at its end, and the offset of its second page.
 sub make {
     my ($name) = @_;
     my $db = $world->dir . "/$name";
     system('rm', '-rf', $db);
     $world->sync_ok({ db => $db }, 'run');
-    # a value that is written anew gets new pages
+    # a rewritten value gets new pages
     $long{$name}[1]->('b');
     $world->sync_ok({ db => $db }, 'run');
-    my $value = rindex TokenAuth::Sync::slurp("$db/data.mdb"), 'b:0001';
+    my $value = rindex slurp("$db/data.mdb"), 'b:0001';
     die "the value is not in the store\n" if $value < 0;
     return ($db, (int($value / $page) + 1) * $page);
 }
@@ -57,21 +58,18 @@ END
     my $status = sub { ($server->get("/$_[0]", Authorization => "Bearer " . ($_[1] // $token)))[0] };
     is $status->('last'), 200, "$name: served before";
     my %got;
-    # the decision reads to the end of the value, and so does what copies it for variables
+    # the decision reads to the end of the value, and so do the variables
     for my $ask ([ 'last' ], [ 'last' ], [ 'small', $token ], [ 'small', $token ]) {
-        my $whole = TokenAuth::Sync::slurp("$db/data.mdb");
-        # the size is looked at once a second: right behind such a look
+        my $whole = slurp("$db/data.mdb");
+        # nginx checks the size once a second: cut right after a check
         my $now = Time::HiRes::time();
         sleep 1.05 - ($now - int $now);
         is $status->('small', 't1-token'), 200, 'served';
         truncate "$db/data.mdb", $cut or die "truncate: $!";
         is $status->('small', 't1-token'), 200, 'another token is served without what was cut off';
         ++$got{ $status->(@$ask) };
-        open my $out, '+<:raw', "$db/data.mdb" or die "data.mdb: $!";
-        seek $out, $cut, 0 or die "data.mdb: $!";
-        print $out substr $whole, $cut;
-        close $out or die "data.mdb: $!";
-        ok TokenAuth::Sync::eventually(sub { $status->('last') eq '200' }), 'mended, it is served again';
+        overwrite("$db/data.mdb", $cut, substr $whole, $cut);
+        ok eventually(sub { $status->('last') eq '200' }), 'mended, it is served again';
     }
     is_deeply \%got, { 503 => 4 }, '503 without what was cut off';
     like $server->errors, qr/requests get 503: cannot read it: /, 'it was met while it was read';

@@ -1,5 +1,5 @@
-# The include file token_auth_params: what the upstream gets, byte for byte, and that a client
-# cannot put anything of its own there.
+# The include file token_auth_params: the fields that the upstream gets, byte for byte, and that a
+# client cannot add any.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,7 +9,7 @@ use TokenAuth::Wire;
 use IO::Socket::INET;
 use Test::More;
 
-# An upstream that answers with the header it got.
+# An upstream that answers with the header of the request.
 my $listener = IO::Socket::INET->new(Listen => 16, LocalAddr => '127.0.0.1') or die "listen: $!";
 my $upstream = fork // die "fork: $!";
 if ($upstream == 0) {
@@ -29,9 +29,7 @@ END { local $?; kill 'KILL', $upstream and waitpid $upstream, 0 if $upstream; }
 
 my $dir = gateway_dir() . '/nginx';
 mkdir $dir or die "$dir: $!";
-open my $out, '>', "$dir/users" or die "users: $!";
-print $out "acme:{PLAIN}acme\n";
-close $out;
+spew("$dir/users", "acme:{PLAIN}acme\n");
 
 my ($store, $root, $to) = (store_dir(), $ENV{TEST_NGINX_ROOT}, 'http://127.0.0.1:' . $listener->sockport);
 my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
@@ -64,7 +62,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
     }
 END
 
-# What the upstream got: a header without what nginx itself sends.
+# The fields that the upstream got, without nginx's own.
 sub upstream_got {
     my ($method, $path, @fields) = @_;
     my (undef, undef, $body) = exchange($server->connect, $method, $path, @fields);
@@ -112,7 +110,7 @@ is upstream_got('GET', '/error', Authorization => 'Bearer expired-token'), '',
 is upstream_got('GET', '/address', Authorization => 'Bearer revoked-token'), '',
     'revoked, and let in by its address: nor does it here';
 
-# Every way to write the names that upstreams take for the same.
+# Every spelling that an upstream may take for the same name.
 my @names = qw(Id Kind Subject Org Group Role Scopes);
 my @spoofs;
 for my $name (@names) {

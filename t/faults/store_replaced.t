@@ -1,20 +1,20 @@
-# The store is replaced under traffic, by compact, by a rebuild and from a backup, while "tokensync watch"
-# applies changes: no request fails, the workers move over, and the data is right afterwards.
+# compact, a rebuild and a backup replace the store under traffic, while "tokensync watch" applies
+# changes: no request fails, the workers move over, and the data is right afterwards.
 use strict;
 use warnings;
 use lib 't/lib';
-use IO::Socket::INET;
+use JSON::PP ();
 use POSIX ();
 use TokenAuth::Gateway;
 use TokenAuth::Server;
+use TokenAuth::Util qw(eventually json_lines program run_tool);
+use TokenAuth::Wire;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $dir = gateway_dir() . '/nginx';
 mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
-open my $page, '>', "$dir/html/index.html" or die "index.html: $!";
-print $page "ok\n";
-close $page or die "index.html: $!";
+spew("$dir/html/index.html", "ok\n");
 
 my $www_data = $> == 0 ? (getgrnam 'www-data')[2] : undef;
 my @group = defined $www_data ? ('--group', 'www-data') : ();
@@ -36,7 +36,7 @@ my $server = TokenAuth::Server->start(dir => $dir, main => 'worker_processes 2;'
 END
 $server->watch('--registry', registry_url(), '--db', $store, '--heartbeat', '1s', @group);
 
-# Requests on kept connections until told to stop: how many were not answered by 200.
+# Sends requests on kept connections until told to stop, and counts all and those without a 200.
 sub traffic {
     pipe my $from, my $to or die "pipe: $!";
     my $child = fork // die "fork: $!";
@@ -47,7 +47,7 @@ sub traffic {
         my ($count, $bad) = (0, 0);
         until ($stop) {
             for my $socket (@sockets) {
-                ++$bad unless request($socket, 'acme-token') == 200;
+                ++$bad unless ask($socket, 'acme-token') == 200;
                 ++$count;
             }
             sleep 0.002;
@@ -69,43 +69,31 @@ sub end_traffic {
 }
 
 # The status of one request; in a list, the generation as well.
-sub request {
+sub ask {
     my ($socket, $token) = @_;
-    print $socket "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n" or return 0;
-    my ($head, $length) = ('', 0);
-    while (defined(my $line = <$socket>)) {
-        last if $line eq "\r\n";
-        $head .= $line;
-        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
-    }
-    read $socket, (my $body), $length;
-    my ($status) = $head =~ m{\AHTTP/1\.1 (\d+)};
-    my ($generation) = $head =~ /^X-Generation: (\d+)/mi;
-    return wantarray ? ($status // 0, $generation // 0) : $status // 0;
+    my ($status, $head) = exchange($socket, 'GET', '/', Authorization => "Bearer $token");
+    return wantarray ? ($status, field($head, 'X-Generation') // 0) : $status;
 }
 
-# The lowest generation that several connections get: there are two workers.
+# The lowest generation that both workers serve, asked on several connections.
 sub generation {
-    my @generations = sort { $a <=> $b } map { (request($server->connect, 'acme-token'))[1] } 1 .. 8;
+    my @generations = sort { $a <=> $b } map { (ask($server->connect, 'acme-token'))[1] } 1 .. 8;
     return $generations[0];
 }
 
+# Seconds until it is true, within 15 seconds.
 sub soon {
     my ($condition) = @_;
     my $begin = time;
-    until ($condition->()) {
-        return 0 if time - $begin > 15;
-        sleep 0.02;
-    }
-    return time - $begin + 0.001;
+    return eventually(\&$condition, 15) && time - $begin + 0.001;
 }
 
-sub status_of { return scalar request($server->connect, $_[0]) }
+sub status_of { return scalar ask($server->connect, $_[0]) }
 sub mode { return sprintf '%04o', (stat $_[0])[2] & 07777 }
 sub stored { return JSON::PP::decode_json(tokensync('status', '--json')) }
 sub replaced { return scalar(() = $server->errors =~ /was replaced: generation \d+ after \d+/g) }
 
-# Does something under traffic, and looks at everything that must hold afterwards.
+# Does something under traffic, and checks everything that must hold afterwards.
 sub under_traffic {
     my ($what, $do, $right) = @_;
     my $traffic = traffic();
@@ -142,7 +130,7 @@ for my $round (1 .. 2) {
     my @after  = map { 'b' . (20 * $round + $_) } 10 .. 19;
     under_traffic("compact $round", sub {
         tokenctl('revoke', @before);
-        my $pid = TokenAuth::Server::spawn("$dir/run.log", "$ENV{TOKEN_AUTH_BUILD}/tokenctl", '--registry',
+        my $pid = TokenAuth::Server::spawn("$dir/run.log", program('tokenctl'), '--registry',
             registry_url(), 'revoke', @after);
         tokensync('compact');
         waitpid $pid, 0;
@@ -166,14 +154,11 @@ under_traffic('a backup is put in place', sub {
 system('rm', '-rf', "$store.bad");
 
 # Another copy of the registry, from before all that, with many more tokens.
-open my $lines, '>', "$dir/many.jsonl" or die "many: $!";
-my $json = JSON::PP->new->canonical->utf8;
-print $lines $json->encode(token_line("n$_", 'organization', organization => 'acme', role => 'reader')), "\n"
-    for 1 .. 21_000;
-close $lines or die "many: $!";
-system("$ENV{TOKEN_AUTH_BUILD}/tokenctl --registry sqlite:$other import $dir/many.jsonl >$dir/run.log 2>&1") == 0
-    or die 'import failed';
-# All of it in one file, so that there is no moment at which the watch could read a part of it.
+my $many = spew("$dir/many.jsonl",
+    json_lines(map { token_line("n$_", 'organization', organization => 'acme', role => 'reader') } 1 .. 21_000));
+my $imported = run_tool([ program('tokenctl'), '--registry', "sqlite:$other", 'import', $many ]);
+die $imported->{err} if $imported->{status} ne '0';
+# All of it in one file, so that the watch can never read a part of it.
 system("sqlite3 -batch '$other' 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null") == 0 or die 'checkpoint failed';
 under_traffic('a rebuild by the watch', sub {
     my $registry = gateway_dir() . '/registry.db';

@@ -1,4 +1,4 @@
-# A reader table that is full: who has a slot serves on, who has none says so and recovers by itself.
+# A full reader table: workers with a slot serve on, workers without one say so and recover.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ $world->oracle->settle_within(10);
 sleep 0.3;
 
 for my $i (1 .. $world->times(2, 20)) {
-    # One that is on its way out would leave a slot behind.
+    # A worker that is shutting down would leave a slot behind.
     TokenAuth::Sync::eventually(sub { $world->workers == 2 });
     my $pid = open2(my $from, my $to, $world->probe_path('store_probe'), 'hold', $world->db, 4096);
     my $got = <$from>;
@@ -34,7 +34,7 @@ for my $i (1 .. $world->times(2, 20)) {
         or diag join "\n", $world->logged(qr/token store/), $world->workers,
             grep { !/^\s*$pid\s/ } split /\n/, $world->probe(readers => $world->db);
     sleep 0.3;
-    # Gone in good order, or killed: then its slots are taken from it.
+    # It closes its slots, or it is killed and loses them.
     if ($i % 2) {
         close $to;
     } else {
@@ -49,7 +49,9 @@ for my $i (1 .. $world->times(2, 20)) {
     $lines = $world->logged(qr/too many processes read it/) - $lines;
     cmp_ok $lines, '<=', 2, "$lines lines: one for each worker";
 }
-$world->judge('with a full reader table');
+is_deeply [ $world->judge ], [], 'with a full reader table: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('reader table full');
+done_testing;
