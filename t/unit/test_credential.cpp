@@ -198,7 +198,7 @@ void lengths() {
         for (const std::string& token :
              {std::string(length, 'a'), std::string("a").append(length - 1, '=')}) {
             const std::string_view expected = fits ? std::string_view(token) : std::string_view();
-            expect("Bearer " + token, both, presented, expected);
+            expect("Bearer " + token, both, status, expected);
             expect("Token token=\"" + token + "\"", both, presented, expected);
             expect("Bearer   " + token + "   ", both, presented, expected);
             check_equal(name_of(parse_bare(token).status), name_of(status),
