@@ -17,7 +17,7 @@ struct Worker {
 // A plain pointer, because no destructor may run when the module is unloaded.
 Worker* worker = nullptr;
 
-void tell(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
+void log_event(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
     ngx_log_t* log = ngx_cycle->log;
     switch (event) {
         case StoreEvent::opened:
@@ -63,7 +63,7 @@ bool start(const MainConf& conf) noexcept {
     }
     worker->conf = &conf;
     for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
-        worker->stores.at(i, ngx_time(), tell, nullptr);
+        worker->stores.at(i, ngx_time(), log_event, nullptr);
     }
     return true;
 }
@@ -96,12 +96,12 @@ void exit_process(ngx_cycle_t* /*cycle*/) noexcept {
 }
 
 Store* store_at(const MainConf& conf, ngx_uint_t index) noexcept {
-    return ready_for(conf) ? worker->stores.at(index, ngx_time(), tell, nullptr) : nullptr;
+    return ready_for(conf) ? worker->stores.at(index, ngx_time(), log_event, nullptr) : nullptr;
 }
 
 void give_up_store(const MainConf& conf, ngx_uint_t index) noexcept {
     if (ready_for(conf)) {
-        worker->stores.give_up(index, ngx_time(), tell, nullptr);
+        worker->stores.give_up(index, ngx_time(), log_event, nullptr);
     }
 }
 
