@@ -18,7 +18,7 @@ packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
     libsoci-dev libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-    libcmocka-dev librapidcheck-dev
+    libbsd-dev
 )
 packages_demo=(curl ca-certificates)
 packages_lint=(clang-tidy clang-format cppcheck shellcheck binutils perl)
@@ -30,6 +30,7 @@ packages_beside=(
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_sanitize=(valgrind libc6-dbg)
+packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
