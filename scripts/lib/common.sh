@@ -1,5 +1,4 @@
-# Sourced by the scripts beside this directory: where things are, and the installing of what is
-# missing. Not a command of its own.
+# Sourced by the scripts in the directory above: paths, installing packages, building.
 
 set -euo pipefail
 
@@ -7,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$(realpath -m "${TOKEN_AUTH_BUILD:-$root/build}")
 jobs=$(nproc)
 
-# nginx and the tools stand in sbin on Debian, which is not in everybody's path.
+# On Debian, nginx and the tools are in sbin, which is not in every user's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 
@@ -24,7 +23,7 @@ packages_demo=(curl ca-certificates)
 packages_lint=(clang-tidy clang-format cppcheck shellcheck binutils perl)
 packages_fuzz=(clang libclang-rt-dev)
 packages_matrix=(clang)
-# for the nginx that is installed; not installed themselves, see scripts/matrix
+# modules for the installed nginx; scripts/matrix unpacks them without installing
 packages_beside=(
     libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
@@ -35,6 +34,7 @@ packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
 packages_faults=(libfaketime mount)
+packages_model=(spin gcc libc6-dev)
 packages_bench=(libbenchmark-dev)
 packages_bench_gateway=(
     wrk libnginx-mod-http-lua lua-nginx-redis lua-nginx-string libnginx-mod-http-js redis-server
@@ -60,14 +60,13 @@ missing_packages() {
     done
 }
 
-# Runs apt-get without questions, and without starting the services that packages bring:
-# the nginx of the system stays as it was.
+# Runs apt-get without questions, and without starting services of new packages.
 apt_quiet() {
     local policy=/usr/sbin/policy-rc.d log status=0
     log=$(mktemp)
     (
         if [ ! -e "$policy" ]; then
-            # gone again however this ends: it would keep every service from starting
+            # always remove it again: it keeps every service from starting
             trap 'as_root rm -f "$policy"' EXIT
             trap 'exit 130' INT TERM HUP
             printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
@@ -78,14 +77,14 @@ apt_quiet() {
     if [ "$status" != 0 ]; then
         tail -n 20 "$log" >&2
         rm -f "$log"
-        die "apt-get $1 failed (above); mend the package sources, or install the packages by hand"
+        die "apt-get $1 failed (above); fix the package sources, or install the packages by hand"
     fi
     rm -f "$log"
 }
 
 install_packages() {
     local missing
-    # Package names hold no white space. (No process substitution: it needs /proc.)
+    # Package names have no white space. (Process substitution would need /proc.)
     # shellcheck disable=SC2207
     missing=($(missing_packages "$@"))
     if [ "${#missing[@]}" = 0 ]; then
@@ -98,9 +97,9 @@ install_packages() {
     apt_quiet install --no-install-recommends "${missing[@]}"
 }
 
-# Test::Nginx: a package of the system's own suites where they have it, else that one
-# architecture-independent package from Debian unstable (same mirror, package lists of its own, so
-# that the system's sources stay as they were), else from CPAN.
+# Installs Test::Nginx: from the system's package sources if they have it, else from Debian unstable,
+# else from CPAN. The package is architecture-independent; unstable's package lists are kept apart, so
+# the system's sources stay as they are.
 install_test_nginx() {
     if perl -MTest::Nginx::Socket -e 1 2>/dev/null; then
         return
@@ -112,7 +111,7 @@ install_test_nginx() {
     fi
     say "installing libtest-nginx-perl from Debian unstable"
     if ! test_nginx_from_unstable; then
-        say "not to be had there; trying cpanm"
+        say "not available there; trying cpanm"
         install_packages cpanminus libtest-base-perl liblwp-protocol-https-perl libtext-diff-perl
         as_root cpanm --quiet --notest Test::Nginx ||
             die "cannot install Test::Nginx: neither apt nor cpanm has it; install it by hand"
@@ -129,11 +128,11 @@ test_nginx_from_unstable() {
     apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
 }
 
-# Package lists of another release of Debian, of type deb or deb-src, kept in a directory of their
-# own: apt-get with "${apt_options[@]}" sees that release, and the system's sources stay as they were.
+# Fetches package lists of another Debian release, of type deb or deb-src, into a separate directory.
+# apt-get "${apt_options[@]}" then uses that release; the system's sources stay as they are.
 apt_release() {
     local state=$1 release=$2 type=$3 mirror keyring signed=
-    # Debian's own mirror, not the one of security updates, which has no other release.
+    # Debian's main mirror: the one for security updates has no other release.
     mirror=$(apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
         awk '$1 !~ /security/ { print $2; exit }')
     [ -n "$mirror" ] || return 1
@@ -147,13 +146,13 @@ apt_release() {
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
         -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"
         -o APT::Sandbox::User=root -o Acquire::Languages=none
-        # signatures are checked all the same; a mirror that lags behind will do for a test tool
+        # signatures are still checked; an outdated mirror is good enough for a test tool
         -o Acquire::Check-Valid-Until=false
     )
     as_root apt-get "${apt_options[@]}" update >"$state/log" 2>&1
 }
 
-# Configures CMake in a directory, with the options given, and builds the targets behind them.
+# cmake_build DIRECTORY [OPTION...] TARGET...: configures CMake with the options, builds the targets.
 cmake_build() {
     local directory=$1 options=()
     shift
@@ -168,7 +167,7 @@ cmake_build() {
         { grep -E -A6 'error|Error' "$directory/make.log" | head -60 >&2; die "the build failed (above, and in $directory/make.log)"; }
 }
 
-# The unit tests, and the programs that other tests run.
+# Builds the unit tests, and the programs that other tests run.
 build_tests() {
     say "building the tests"
     cmake_build "$build" -DTOKEN_AUTH_TESTS=ON all

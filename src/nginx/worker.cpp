@@ -14,7 +14,7 @@ struct Worker {
     Digester digester;
 };
 
-// A plain pointer: nothing runs when the module is unloaded.
+// A plain pointer, because no destructor may run when the module is unloaded.
 Worker* worker = nullptr;
 
 void tell(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
@@ -54,9 +54,10 @@ bool start(const MainConf& conf) noexcept {
     }
     const auto* paths = static_cast<const char* const*>(conf.stores.elts);
     if (!ready || !worker->stores.init(paths, conf.stores.nelts)) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                      "token_auth cannot start in this process, requests get 503: libcrypto or "
-                      "memory failed; free some memory and reload");
+        ngx_log_error(
+            NGX_LOG_ALERT, ngx_cycle->log, 0,
+            "token_auth cannot start in this process, so requests get 503: libcrypto failed "
+            "or memory ran out; free some memory and reload nginx");
         stop();
         return false;
     }
@@ -67,7 +68,7 @@ bool start(const MainConf& conf) noexcept {
     return true;
 }
 
-// Without a master process a reload changes the configuration under a running process.
+// Without a master process, a reload changes the configuration of a running process.
 bool ready_for(const MainConf& conf) noexcept {
     if (worker != nullptr && worker->conf == &conf) {
         return true;
@@ -85,7 +86,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     const auto* conf = static_cast<const MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
     if (conf != nullptr && conf->stores.nelts != 0) {
-        ready_for(*conf);  // a failure was told; requests will try again
+        ready_for(*conf);  // logs a failure; requests try again
     }
     return NGX_OK;
 }

@@ -54,23 +54,13 @@ Words words_of(const std::vector<std::string>& texts, std::vector<std::string_vi
     return {views.data(), views.size()};
 }
 
-bool is_group(std::string_view word) {
-    const std::size_t slash = word.find('/');
-    return slash == std::string_view::npos
-               ? is_identifier(word)
-               : is_identifier(word.substr(0, slash)) && is_identifier(word.substr(slash + 1));
-}
-
 template <typename Predicate>
 void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!holds(word)) {
-                misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
-            }
+    for_each_word(words, [&](std::string_view word) {
+        if (!holds(word)) {
+            misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
         }
-    }
+    });
 }
 
 OrganizationMode mode_of(const std::string& name) {
@@ -179,19 +169,20 @@ std::string_view why_no_credential(Code code) {
         case Code::request_malformed:
             return "there is a scheme, but no well-formed token behind it";
         default:
-            return "the token holds a byte that tokens have not, or is longer than 4096 bytes";
+            return "the token has a character that tokens cannot have, or is longer than 4096 "
+                   "bytes";
     }
 }
 
-Code code_of(Presented presented) {
-    switch (presented) {
-        case Presented::nothing:
+Code code_of(CredentialStatus status) {
+    switch (status) {
+        case CredentialStatus::missing:
             return Code::credentials_missing;
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return Code::request_malformed;
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return Code::token_malformed;
-        case Presented::token:
+        case CredentialStatus::well_formed:
             break;
     }
     return Code::ok;
@@ -308,8 +299,8 @@ void explain(const Question& question) {
     const SecretLine line;
     const Credential credential = credential_of(line.text());
     Finding finding;
-    if (credential.presented != Presented::token) {
-        finding.code = code_of(credential.presented);
+    if (credential.status != CredentialStatus::well_formed) {
+        finding.code = code_of(credential.status);
         finding.why = why_no_credential(finding.code);
         question.json ? print_json(finding) : print(finding);
         return;

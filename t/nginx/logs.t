@@ -84,7 +84,7 @@ chomp $keyed;
 tokensync('run');
 @lines = grep { /token_auth_key/ } logged('info', map { [ '/secret', bearer($_) ] } ($keyed, 'nobody-token') x 5);
 is @lines, 1, 'a missing key is told once';
-like $lines[0], qr/\[error\] .*the token store has digests under key [0-9a-f]{8}, which no "token_auth_key" gives: .*name its file/,
+like $lines[0], qr/\[error\] .*the token store has digests under key [0-9a-f]{8}, but no "token_auth_key" specifies it, .*; add a "token_auth_key" with the key's file/,
     'with the remedy';
 
 # Every token, in every way, at the level debug.

@@ -89,7 +89,7 @@ token_auth api;
 --- more_headers eval: $::Token{second}
 --- answer: store_unavailable
 --- error_log eval
-qr/\[error\] [^\n]* the token store has digests under key [0-9a-f]{8}, which no "token_auth_key" gives: tokens under it get 503; name its file/
+qr/\[error\] [^\n]* the token store has digests under key [0-9a-f]{8}, but no "token_auth_key" specifies it, so its tokens get 503; add a "token_auth_key" with the key's file/
 
 
 === TEST 5: a key that is none of the store's changes nothing
