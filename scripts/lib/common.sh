@@ -13,15 +13,21 @@ export PATH
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 
+# A step that takes a while; what Ctrl-C interrupts is said by the same words.
+doing=
+stage() { doing=$*; say "$*"; }
+trap 'say "$(basename "$0"): interrupted${doing:+ while $doing}"; exit 130' INT
+
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
     libsoci-dev libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-    libcmocka-dev librapidcheck-dev
+    libbsd-dev
 )
+packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
-packages_lint=(clang-tidy clang-format cppcheck shellcheck binutils perl)
-packages_fuzz=(clang libclang-rt-dev)
+packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_fuzz=("${packages_unit[@]}" clang libclang-rt-dev)
 packages_matrix=(clang)
 # modules for the installed nginx; scripts/matrix unpacks them without installing
 packages_beside=(
@@ -29,7 +35,7 @@ packages_beside=(
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
+packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
@@ -60,26 +66,50 @@ missing_packages() {
     done
 }
 
+# Copies standard input into a file. On a terminal, one line that changes shows how far it is: the
+# percentages that make and apt-get report.
+progress() {
+    local log=$1 line
+    # what writes here ends by itself, and must not lose its reader before
+    trap '' INT
+    if [ ! -t 2 ]; then
+        cat >"$log"
+        return
+    fi
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        if [[ "$line" =~ ^(\[\ *|[dp][lm]status:[^:]*:)([0-9]+) ]]; then
+            printf '\r\033[K  %s %%' "${BASH_REMATCH[2]}" >&2
+        fi
+    done >"$log"
+    printf '\r\033[K' >&2
+}
+
 # Runs apt-get without questions, and without starting services of new packages.
 apt_quiet() {
     local policy=/usr/sbin/policy-rc.d log status=0
+    doing="installing packages; run it again, and apt-get goes on from there"
     log=$(mktemp)
     (
+        trap 'rm -f "$log"; exit 130' INT
+        trap 'rm -f "$log"; exit 143' TERM HUP
         if [ ! -e "$policy" ]; then
             # always remove it again: it keeps every service from starting
             trap 'as_root rm -f "$policy"' EXIT
-            trap 'exit 130' INT TERM HUP
             printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
             as_root chmod 755 "$policy"
         fi
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1
+        # A machine that was just started updates itself: wait for its lock.
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=120 \
+            -o APT::Status-Fd=1 "$@" 2>&1 | progress "$log"
     ) || status=$?
     if [ "$status" != 0 ]; then
-        tail -n 20 "$log" >&2
+        { grep -v '^[dp][lm]status:' "$log" || true; } | tail -n 20 >&2
         rm -f "$log"
         die "apt-get $1 failed (above); fix the package sources, or install the packages by hand"
     fi
     rm -f "$log"
+    doing=
 }
 
 install_packages() {
@@ -163,12 +193,12 @@ cmake_build() {
     mkdir -p "$directory"
     cmake -S "$root" -B "$directory" ${options[@]+"${options[@]}"} >"$directory/cmake.log" 2>&1 ||
         { tail -n 20 "$directory/cmake.log" >&2; die "cmake failed (above)"; }
-    cmake --build "$directory" -j"$jobs" --target "$@" >"$directory/make.log" 2>&1 ||
+    cmake --build "$directory" -j"$jobs" --target "$@" 2>&1 | progress "$directory/make.log" ||
         { grep -E -A6 'error|Error' "$directory/make.log" | head -60 >&2; die "the build failed (above, and in $directory/make.log)"; }
 }
 
 # Builds the unit tests, and the programs that other tests run.
 build_tests() {
-    say "building the tests"
+    stage "building the tests"
     cmake_build "$build" -DTOKEN_AUTH_TESTS=ON all
 }

@@ -17,7 +17,7 @@ struct Worker {
 // A plain pointer, because no destructor may run when the module is unloaded.
 Worker* worker = nullptr;
 
-void tell(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
+void log_event(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
     ngx_log_t* log = ngx_cycle->log;
     switch (event) {
         case StoreEvent::opened:
@@ -53,7 +53,7 @@ bool start(const MainConf& conf) noexcept {
         ready = worker->digester.add_key(view(keys[i]));
     }
     const auto* paths = static_cast<const char* const*>(conf.stores.elts);
-    if (!ready || !worker->stores.init(paths, conf.stores.nelts, nullptr, tell, nullptr)) {
+    if (!ready || !worker->stores.init(paths, conf.stores.nelts, nullptr, log_event, nullptr)) {
         ngx_log_error(
             NGX_LOG_ALERT, ngx_cycle->log, 0,
             "token_auth cannot start in this process, so requests get 503: libcrypto failed "

@@ -19,12 +19,12 @@
  * moment and again and again, stands for all.
  *
  * Defines:
- *   TXNS          last transaction; the first is committed from the start
+ *   TXNS          the last transaction; the first is committed from the start
  *   KILLS         how often the writer may be killed
  *   SPARE         pages that transaction 1 has freed, so that the writer need not take all there are
  *   LAG           how many commits a result may lie behind the last that had returned
- *   ROOT_FIRST    transactions take their pages in one order, not in any
- *   NO_STEP_4, NO_FENCE, NO_NAME, NUMBER_ONLY, REUSE_NEWEST    what the protocol cannot do without
+ *   ORDERS        in which a transaction may take its pages: ONE_ORDER, META_FIRST or ANY_ORDER
+ *   NO_STEP_4, NO_FENCE, NO_NAME, NUMBER_ONLY, ROOT_LAST, REUSE_NEWEST    what the protocol cannot do without
  */
 #ifndef TXNS
 #define TXNS 6
@@ -125,11 +125,14 @@ inline page_alloc(page) {
     found = 0
 }
 
-#ifdef ROOT_FIRST
-#define AFTER(pages) && !(to_touch & (pages))
-#else
-#define AFTER(pages)
+#define ONE_ORDER 1   /* root, meta leaf, data leaf */
+#define META_FIRST 2  /* meta leaf before data leaf */
+#define ANY_ORDER 3
+#ifndef ORDERS
+#define ORDERS ANY_ORDER
 #endif
+#define MAY_TOUCH_META (ORDERS > ONE_ORDER || !(to_touch & ROOT))
+#define MAY_TOUCH_DATA (ORDERS == ANY_ORDER || MAY_TOUCH_META && !(to_touch & META))
 
 /* Words that the transaction has still to write. */
 #define ROOT_W0 1
@@ -225,8 +228,12 @@ begin:
         to_touch = pending;
         do
         :: d_step { to_touch & ROOT -> to_touch = to_touch - ROOT; page_alloc(new_root) }
-        :: d_step { to_touch & META AFTER(ROOT) -> to_touch = to_touch - META; page_alloc(new_meta) }
-        :: d_step { to_touch & DATA AFTER(ROOT | META) -> to_touch = to_touch - DATA; page_alloc(new_data) }
+        :: d_step {
+                to_touch & META && MAY_TOUCH_META -> to_touch = to_touch - META; page_alloc(new_meta)
+           }
+        :: d_step {
+                to_touch & DATA && MAY_TOUCH_DATA -> to_touch = to_touch - DATA; page_alloc(new_data)
+           }
         :: to_touch == 0 -> break
         od;
 
@@ -361,9 +368,13 @@ look_up:
     if
     :: reread
     :: !reread ->
+#if !defined(NUMBER_ONLY) && !defined(ROOT_LAST)
+        /* Before the numbers: behind them, the root may be that of N+2, in the page of N-2's. */
+        atomic { TORN_IF(root[n % 2] != r) }
+#endif
         atomic { TORN_IF(OUTDATED(0)) }
         atomic { TORN_IF(OUTDATED(1)) }
-#ifndef NUMBER_ONLY
+#ifdef ROOT_LAST
         atomic { TORN_IF(root[n % 2] != r) }
 #endif
     fi;

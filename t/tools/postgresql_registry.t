@@ -1,4 +1,4 @@
-# A registry in PostgreSQL: how it is reached, who may do what with it, and two that write at once.
+# A registry in PostgreSQL: connections, rights, and two writers at once.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ chmod 0600, "$certificates/key.pem";
 my $server = TokenAuth::Postgres->start(settings => [
         "listen_addresses = '127.0.0.1'", "port = $port", 'ssl = on', "ssl_cert_file = '$certificates/cert.pem'",
         "ssl_key_file = '$certificates/key.pem'" ]);
-# A server with a port of its own has a socket of another name.
+# The socket's name depends on the port.
 {
     no warnings 'redefine';
     *TokenAuth::Postgres::url = sub {
@@ -62,9 +62,9 @@ subtest 'init' => sub {
 };
 
 subtest 'an owner who may not make roles' => sub {
-    # a cluster of its own: roles are the cluster's
+    # another cluster: roles belong to a cluster
     my $other = TokenAuth::Postgres->start;
-    # this file's url() is of the other server
+    # this file's url() names the other server
     my $url = sub { sprintf 'postgresql://%s@/%s?host=%s', $_[0], $_[1], $other->dir };
     TokenAuth::Postgres::sql_at($url->('postgres', 'postgres'), 'CREATE ROLE owner LOGIN; CREATE DATABASE mine OWNER owner');
     my $made = tokenctl('--registry', $url->('owner', 'mine'), 'init');
@@ -166,7 +166,7 @@ subtest 'passwords' => sub {
         'without TLS');
 };
 
-# A session of SQL that goes on while the test does.
+# An SQL session that runs beside the test.
 sub session {
     my $fifo = File::Temp::tempnam('/tmp', 'token-auth-fifo-');
     require POSIX;
@@ -178,7 +178,7 @@ sub session {
     return ($psql, $commands);
 }
 
-# Waits until a session has done what it was told.
+# Waits until a session has run its statements.
 sub settled {
     for (1 .. 500) {
         return if $server->sql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")->[0] > 0;

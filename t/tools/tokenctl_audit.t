@@ -1,4 +1,4 @@
-# audit, and that changes at the same time do not lose one another.
+# tokenctl audit; and simultaneous changes, none of which is lost.
 use strict;
 use warnings;
 
@@ -125,7 +125,7 @@ subtest 'at the same time' => sub {
     is(scalar @{ answer('list') }, 20, 'all are there');
     is(scalar(grep { /create token/ } @{ rows() }), 20, 'each with its row');
 
-    # of two that rotate one token, one must lose
+    # only one of several can rotate a token
     my ($id) = map { $_->{id} } @{ answer('list') };
     @started = map { start_tool([ program('tokenctl'), @url, 'rotate', $id ]) } 1 .. 4;
     @results = map { finish_tool($_) } @started;

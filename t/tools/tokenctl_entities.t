@@ -1,4 +1,4 @@
-# org, group, user, member, role.
+# tokenctl org, group, user, member and role.
 use strict;
 use warnings;
 
@@ -10,10 +10,10 @@ use TokenAuth::Tools qw(done fails_with init_registry json_of new_dir succeeds t
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/;
 my $long = 'x' x 65;
 
-# What a command answers with --json.
+# A command's answer with --json.
 sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
-# What the registry holds, to see that a failed command left it alone.
+# The content of the registry, to see that a failed command changed nothing.
 sub everything { return tokenctl('export')->{out} }
 
 sub refused {

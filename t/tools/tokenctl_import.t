@@ -1,4 +1,4 @@
-# import and export.
+# tokenctl import and export.
 use strict;
 use warnings;
 
@@ -43,7 +43,7 @@ subtest 'there and back' => sub {
     is(export(), $world, 'export gives the same bytes');
     is_deeply(counts($world), [ 0, 0, 10 ], 'once more: nothing to do');
 
-    # what tokenctl itself made
+    # entries that tokenctl itself made
     my $keys = new_dir();
     ok(succeeds(tokenctl(@$_)), "@$_")
         for [qw(create --org acme --name n --scope x --allow 192.0.2.1)],

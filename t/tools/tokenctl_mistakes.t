@@ -1,4 +1,4 @@
-# Mistakes that must not widen what a token may do, nor leave a token where none may be.
+# Mistakes of an administrator: none may widen the rights of a token or leave a secret behind.
 use strict;
 use warnings;
 

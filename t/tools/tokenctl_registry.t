@@ -1,4 +1,4 @@
-# init, and what every command says of a registry that is none.
+# tokenctl init, the global options, and the errors of every command without a valid registry.
 use strict;
 use warnings;
 
@@ -8,7 +8,7 @@ use Test::More;
 use TokenAuth::Tools qw(as_nobody copy_of done fails_with init_registry json_of new_dir program
     run_tool slurp spew succeeds tokenctl use_registry);
 
-# One call of every command that opens a registry; the second part writes.
+# One call of every command that opens a registry; the second list writes.
 my @readers = (
     [qw(org list)], [qw(group list)], [qw(user list)], [qw(member list)], [qw(role list)],
     [qw(list)], [qw(show x)], [qw(export)], [qw(audit)],
@@ -25,7 +25,7 @@ my @writers = (
 
 sub mode_of { return sprintf '%04o', (stat $_[0])[2] & 07777 }
 
-# Big-endian numbers in an SQLite file's header.
+# Big-endian numbers for the header of an SQLite file.
 sub patched {
     my ($path, $offset, $number) = @_;
     my $content = slurp($path);

@@ -1,4 +1,4 @@
-# rotate.
+# tokenctl rotate.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ sub stamp { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $_[0]) }
 
 sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
-# Whether a time lies `seconds` from now, where the command began at $since.
+# Whether a time lies `seconds` after now; the command began at $since.
 sub is_from_now {
     my ($got, $since, $seconds, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,4 +1,4 @@
-# create, list, show, revoke, restore, delete.
+# tokenctl create, list, show, revoke, restore and delete.
 use strict;
 use warnings;
 
@@ -16,7 +16,7 @@ sub stamp { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $_[0]) }
 
 sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
-# Makes a token; gives its parts, with the whole in {token}.
+# Makes a token; returns its parts, and the whole as {token}.
 sub created {
     my $result = done(tokenctl('create', @_));
     my ($token) = $result->{out} =~ /\A([^\n]+)\n\z/;

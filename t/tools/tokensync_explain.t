@@ -1,4 +1,4 @@
-# tokensync explain: every decision it can come to, and that it never shows the token.
+# tokensync explain: every decision, and that it never shows the token.
 use strict;
 use warnings;
 

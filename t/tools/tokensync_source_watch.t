@@ -13,7 +13,7 @@ sub eventually { return TokenAuth::Sync::eventually(\&{ $_[0] }) }
 my @some = some_lines();
 my @base = @some[ 0, 1 ];
 
-# Whether the watch logs such a line after what it had logged by the last call.
+# Whether the watch logs such a line after the lines of the last call.
 sub logged {
     my ($world, $watch, $text) = @_;
     my $seen = $watch->{seen} // 0;
@@ -24,7 +24,7 @@ sub logged {
     });
 }
 
-# Another file in the place of the present one, at one stroke.
+# Replaces the file atomically.
 sub replace {
     my ($world, $text) = @_;
     TokenAuth::Sync::spew($world->file . '.new', $text);
@@ -94,8 +94,8 @@ subtest 'watch takes no half of a file' => sub {
     $world->put(@base, @many);
     my $watch = $world->watch('--heartbeat', '0');
     ok logged($world, $watch, qr/full load/), 'up';
-    # Line by line, each of the parts a sound file that would remove tokens. A machine that stops the
-    # writer for as long as a finished file must have rested proves nothing: then it is done again.
+    # Line by line: each part is a valid file that would remove tokens. If the machine stops the writer for
+    # as long as a finished file must rest, the attempt proves nothing and is made again.
     for my $attempt (1 .. 10) {
         my ($last, $pause) = (time, 0);
         open my $out, '>:raw', $world->file or die;

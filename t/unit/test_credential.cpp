@@ -198,9 +198,9 @@ void lengths() {
         for (const std::string& token :
              {std::string(length, 'a'), std::string("a").append(length - 1, '=')}) {
             const std::string_view expected = fits ? std::string_view(token) : std::string_view();
-            expect("Bearer " + token, both, presented, expected);
-            expect("Token token=\"" + token + "\"", both, presented, expected);
-            expect("Bearer   " + token + "   ", both, presented, expected);
+            expect("Bearer " + token, both, status, expected);
+            expect("Token token=\"" + token + "\"", both, status, expected);
+            expect("Bearer   " + token + "   ", both, status, expected);
             check_equal(name_of(parse_bare(token).status), name_of(status),
                         "a bare token of {} bytes", length);
             check_equal(is_token68(token), fits, "is_token68 of {} bytes", length);

@@ -2,15 +2,14 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
-#include "cli/program.hpp"
-#include "cli/table.hpp"
-#include "tokenctl/context.hpp"
-#include "tokenctl/view.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -26,6 +25,22 @@ void require_named(const Options& options) {
     require_identifiers("organization", {options.organization});
 }
 
+std::string line_of(const Options& options, registry::Outcome outcome,
+                    const std::optional<registry::Membership>& before) {
+    const std::string who =
+        fmt::format("{} in organization {}", options.user, options.organization);
+    switch (outcome) {
+        case registry::Outcome::added:
+            return fmt::format("added {} with role {}", who, options.role);
+        case registry::Outcome::updated:
+            return fmt::format("changed the role of {} from {} to {}", who, before->role,
+                               options.role);
+        case registry::Outcome::unchanged:
+            break;
+    }
+    return fmt::format("{} has role {} already", who, options.role);
+}
+
 int add(const Context& context, const Options& options) {
     require_named(options);
     require_identifiers("role", {options.role});
@@ -37,24 +52,8 @@ int add(const Context& context, const Options& options) {
         const auto before = writer.membership(options.user, options.organization);
         const auto outcome =
             writer.put(registry::Membership{options.user, options.organization, options.role, 0});
-        const auto object = object_of(*writer.membership(options.user, options.organization));
-        const std::string who =
-            fmt::format("{} in organization {}", options.user, options.organization);
-        switch (outcome) {
-            case registry::Outcome::added:
-                done = {with_outcome("added", object),
-                        fmt::format("added {} with role {}", who, options.role)};
-                break;
-            case registry::Outcome::updated:
-                done = {with_outcome("updated", object),
-                        fmt::format("changed the role of {} from {} to {}", who, before->role,
-                                    options.role)};
-                break;
-            case registry::Outcome::unchanged:
-                done = {with_outcome("unchanged", object),
-                        fmt::format("{} has role {} already", who, options.role)};
-                break;
-        }
+        const auto after = *writer.membership(options.user, options.organization);
+        done = {json_of(after, name_of(outcome)), line_of(options, outcome, before)};
     });
     report(context, done);
     return cli::exit_done;
@@ -73,7 +72,7 @@ int remove(const Context& context, const Options& options) {
                 options.user, options.organization));
         }
         writer.remove(*membership);
-        done = {with_outcome("removed", object_of(*membership)),
+        done = {json_of(*membership, "removed"),
                 fmt::format("removed {} from organization {}", options.user, options.organization)};
     });
     report(context, done);
@@ -82,7 +81,7 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context, const Options& options) {
     cli::Table table({"USER", "ORGANIZATION", "ROLE", "CREATED"});
-    base::Json objects = base::Json::array();
+    std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         if (!options.user.empty()) {
             need_user(reader, options.user);
@@ -92,39 +91,38 @@ int list(const Context& context, const Options& options) {
         }
         reader.memberships(
             options.user, options.organization, [&](const registry::Membership& each) {
-                objects.push_back(object_of(each));
+                objects.push_back(json_of(each));
                 table.row(
                     {each.user, each.organization, each.role, base::format_time(each.created)});
             });
     });
-    print_list(context, table.text(), objects);
+    print_list(context, table, objects);
     return cli::exit_done;
 }
 
-void add_names(CLI::App& command, Options& options) {
-    command.add_option("USER", options.user, "The user")->required()->type_name("");
-    command.add_option("ORG", options.organization, "The organization")->required()->type_name("");
+void add_names(cli::Command command, Options& options) {
+    command.positional("USER", options.user, "The user").required();
+    command.positional("ORG", options.organization, "The organization").required();
 }
 
 }  // namespace
 
-void add_member_commands(cli::Program& program, Context& context) {
+void add_member(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App& member = program.group("member", "Members of organizations");
+    cli::Command member = root.group("member", "Members of organizations");
 
-    CLI::App& adder =
-        program.command(member, "add", "Make a user a member, or change a member's role",
-                        [&context, options] { return add(context, *options); });
+    cli::Command adder = member.command("add", "Make a user a member, or change a member's role",
+                                        [&context, options] { return add(context, *options); });
     add_names(adder, *options);
-    adder.add_option("--role", options->role, "The role there")->required()->type_name("ROLE");
+    adder.option("--role", "ROLE", options->role, "The role there").required();
 
-    CLI::App& lister = program.command(member, "list", "List memberships",
-                                       [&context, options] { return list(context, *options); });
-    lister.add_option("--user", options->user, "Only this user's")->type_name("USER");
-    lister.add_option("--org", options->organization, "Only this organization's")->type_name("ORG");
+    cli::Command lister = member.command("list", "List memberships",
+                                         [&context, options] { return list(context, *options); });
+    lister.option("--user", "USER", options->user, "Only this user's");
+    lister.option("--org", "ORG", options->organization, "Only this organization's");
 
-    add_names(program.command(member, "remove", "End a membership",
-                              [&context, options] { return remove(context, *options); }),
+    add_names(member.command("remove", "End a membership",
+                             [&context, options] { return remove(context, *options); }),
               *options);
 }
 

@@ -1,4 +1,4 @@
-# tokensync killed at any moment, a map that grows, and a disk that is full.
+# tokensync run interrupted: killed at any moment, a map that must grow, a full disk.
 use strict;
 use warnings;
 

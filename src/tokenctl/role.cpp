@@ -4,13 +4,11 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "cli/exit.hpp"
-#include "cli/program.hpp"
-#include "cli/table.hpp"
 #include "registry/validate.hpp"
-#include "tokenctl/context.hpp"
-#include "tokenctl/view.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -20,6 +18,19 @@ struct Options {
     std::vector<std::string> names;
     std::vector<std::string> scopes;
 };
+
+std::string line_of(const registry::Role& role, registry::Outcome outcome) {
+    const std::string scopes = registry::join_words(role.scopes);
+    switch (outcome) {
+        case registry::Outcome::added:
+            return fmt::format("added role {}: {}", role.id, scopes);
+        case registry::Outcome::updated:
+            return fmt::format("changed role {} to: {}", role.id, scopes);
+        case registry::Outcome::unchanged:
+            break;
+    }
+    return fmt::format("role {} has these scopes already: {}", role.id, scopes);
+}
 
 int set(const Context& context, const Options& options) {
     registry::Role role{options.role, {}};
@@ -38,21 +49,7 @@ int set(const Context& context, const Options& options) {
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         outcome = writer.put(role, "set");
     });
-    const std::string scopes = registry::join_words(role.scopes);
-    switch (outcome) {
-        case registry::Outcome::added:
-            report(context, Report{with_outcome("added", object_of(role)),
-                                   fmt::format("added role {}: {}", role.id, scopes)});
-            break;
-        case registry::Outcome::updated:
-            report(context, Report{with_outcome("updated", object_of(role)),
-                                   fmt::format("changed role {} to: {}", role.id, scopes)});
-            break;
-        case registry::Outcome::unchanged:
-            report(context, Report{with_outcome("unchanged", object_of(role)),
-                                   fmt::format("role {} is so already: {}", role.id, scopes)});
-            break;
-    }
+    report(context, Report{json_of(role, name_of(outcome)), line_of(role, outcome)});
     return cli::exit_done;
 }
 
@@ -63,8 +60,7 @@ int remove(const Context& context, const Options& options) {
         for (const std::string& name : options.names) {
             const auto role = need_role(writer, name);
             writer.remove(role);
-            reports.push_back(
-                {with_outcome("removed", object_of(role)), fmt::format("removed role {}", name)});
+            reports.push_back({json_of(role, "removed"), fmt::format("removed role {}", name)});
         }
     });
     report(context, reports);
@@ -73,33 +69,36 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context) {
     cli::Table table({"ROLE", "SCOPES"});
-    base::Json objects = base::Json::array();
+    std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.roles([&](const registry::Role& each) {
-            objects.push_back(object_of(each));
+            objects.push_back(json_of(each));
             table.row({each.id, registry::join_words(each.scopes)});
         });
     });
-    print_list(context, table.text(), objects);
+    print_list(context, table, objects);
     return cli::exit_done;
 }
 
 }  // namespace
 
-void add_role_commands(cli::Program& program, Context& context) {
+void add_role(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App& role = program.group("role", "Roles");
+    cli::Command role = root.group("role", "Roles");
 
-    CLI::App& setter = program.command(role, "set", "Make a role, or change its scopes",
+    cli::Command setter = role.command("set", "Make a role, or change its scopes",
                                        [&context, options] { return set(context, *options); });
-    setter.add_option("ROLE", options->role, "The role's identifier")->required()->type_name("");
-    names_option(setter, "SCOPE", options->scopes,
-                 "All the scopes it shall have, such as agents:read or agents:*");
+    setter.positional("ROLE", options->role, "The role's identifier").required();
+    setter
+        .positionals("SCOPE", options->scopes,
+                     "All the scopes it is to have, such as agents:read or agents:*")
+        .required();
 
-    program.command(role, "list", "List roles", [&context] { return list(context); });
-    names_option(program.command(role, "remove", "Remove roles that nothing uses",
-                                 [&context, options] { return remove(context, *options); }),
-                 "ROLE", options->names, "The role");
+    role.command("list", "List roles", [&context] { return list(context); });
+    role.command("remove", "Remove roles that nothing uses",
+                 [&context, options] { return remove(context, *options); })
+        .positionals("ROLE", options->names, "The role")
+        .required();
 }
 
 }  // namespace token_auth::tokenctl

@@ -3,13 +3,11 @@
 
 #include <memory>
 
-#include "base/json.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
-#include "cli/program.hpp"
-#include "cli/table.hpp"
-#include "tokenctl/context.hpp"
-#include "tokenctl/view.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -30,8 +28,8 @@ int add(const Context& context, const Options& options) {
                 throw exists("user", name);
             }
             writer.put(registry::User{name, false, false, 0});
-            reports.push_back({with_outcome("added", object_of(*writer.user(name))),
-                               fmt::format("added user {}", name)});
+            reports.push_back(
+                {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
         }
     });
     report(context, reports);
@@ -48,7 +46,7 @@ int disable(const Context& context, const Options& options, bool disabled) {
             user.disabled = disabled;
             writer.put(user, disabled ? "disable" : "enable");
             const char* state = disabled ? "disabled" : "enabled";
-            reports.push_back({with_outcome(changes ? "updated" : "unchanged", object_of(user)),
+            reports.push_back({json_of(user, changes ? "updated" : "unchanged"),
                                fmt::format("user {} is {}{}{}", name, changes ? "now " : "", state,
                                            changes ? "" : " already")});
         }
@@ -65,13 +63,11 @@ int remove(const Context& context, const Options& options) {
             const auto user = need_user(writer, name);
             registry::TokenFilter filter;
             filter.user = name;
-            const auto tokens = writer.count_tokens(filter);
-            if (tokens > 0 && !options.force) {
-                throw owns_tokens("user", name, tokens);
+            if (!options.force) {
+                require_no_tokens(writer, filter, "user", name);
             }
             writer.remove(user);
-            reports.push_back(
-                {with_outcome("removed", object_of(user)), fmt::format("removed user {}", name)});
+            reports.push_back({json_of(user, "removed"), fmt::format("removed user {}", name)});
         }
     });
     report(context, reports);
@@ -80,46 +76,45 @@ int remove(const Context& context, const Options& options) {
 
 int list(const Context& context, const Options& options) {
     cli::Table table({"USER", "STATUS", "SORT", "CREATED"});
-    base::Json objects = base::Json::array();
+    std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.users([&](const registry::User& each) {
             if (!options.all && each.technical != options.technical) {
                 return;
             }
-            objects.push_back(object_of(each));
+            objects.push_back(json_of(each));
             table.row({each.id, each.disabled ? "disabled" : "active",
                        each.technical ? "technical" : "person", base::format_time(each.created)});
         });
     });
-    print_list(context, table.text(), objects);
+    print_list(context, table, objects);
     return cli::exit_done;
 }
 
 }  // namespace
 
-void add_user_commands(cli::Program& program, Context& context) {
+void add_user(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App& user = program.group("user", "Users");
-    names_option(program.command(user, "add", "Add users",
-                                 [&context, options] { return add(context, *options); }),
-                 "USER", options->names, "The user's identifier");
+    cli::Command user = root.group("user", "Users");
+    const auto names = [options](cli::Command command) {
+        command.positionals("USER", options->names, "The user's identifier").required();
+    };
+    names(user.command("add", "Add users", [&context, options] { return add(context, *options); }));
 
-    CLI::App& lister = program.command(user, "list", "List people",
+    cli::Command lister = user.command("list", "List people",
                                        [&context, options] { return list(context, *options); });
-    lister.add_flag("--technical", options->technical, "List technical users instead");
-    lister.add_flag("--all", options->all, "List people and technical users");
+    lister.flag("--technical", options->technical, "List technical users instead");
+    lister.flag("--all", options->all, "List people and technical users");
 
-    names_option(program.command(user, "disable", "Let no token of these users in",
-                                 [&context, options] { return disable(context, *options, true); }),
-                 "USER", options->names, "The user");
-    names_option(program.command(user, "enable", "Undo disable",
-                                 [&context, options] { return disable(context, *options, false); }),
-                 "USER", options->names, "The user");
+    names(user.command("disable", "Stop all tokens of users from being let in; enable undoes it",
+                       [&context, options] { return disable(context, *options, true); }));
+    names(user.command("enable", "Undo disable",
+                       [&context, options] { return disable(context, *options, false); }));
 
-    CLI::App& remover = program.command(user, "remove", "Remove users with all their tokens",
+    cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });
-    names_option(remover, "USER", options->names, "The user");
-    remover.add_flag("--force", options->force, "Remove the user's tokens as well, for good");
+    names(remover);
+    remover.flag("--force", options->force, "Remove the user's tokens as well, for good");
 }
 
 }  // namespace token_auth::tokenctl
