@@ -1,5 +1,5 @@
-// What a decision costs inside the process: its parts, the whole, and the floor beneath it, which
-// is SHA-256 of the same bytes and a bare mdb_get() in a transaction that stays open.
+// The cost of a decision inside the process: its parts, the whole, and the floor, which is SHA-256
+// of the same bytes and a bare mdb_get() in an open transaction.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <lmdb.h>
@@ -45,8 +45,8 @@ Digester& digester() {
 
 enum class Who { organization, user, unknown };
 
-// Tokens in the order in which they are presented; all lie in one piece of memory, so that what
-// reading them costs is the same for everybody.
+// Tokens in the order of presentation, all in one piece of memory, so that each measurement pays
+// the same for reading them.
 struct Parade {
     std::string text;  // "Bearer …", again and again
     std::vector<std::uint32_t> at;
@@ -95,7 +95,7 @@ Parade present(std::uint64_t tokens, Who who, bool hot) {
     return out;
 }
 
-// A store of so many tokens, open both ways, and what is presented to it.
+// A store of that many tokens, opened both ways, and the tokens to present.
 class World {
   public:
     World(const std::string& directory, std::uint64_t tokens) : tokens_(tokens) {
@@ -119,14 +119,16 @@ class World {
     }
 
   private:
-    // Every page is mapped by both before anything is measured.
+    // Map every page both ways before measuring.
     void touch(const Parade& made) {
         for (std::size_t i = 0; i < made.size(); ++i) {
-            Snapshot snapshot(store_);
             Claims claims;
-            resolve(snapshot, made.digests[i], OrganizationMode::required,
+            store_.read([&](Snapshot& snapshot) {
+                return resolve(
+                    snapshot, made.digests[i], OrganizationMode::required,
                     made.organizations.empty() ? std::string_view{} : made.organizations[i],
                     claims);
+            });
             floor_.get(made.digests[i]);
         }
     }
@@ -137,7 +139,7 @@ class World {
     std::map<std::pair<int, bool>, std::unique_ptr<Parade>> presented_;
 };
 
-// Counts around what is presented.
+// Walks around the presented tokens.
 class Turn {
   public:
     explicit Turn(std::size_t size) : size_(size) {}
@@ -185,26 +187,27 @@ void lookup(benchmark::State& state, World& world, bool hot) {
     const Parade& presented = world.presented(Who::organization, hot);
     Turn turn(presented.size());
     for (auto _ : state) {
-        Snapshot snapshot(world.store());
         Claims claims;
-        benchmark::DoNotOptimize(resolve(snapshot, presented.digests[turn.next()],
-                                         OrganizationMode::required, {}, claims));
+        const Digest& digest = presented.digests[turn.next()];
+        benchmark::DoNotOptimize(world.store().read([&](Snapshot& snapshot) {
+            return resolve(snapshot, digest, OrganizationMode::required, {}, claims);
+        }));
         benchmark::DoNotOptimize(claims);
     }
 }
 
 void snapshot_only(benchmark::State& state, World& world, bool /*hot*/) {
     for (auto _ : state) {
-        const Snapshot snapshot(world.store());
-        benchmark::DoNotOptimize(snapshot.ok());
+        benchmark::DoNotOptimize(world.store().read([](Snapshot&) { return Found::absent; }));
     }
 }
 
 void decide_only(benchmark::State& state, World& world, bool hot) {
     const Parade& presented = world.presented(Who::organization, hot);
-    Snapshot snapshot(world.store());
     Claims claims;
-    resolve(snapshot, presented.digests[0], OrganizationMode::required, {}, claims);
+    world.store().read([&](Snapshot& snapshot) {
+        return resolve(snapshot, presented.digests[0], OrganizationMode::required, {}, claims);
+    });
     const Requirements requirements = requirements_for({});
     for (auto _ : state) {
         benchmark::DoNotOptimize(claims);
@@ -222,16 +225,10 @@ void whole(benchmark::State& state, World& world, bool hot, Who who) {
             parse_authorization(presented.field(i), scheme_bearer | scheme_token);
         const Requirements requirements = requirements_for(
             who == Who::user ? std::string_view(presented.organizations[i]) : std::string_view{});
-        Snapshot snapshot(world.store());
-        Claims claims;
-        KeyId missing = no_key;
-        identify(snapshot, digester(), found.token, requirements.organization_mode,
-                 requirements.organization, claims, missing);
-        Code code = Code::store_unavailable;
-        snapshot.guarded([&] {
-            code = decide(claims, requirements, now, Address{});
-            return Lookup::found;
-        });
+        Identify identify(digester(), found.token, requirements.organization_mode,
+                          requirements.organization);
+        world.store().read(identify);
+        const Code code = decide(identify.claims, requirements, now, Address{});
         if (code != expected) {
             die("a token was not decided for as it should be");
         }

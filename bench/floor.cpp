@@ -1,4 +1,4 @@
-// SHA256_Init() and its like are deprecated, and quicker than what is to be used in their place.
+// SHA256_Init() and its like are deprecated, but faster than their replacements.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "floor.hpp"
@@ -28,7 +28,7 @@ void Floor::open(const std::string& path) {
         error = mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &transaction_);
     }
     if (error == MDB_SUCCESS) {
-        error = mdb_dbi_open(transaction_, nullptr, 0, &dbi);
+        error = mdb_dbi_open(transaction_, nullptr, MDB_INTEGERKEY, &dbi);
     }
     if (error != MDB_SUCCESS) {
         fmt::print(stderr, "decision: cannot open {}: {}\n", path, mdb_strerror(error));
@@ -37,9 +37,8 @@ void Floor::open(const std::string& path) {
 }
 
 bool Floor::get(const Digest& digest) {
-    KeyBuffer buffer;
-    const std::string_view key = token_key(digest, buffer);
-    MDB_val name{key.size(), const_cast<char*>(key.data())};
+    std::uint64_t key = token_key(digest);
+    MDB_val name{sizeof(key), &key};
     MDB_val value;
     return mdb_get(transaction_, 1, &name, &value) == MDB_SUCCESS && value.mv_size != 0;
 }

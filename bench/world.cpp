@@ -7,8 +7,8 @@
 namespace token_auth::bench {
 namespace {
 
-constexpr std::size_t id_length = 16;
-constexpr std::size_t rest_length = 49;  // secret and check
+constexpr std::size_t id_length = 11;
+constexpr std::size_t rest_length = 39;  // secret and check
 
 // splitmix64: any number gives a stream of its own.
 std::uint64_t mixed(std::uint64_t& state) {
@@ -66,23 +66,26 @@ std::string role_scopes(std::size_t role) {
     return role % 2 == 0 ? "agents:read calls:read sites:read" : "agents:* calls:read";
 }
 
-TokenEntry::TokenEntry(std::uint64_t number)
+WorldToken::WorldToken(std::uint64_t number)
     : id_(id_of(number)),
-      subject_(is_user(number) ? user_of(number) : "tu-" + id_),
+      organization_(organization_of(number)),
       name_(fmt::format("Deploy script {}", number)) {
-    record_.id = id_;
-    record_.subject = subject_;
-    record_.name = name_;
-    record_.expires = 4'102'444'800;  // 2100-01-01
+    const auto role = static_cast<std::uint16_t>(role_of(number));
+    entry_.id = id_;
+    entry_.name = name_;
+    entry_.expires = 4'102'444'800;  // 2100-01-01
     if (is_user(number)) {
-        record_.kind = kind_user;
+        subject_ = user_of(number);
+        entry_.kind = kind_user;
+        entry_.subject = subject_;
+        entry_.user_key = user_key(subject_);
+        entry_.memberships[0] = {organization_, organization_number(organization_), role};
+        entry_.membership_count = 1;
         return;
     }
-    organization_ = organization_of(number);
-    role_ = role_name(role_of(number));
-    record_.kind = kind_organization;
-    record_.organization = organization_;
-    record_.role = role_;
+    entry_.organization = organization_;
+    entry_.organization_number = organization_number(organization_);
+    entry_.role = role;
 }
 
 }  // namespace token_auth::bench

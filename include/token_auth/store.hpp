@@ -1,167 +1,146 @@
-// The read-only store: an LMDB environment directory that tokensync writes.
+// The read side of the store: an LMDB environment's data.mdb that tokensync writes.
 //
-// Source: lmdb.h of LMDB 0.9 (mdb_env_open, mdb_txn_renew, mdb_env_set_mapsize).
+// It takes no lock and writes nothing. LMDB's writer of transaction N+1 uses again only pages that
+// transactions before N freed, so a reader looks up in the newest transaction N, copies out what it
+// found, and asks whether N is still the newest: then no page of N was written meanwhile. Else it
+// begins again. (mdb_find_oldest and mdb_page_alloc in mdb.c of LMDB 0.9; the writer opens with
+// MDB_NOLOCK.) The store's file system must keep maps and writes one: not NFS.
 #pragma once
-
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
 
 #include <sys/types.h>
 
-#include "token_auth/places.hpp"
-#include "token_auth/record.hpp"
-#include "token_auth/rescue.hpp"
-#include "token_auth/tree.hpp"
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
 
-struct MDB_env;
-struct MDB_txn;
+#include "token_auth/record.hpp"
 
 namespace token_auth {
 
-inline constexpr unsigned store_max_readers = 2048;  // slots: old and new workers share them
-// Bytes that lock.mdb takes for them: LMDB's head, of two, and 64 for each.
-inline constexpr off_t lock_file_size = off_t{64} * (store_max_readers + 2);
 inline constexpr std::size_t problem_size = 512;  // bytes of a problem's text, its NUL included
 
 enum class Lookup : std::uint8_t { found, not_found, broken };
 
-// Which files are at a store's path just now: a replaced store is another one. So is one with
-// another lock file: writers tell of their commits there, and see who reads.
-struct StoreIdentity {
+// What one read says; torn: it is to be done again.
+enum class Found : std::uint8_t { found, absent, torn };
+
+// Which file is at a path.
+struct FileIdentity {
     dev_t device = 0;
     ino_t inode = 0;
-    ino_t lock_inode = 0;  // 0: there is no lock file
-    bool operator==(const StoreIdentity& other) const noexcept {
-        return device == other.device && inode == other.inode && lock_inode == other.lock_inode;
+    bool operator==(const FileIdentity& other) const noexcept {
+        return device == other.device && inode == other.inode;
     }
 };
 
-// The identity of the files in `path`; false (errno set) where there is no data file to be seen.
-bool store_identity(const char* path, StoreIdentity& out) noexcept;
+// Of data.mdb in a directory; false (errno set) if there is none to be seen.
+bool store_identity(const char* directory, FileIdentity& out) noexcept;
 
-// One open environment. Invariants: opened after fork, by the process that reads; at most one for
-// a StoreIdentity in a process; between lookups its transaction is reset, so that it holds a
-// reader slot but no snapshot. Not for use by two threads at once.
-class Store {
-  public:
-    Store() noexcept = default;
-    ~Store() { close(); }
-    Store(const Store&) = delete;
-    Store& operator=(const Store&) = delete;
-
-    // Opens the store in directory `path` and checks that it is one, whole, and of this format.
-    // On failure it stays closed and problem() says what is wrong and what to do about it.
-    bool open(const char* path) noexcept;
-    void close() noexcept;
-    bool is_open() const noexcept { return env_ != nullptr; }
-
-    const StoreIdentity& identity() const noexcept { return identity_; }
-
-    // Whether the data file has not become shorter: reading a truncated one would end the process
-    // (SIGBUS). To be asked now and then. The next snapshot reads the meta record anew, as the file
-    // may have been overwritten; it fails where the generation is lower than before. The lookups
-    // that follow walk the tree again.
-    bool is_whole() noexcept;
-
-    // Whether lookups read the store's pages themselves (see tree.hpp) in the snapshot that was
-    // last begun; else LMDB does.
-    bool reads_pages() const noexcept { return tree_.is_settled(); }
-
-    // One line, without a newline; empty where all is well.
-    const char* problem() const noexcept { return problem_; }
-
-    // Of the snapshot that was last begun.
-    const MetaRecord& meta() const noexcept { return meta_; }
-
-  private:
-    friend class Snapshot;
-
-    static constexpr unsigned main_dbi = 1;  // what mdb_dbi_open(txn, nullptr, ...) always gives
-
-    bool settle_lock_file() noexcept;
-    bool holds_its_pages() noexcept;
-    bool last_page(std::uint64_t& last) noexcept;
-    bool begin() noexcept;
-    void end() noexcept;
-    Lookup get(std::string_view key, std::string_view& value) noexcept;
-    bool is_as_new_as_its_lock() noexcept;
-    bool read_meta() noexcept;
-    bool holds_meta() noexcept;
-    void forget_places() noexcept;
-    void fail(const char* doing, int error) noexcept;
-    void explain(const char* text) noexcept;
-
-    MDB_env* env_ = nullptr;
-    Rescue rescue_;
-    MDB_txn* txn_ = nullptr;
-    bool begun_ = false;  // the transaction holds a snapshot
-    std::size_t meta_of_txn_ = 0;
-    Places token_places_;  // of that transaction's snapshot
-    Places other_places_;  // likewise
-    Tree tree_;            // likewise
-    std::size_t page_size_ = 0;
-    StoreIdentity identity_{};
-    off_t size_ = 0;  // of the data file, when last looked at
-    MetaRecord meta_{};
-    char meta_source_[64] = {};
-    char meta_position_[position_max] = {};
-    char path_[4096] = {};
-    char problem_[problem_size] = {};
+// How large a store is.
+struct StoreSize {
+    std::uint64_t file = 0;     // bytes of data.mdb
+    std::uint64_t used = 0;     // bytes of pages up to the last one
+    std::uint64_t unused = 0;   // bytes of those that hold nothing now
+    std::uint64_t entries = 0;  // keys
 };
 
-// One consistent view of a store, from construction to destruction. Views that its lookups give
-// point into the memory map and end with it; who outlives a file that is cut off reads them in
-// guarded() calls. A store that gives a broken lookup must be closed.
+// A run of records, copied out: see Snapshot::run.
+struct Run {
+    std::size_t count = 0;
+    std::uint64_t next = 0;   // the key to go on from, unless it is at the end
+    bool at_end = false;      // no record follows
+    std::size_t missing = 0;  // no record was taken: a buffer of this size takes one
+};
+
+class Store;
+
+// What a pass of Store::read may ask. Results count only if the pass as a whole does.
 class Snapshot {
   public:
-    explicit Snapshot(Store& store) noexcept : store_(store), ok_(store.begin()) {}
-    ~Snapshot() {
-        if (ok_) {
-            store_.end();
-        }
-    }
     Snapshot(const Snapshot&) = delete;
     Snapshot& operator=(const Snapshot&) = delete;
 
-    // False where no snapshot could be had; the store's problem() says why.
-    bool ok() const noexcept { return ok_; }
+    const StoreMeta& meta() const noexcept;
 
-    const MetaRecord& meta() const noexcept { return store_.meta(); }
+    // `out` is a view of a copy that the store holds until the next token is asked for.
+    Found token(const Digest& digest, TokenView& out) noexcept;
 
-    // What a call that does several lookups returns, or broken where memory it reads is no longer
-    // there. Guarding once is quicker than for each lookup, and takes in what is read of a record
-    // afterwards. See rescue.hpp for what the call must not do.
-    template <typename Call>
-    Lookup guarded(Call&& call) noexcept {
-        Lookup found = Lookup::broken;
-        const int error = token_auth::guarded([&] {
-            found = call();
-            return MDB_SUCCESS;
-        });
-        if (error != MDB_SUCCESS) {
-            store_.fail("read it", error);
-            return Lookup::broken;
-        }
-        return found;
-    }
+    // A user token's membership, wherever it stands. `out.organization` is not set.
+    Found membership(const TokenView& user_token, std::string_view organization,
+                     Membership& out) noexcept;
 
-    // Names are identifiers, those of decoded records or ones that is_identifier() took: that is
-    // not checked again. `value`, where given, is set to the encoded record.
-    Lookup token(const Digest& digest, TokenRecord& out,
-                 std::string_view* value = nullptr) noexcept;
-    Lookup organization(std::string_view id, OrganizationRecord& out) noexcept;
-    Lookup user(std::string_view id, UserRecord& out) noexcept;
-    Lookup membership(std::string_view user, std::string_view organization,
-                      MembershipRecord& out) noexcept;
-    Lookup role(std::string_view id, RoleRecord& out) noexcept;
+    // found: the organization is suspended.
+    Found suspended(std::uint32_t organization_number, std::string_view organization) noexcept;
+
+    // Of a number; null if there is no record of it. Holds until the store's next pass.
+    const RoleEntry* role(std::uint16_t number) const noexcept;
+
+    // Copies records from the key `from` on, as many as the buffer takes: key 8, size of the value
+    // 8, value. See next_record().
+    Found run(std::uint64_t from, char* buffer, std::size_t size, Run& out) noexcept;
+
+    Found size(StoreSize& out) noexcept;
 
   private:
-    template <typename Record>
-    Lookup find(std::string_view key, Record& out, std::string_view* value = nullptr) noexcept;
+    friend class Store;
+    explicit Snapshot(Store& store) noexcept : store_(store) {}
 
     Store& store_;
-    bool ok_;
+};
+
+// Takes the first record off a run.
+bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept;
+
+// One open store. Not for use by two threads at once. A store whose read is broken must be closed.
+class Store {
+  public:
+    Store() noexcept;
+    ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    // Opens the store in a directory and checks that it is one, whole, and of this format. If not,
+    // it stays closed and problem() says what is wrong and what to do about it.
+    bool open(const char* directory) noexcept;
+    void close() noexcept;
+    bool is_open() const noexcept;
+
+    const FileIdentity& identity() const noexcept;
+
+    // To be called once a second: sees to a file that grew, became shorter or was overwritten.
+    // False if it is to be closed.
+    bool refresh() noexcept;
+
+    // Runs a pass until what it read is whole and of one commit, which was the newest when the pass
+    // began. `pass` takes a Snapshot& and returns Found; it may run several times, and must leave
+    // anything that it is not sure to set again as it was.
+    template <typename Pass>
+    Lookup read(Pass&& pass) noexcept {
+        for (unsigned attempts = 0; begin(attempts);) {
+            Snapshot snapshot(*this);
+            const Found found = pass(snapshot);
+            if (is_whole(found, attempts)) {
+                return found == Found::found ? Lookup::found : Lookup::not_found;
+            }
+        }
+        return Lookup::broken;
+    }
+
+    // Of the commit that was read last. Its views are the store's.
+    const StoreMeta& meta() const noexcept;
+
+    // One line, without a newline; empty if all is well.
+    const char* problem() const noexcept;
+
+  private:
+    friend class Snapshot;
+    struct Parts;
+
+    bool begin(unsigned& attempts) noexcept;
+    bool is_whole(Found found, unsigned& attempts) noexcept;
+
+    std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace token_auth

@@ -9,84 +9,93 @@
 namespace token_auth {
 namespace {
 
-// What a token's two sets of scopes allow together, where only those that are set count.
-struct Grants {
-    bool by_role;
-    bool by_token;
-};
+// The wildcards of a list, found by what stands before their star.
+class Wildcards {
+  public:
+    explicit Wildcards(std::string_view list) noexcept {
+        for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+            const std::string_view prefix = word.substr(0, word.size() - 1);
+            if (word.back() == '*' && (prefix.empty() || prefix.back() == ':') &&
+                count_ < prefixes_.size()) {
+                prefixes_[count_++] = prefix;
+            }
+        }
+        std::sort(prefixes_.begin(), prefixes_.begin() + count_);
+    }
 
-Grants grants_of(const Claims& claims) noexcept {
-    // A role always limits, even one without any scope: to take the last scope off a role must
-    // never widen what its tokens may do.
-    return {!claims.role.empty(), !claims.token.scopes.empty()};
-}
+    bool cover(std::string_view word) const noexcept {
+        bool covered = holds({});
+        for (std::size_t i = 0; i < word.size() && !covered; ++i) {
+            covered = word[i] == ':' && holds(word.substr(0, i + 1));
+        }
+        return covered;
+    }
+
+  private:
+    bool holds(std::string_view prefix) const noexcept {
+        return std::binary_search(prefixes_.begin(), prefixes_.begin() + count_, prefix);
+    }
+
+    std::array<std::string_view, scopes_max / 2> prefixes_;
+    std::size_t count_ = 0;
+};
 
 }  // namespace
 
-bool grants(const Claims& claims, std::string_view scope) noexcept {
-    const Grants set = grants_of(claims);
-    if (!set.by_role && !set.by_token) {
+ScopeSets scope_sets(const Claims& claims) noexcept {
+    // A role always limits, even one without any scope: to take the last scope off a role must
+    // never widen what its tokens may do.
+    return {!claims.role.empty(), claims.role_scopes, claims.token.scopes()};
+}
+
+bool grants(const ScopeSets& sets, std::string_view scope) noexcept {
+    if (!sets.has_role && sets.token.empty()) {
         return false;
     }
-    return (!set.by_role || any_covers(claims.role_scopes, scope)) &&
-           (!set.by_token || any_covers(claims.token.scopes, scope));
+    return (!sets.has_role || any_covers(sets.role, scope)) &&
+           (sets.token.empty() || any_covers(sets.token, scope));
 }
 
-std::size_t effective_scopes_size(const Claims& claims) noexcept {
+std::size_t effective_scopes_size(const ScopeSets& sets) noexcept {
     // Every effective scope is a word of one of the two lists.
-    return claims.role_scopes.size() + 1 + claims.token.scopes.size();
+    return sets.role.size() + 1 + sets.token.size();
 }
 
-std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept {
+std::size_t effective_scopes(const ScopeSets& sets, char* buffer) noexcept {
+    if (!sets.has_role || sets.token.empty()) {
+        const std::string_view only = sets.has_role ? sets.role : sets.token;
+        std::copy(only.begin(), only.end(), buffer);
+        return only.size();
+    }
     // Of two grants of which one covers the other, both allow the narrower one: so the effective
     // scopes are those words of each list that the other list covers.
-    const Grants set = grants_of(claims);
-    struct List {
-        std::string_view words;
-        bool limited;  // by the other list
-        std::string_view limit;
-    };
-    const List lists[] = {
-        {set.by_role ? claims.role_scopes : std::string_view{}, set.by_token, claims.token.scopes},
-        {claims.token.scopes, set.by_role, claims.role_scopes},
-    };
+    const Wildcards role_wildcards(sets.role);
+    const Wildcards token_wildcards(sets.token);
+    std::string_view role_rest = sets.role;
+    std::string_view token_rest = sets.token;
+    std::string_view of_role = next_word(role_rest);
+    std::string_view of_token = next_word(token_rest);
     std::size_t used = 0;
-    std::string_view last;
-    for (;;) {
-        // A batch of the smallest ones that were not written yet, in order.
-        std::array<std::string_view, 64> batch;
-        std::size_t count = 0;
-        bool full = false;
-        for (const List& list : lists) {
-            std::string_view words = list.words;
-            for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
-                if (word <= last || (full && word >= batch[count - 1]) ||
-                    (list.limited && !any_covers(list.limit, word))) {
-                    continue;
-                }
-                auto* const at = std::lower_bound(batch.begin(), batch.begin() + count, word);
-                if (at != batch.begin() + count && *at == word) {
-                    continue;
-                }
-                count -= full ? 1 : 0;
-                std::move_backward(at, batch.begin() + count, batch.begin() + count + 1);
-                *at = word;
-                ++count;
-                full = count == batch.size();
-            }
-        }
-        for (std::size_t i = 0; i < count; ++i) {
+    while (!of_role.empty() || !of_token.empty()) {
+        const bool take_role = of_token.empty() || (!of_role.empty() && of_role <= of_token);
+        const bool take_token = of_role.empty() || (!of_token.empty() && of_token <= of_role);
+        const std::string_view word = take_role ? of_role : of_token;
+        if ((take_role && take_token) ||
+            (take_role ? token_wildcards : role_wildcards).cover(word)) {
             if (used != 0) {
                 buffer[used++] = ' ';
             }
-            std::memcpy(buffer + used, batch[i].data(), batch[i].size());
-            used += batch[i].size();
+            std::memcpy(buffer + used, word.data(), word.size());
+            used += word.size();
         }
-        if (!full) {
-            return used;
+        if (take_role) {
+            of_role = next_word(role_rest);
         }
-        last = batch[count - 1];
+        if (take_token) {
+            of_token = next_word(token_rest);
+        }
     }
+    return used;
 }
 
 }  // namespace token_auth

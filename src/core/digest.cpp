@@ -1,19 +1,21 @@
-// SHA256_Init() and its like, see quick_sha256().
+// SHA256_Init() and SHA256_Transform().
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "token_auth/digest.hpp"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace token_auth {
 namespace {
 
-// The label that makes a key id: an HMAC of it gives nothing of the key away.
+// A key's id is an HMAC of this label, which reveals nothing of the key.
 constexpr std::string_view key_id_label = "token-auth key id";
 
 constexpr bool is_space(char c) noexcept {
@@ -24,21 +26,57 @@ const unsigned char* bytes(std::string_view text) noexcept {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// The same digest without EVP's way to an implementation, which costs more than SHA-256 of a token
-// does: reference counts, an allocation, a lookup. False where libcrypto has been built without it.
-bool quick_sha256(std::string_view text, Digest& out) noexcept {
+constexpr std::size_t block_size = 64;  // of SHA-256
+
+// EVP's reference counts, allocation and lookup cost more than SHA-256 of a token, so libcrypto's
+// compression function is used by itself. False if libcrypto was built without it.
 #ifdef OPENSSL_NO_DEPRECATED_3_0
+bool start(Sha256State&) noexcept {
     return false;
+}
+void compress(Sha256State&, const unsigned char*, std::size_t) noexcept {}
 #else
+bool start(Sha256State& state) noexcept {
     SHA256_CTX context;
-    return SHA256_Init(&context) == 1 && SHA256_Update(&context, text.data(), text.size()) == 1 &&
-           SHA256_Final(out.data(), &context) == 1;
+    const bool done = SHA256_Init(&context) == 1;
+    std::memcpy(state.data(), context.h, sizeof(state));
+    return done;
+}
+void compress(Sha256State& state, const unsigned char* blocks, std::size_t count) noexcept {
+    SHA256_CTX context;
+    std::memcpy(context.h, state.data(), sizeof(state));
+    for (; count > 0; --count, blocks += block_size) {
+        SHA256_Transform(&context, blocks);
+    }
+    std::memcpy(state.data(), context.h, sizeof(state));
+}
 #endif
+
+// The digest of a text, of which `before` bytes, whole blocks, are in the state already.
+void finish(Sha256State state, std::uint64_t before, const unsigned char* text, std::size_t size,
+            Digest& out) noexcept {
+    const std::uint64_t bits = __builtin_bswap64((before + size) * 8);
+    const std::size_t whole = size / block_size;
+    if (whole != 0) {
+        compress(state, text, whole);
+    }
+    const std::size_t rest = size % block_size;
+    const std::size_t count = rest + 1 + sizeof(bits) <= block_size ? 1 : 2;
+    unsigned char last[2 * block_size];
+    std::memcpy(last, text + whole * block_size, rest);
+    last[rest] = 0x80;
+    std::memset(last + rest + 1, 0, count * block_size - rest - 1);
+    std::memcpy(last + count * block_size - sizeof(bits), &bits, sizeof(bits));
+    compress(state, last, count);
+    for (std::uint32_t& word : state) {
+        word = __builtin_bswap32(word);
+    }
+    std::memcpy(out.data(), state.data(), sizeof(state));
 }
 
 bool mac_of(EVP_MAC_CTX* mac, std::string_view text, Digest& out) noexcept {
     std::size_t length = 0;
-    // A null key starts over with the key that the context already has.
+    // With a null key, EVP_MAC_init() starts over with the context's key.
     return EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
            EVP_MAC_update(mac, bytes(text), text.size()) == 1 &&
            EVP_MAC_final(mac, out.data(), &length, out.size()) == 1 && length == out.size();
@@ -77,16 +115,18 @@ bool Digester::init() noexcept {
     if (sha256_ == nullptr || context_ == nullptr) {
         return false;
     }
-    // Where the system asks for FIPS 140, only a validated provider may do it. And it must be the
-    // same function.
+    // In FIPS mode, only a validated provider may compute digests, which EVP selects. And the
+    // low-level function must agree with EVP.
     constexpr std::string_view text = "token-auth";
     Digest by_evp{};
-    Digest quickly{};
-    if (!evp(text, by_evp)) {
+    Digest by_low_level{};
+    if (!sha256_by_evp(text, by_evp)) {
         return false;
     }
-    quick_ = EVP_default_properties_is_fips_enabled(nullptr) == 0 && quick_sha256(text, quickly) &&
-             quickly == by_evp;
+    if (EVP_default_properties_is_fips_enabled(nullptr) == 0 && start(start_)) {
+        finish(start_, 0, bytes(text), text.size(), by_low_level);
+        low_level_ = by_low_level == by_evp;
+    }
     return true;
 }
 
@@ -99,7 +139,7 @@ bool Digester::add_key(std::string_view key) noexcept {
         return false;
     }
     EVP_MAC_CTX* mac = EVP_MAC_CTX_new(hmac);
-    EVP_MAC_free(hmac);  // the context holds a reference of its own
+    EVP_MAC_free(hmac);  // the context holds a reference
     if (mac == nullptr) {
         return false;
     }
@@ -119,16 +159,50 @@ bool Digester::add_key(std::string_view key) noexcept {
     if (id == no_key) {
         id = 1;
     }
-    keys_[key_count_] = {id, mac};
+    keys_[key_count_] = {id, mac, {}, {}};
+    precompute(key, keys_[key_count_]);
     ++key_count_;
     return true;
 }
 
-bool Digester::plain(std::string_view token, Digest& out) noexcept {
-    return quick_ ? quick_sha256(token, out) : evp(token, out);
+// The states behind the key's two padded blocks (RFC 2104).
+void Digester::precompute(std::string_view key, Keyed& keyed) noexcept {
+    if (!low_level_) {
+        return;
+    }
+    std::array<unsigned char, block_size> block{};
+    if (key.size() > block_size) {
+        Digest short_key;
+        finish(start_, 0, bytes(key), key.size(), short_key);
+        std::copy(short_key.begin(), short_key.end(), block.begin());
+        OPENSSL_cleanse(short_key.data(), short_key.size());
+    } else {
+        std::memcpy(block.data(), key.data(), key.size());
+    }
+    constexpr unsigned char inner_pad = 0x36;
+    constexpr unsigned char outer_pad = 0x5c;
+    for (unsigned char& byte : block) {
+        byte ^= inner_pad;
+    }
+    keyed.inner = start_;
+    compress(keyed.inner, block.data(), 1);
+    for (unsigned char& byte : block) {
+        byte ^= inner_pad ^ outer_pad;
+    }
+    keyed.outer = start_;
+    compress(keyed.outer, block.data(), 1);
+    OPENSSL_cleanse(block.data(), block.size());
 }
 
-bool Digester::evp(std::string_view token, Digest& out) noexcept {
+bool Digester::plain(std::string_view token, Digest& out) noexcept {
+    if (!low_level_) {
+        return sha256_by_evp(token, out);
+    }
+    finish(start_, 0, bytes(token), token.size(), out);
+    return true;
+}
+
+bool Digester::sha256_by_evp(std::string_view token, Digest& out) noexcept {
     unsigned int length = 0;
     return context_ != nullptr && EVP_DigestInit_ex2(context_, sha256_, nullptr) == 1 &&
            EVP_DigestUpdate(context_, token.data(), token.size()) == 1 &&
@@ -136,7 +210,13 @@ bool Digester::evp(std::string_view token, Digest& out) noexcept {
 }
 
 bool Digester::keyed(std::size_t index, std::string_view token, Digest& out) noexcept {
-    return index < key_count_ && mac_of(keys_[index].mac, token, out);
+    if (index >= key_count_ || !low_level_) {
+        return index < key_count_ && mac_of(keys_[index].mac, token, out);
+    }
+    Digest inner;
+    finish(keys_[index].inner, block_size, bytes(token), token.size(), inner);
+    finish(keys_[index].outer, block_size, inner.data(), inner.size(), out);
+    return true;
 }
 
 }  // namespace token_auth

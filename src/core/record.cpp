@@ -1,64 +1,65 @@
 #include "token_auth/record.hpp"
 
+#include <openssl/sha.h>
+
+#include <algorithm>
 #include <cstring>
 
+#include "base/load.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth {
 namespace {
 
+// A token's entry: offsets of its fixed part.
+constexpr std::size_t digest_at = 0;
+constexpr std::size_t digest_rest = digest_size - 8;
+constexpr std::size_t expires_at = 24;
+constexpr std::size_t number_at = 32;
+constexpr std::size_t role_at = 36;
+constexpr std::size_t flags_at = 40;
+constexpr std::size_t id_size_at = 42;
+constexpr std::size_t organization_size_at = 43;
+constexpr std::size_t name_size_at = 44;
+constexpr std::size_t subject_size_at = 45;
+constexpr std::size_t key_index_at = 46;
+constexpr std::size_t version_at = 47;
+constexpr std::size_t texts_at = 48;
+
+constexpr unsigned kind_bits = 0x3;  // 0 organization, 1 group, 2 user
+constexpr unsigned revoked_bit = 1U << 2;
+constexpr unsigned disabled_bit = 1U << 3;
+constexpr unsigned digest_bit = 1U << 4;  // the one that the key leaves out
+constexpr unsigned group_bit = 1U << 5;
+constexpr unsigned not_before_bit = 1U << 6;
+constexpr unsigned scopes_bit = 1U << 7;
+constexpr unsigned allow_bit = 1U << 8;
+constexpr unsigned memberships_bit = 1U << 9;
+constexpr unsigned many_memberships_bit = 1U << 10;
+constexpr unsigned followed_bit = 1U << 11;
+constexpr unsigned known_bits = (1U << 12) - 1;
+constexpr unsigned optional_bits =
+    group_bit | not_before_bit | scopes_bit | allow_bit | memberships_bit;
+
+// A user's record: entry size 4, length of the id 1, id, count 4, rows, names.
+constexpr std::size_t row_size = 12;  // number 4, role 2, name's size 2, its offset 4
+
 constexpr std::string_view magic = "TKAUTH";
+constexpr std::string_view unfinished = "TKAUTH-UNFINISHED";
+constexpr std::size_t words_max = 4096;
 
-// A value begins with its format version and the tag of its key, so that a value under a wrong
-// key is never taken for another sort of record.
-constexpr std::uint8_t record_version = 1;
-
-constexpr std::uint8_t token_revoked = 1;
-constexpr std::uint8_t token_subject_disabled = 2;
-constexpr std::size_t token_field_count = 8;
-constexpr std::size_t token_head_size = 24 + 2 * token_field_count;
-
-// A little-endian integer, wherever it stands. (A loop over its bytes takes several times as long.)
-template <typename Integer>
-Integer load(const char* at) noexcept {
-    Integer result;
-    std::memcpy(&result, at, sizeof(result));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    Integer swapped = 0;
-    for (std::size_t i = 0; i < sizeof(result); ++i) {
-        swapped = static_cast<Integer>((swapped << 8) | ((result >> (8 * i)) & 0xff));
-    }
-    return swapped;
-#else
-    return result;
-#endif
-}
-
-// Reads little-endian integers and counted strings off a value; once a read is out of bounds,
-// `ok` is false and everything read is zero or empty.
+// Reads integers and strings off a value; once a read is out of bounds, `ok` is false and
+// everything read is zero or empty.
 class Reader {
   public:
     explicit Reader(std::string_view value) noexcept : rest_(value) {}
 
-    std::uint64_t integer(std::size_t bytes) noexcept {
-        if (rest_.size() < bytes) {
-            ok_ = false;
-            return 0;
-        }
-        std::uint64_t result = 0;
-        for (std::size_t i = bytes; i > 0; --i) {
-            result = (result << 8) | static_cast<unsigned char>(rest_[i - 1]);
-        }
-        rest_.remove_prefix(bytes);
-        return result;
+    template <typename Integer>
+    Integer integer() noexcept {
+        const std::string_view at = bytes(sizeof(Integer));
+        return at.empty() ? Integer{0} : load<Integer>(at.data());
     }
-
-    std::uint8_t u8() noexcept { return static_cast<std::uint8_t>(integer(1)); }
-    std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(integer(2)); }
-    std::uint32_t u32() noexcept { return static_cast<std::uint32_t>(integer(4)); }
-    std::uint64_t u64() noexcept { return integer(8); }
-    std::int64_t i64() noexcept { return static_cast<std::int64_t>(integer(8)); }
 
     std::string_view bytes(std::size_t count) noexcept {
         if (rest_.size() < count) {
@@ -70,13 +71,9 @@ class Reader {
         return result;
     }
 
-    bool head(char tag) noexcept {
-        return u8() == record_version && u8() == static_cast<std::uint8_t>(tag);
-    }
-
-    // Whether all was in bounds and nothing is left over.
-    bool done() const noexcept { return ok_ && rest_.empty(); }
+    std::string_view rest() const noexcept { return rest_; }
     bool ok() const noexcept { return ok_; }
+    bool done() const noexcept { return ok_ && rest_.empty(); }
 
   private:
     std::string_view rest_;
@@ -87,16 +84,9 @@ class Writer {
   public:
     Writer(char* buffer, std::size_t size) noexcept : buffer_(buffer), size_(size) {}
 
-    void integer(std::uint64_t value, std::size_t bytes) noexcept {
-        if (size_ - used_ < bytes) {
-            ok_ = false;
-            return;
-        }
-        for (std::size_t i = 0; i < bytes; ++i) {
-            buffer_[used_ + i] = static_cast<char>(value & 0xff);
-            value >>= 8;
-        }
-        used_ += bytes;
+    template <typename Integer>
+    void integer(Integer value) noexcept {
+        bytes({reinterpret_cast<const char*>(&value), sizeof(value)});
     }
 
     void bytes(std::string_view text) noexcept {
@@ -106,13 +96,18 @@ class Writer {
         }
         if (!text.empty()) {
             std::memcpy(buffer_ + used_, text.data(), text.size());
+            used_ += text.size();
         }
-        used_ += text.size();
     }
 
-    void head(char tag) noexcept {
-        integer(record_version, 1);
-        integer(static_cast<std::uint8_t>(tag), 1);
+    // Behind its length.
+    void short_text(std::string_view text) noexcept {
+        integer(static_cast<std::uint8_t>(text.size()));
+        bytes(text);
+    }
+    void long_text(std::string_view text) noexcept {
+        integer(static_cast<std::uint16_t>(text.size()));
+        bytes(text);
     }
 
     std::size_t result() const noexcept { return ok_ ? used_ : 0; }
@@ -124,64 +119,74 @@ class Writer {
     bool ok_ = true;
 };
 
-bool is_optional_identifier(std::string_view text) noexcept {
-    return text.empty() || is_identifier(text);
+using Sha256 = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+Sha256 sha256(std::string_view text) noexcept {
+    Sha256 out;
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), out.data());
+    return out;
 }
 
-bool is_kind(std::uint8_t value) noexcept {
-    return value == kind_organization || value == kind_group || value == kind_user;
+std::uint64_t big_endian(const unsigned char* at, std::size_t bytes) noexcept {
+    std::uint64_t result = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+        result = (result << 8) | at[i];
+    }
+    return result;
 }
 
-// But for the letters of its identifiers.
-bool fields_ok(const TokenRecord& record) noexcept {
-    // Which kind has which of organization and group.
-    const bool has_organization = !record.organization.empty();
-    const bool has_group = !record.group.empty();
-    if (has_organization != (record.kind != kind_user) ||
-        has_group != (record.kind == kind_group)) {
+unsigned kind_number(Kind kind) noexcept {
+    return kind == kind_organization ? 0U : kind == kind_group ? 1U : 2U;
+}
+
+bool is_subject(std::string_view text) noexcept {
+    return text.empty() || (text.size() <= identifier_max && are_identifier_letters(text));
+}
+
+bool is_encodable(const Membership& membership) noexcept {
+    return is_identifier(membership.organization);
+}
+
+bool is_encodable(const TokenEntry& entry) noexcept {
+    const bool is_user = entry.kind == kind_user;
+    const bool of_kind = is_user ? entry.organization.empty() && !entry.subject.empty() &&
+                                       entry.user_key >= first_user_key &&
+                                       entry.user_key < first_suspension_key &&
+                                       entry.organization_number == 0 && entry.role == no_role
+                                 : (entry.kind == kind_organization || entry.kind == kind_group) &&
+                                       is_identifier(entry.organization) && entry.user_key == 0 &&
+                                       entry.membership_count == 0 && !entry.many_memberships;
+    const bool grouped =
+        entry.kind == kind_group ? is_identifier(entry.group) : entry.group.empty();
+    if (entry.membership_count > memberships_max ||
+        (entry.many_memberships && entry.membership_count != 0)) {
         return false;
     }
-    return !record.id.empty() && record.id.size() <= identifier_max && !record.subject.empty() &&
-           record.subject.size() <= identifier_max &&
-           record.organization.size() <= identifier_max && record.group.size() <= identifier_max &&
-           record.role.size() <= identifier_max && record.name.size() <= name_max &&
-           record.scopes.size() <= scopes_max && record.allow.size() <= allow_max * cidr_size &&
-           record.allow.size() % cidr_size == 0;
+    const auto* const end = entry.memberships.begin() + entry.membership_count;
+    return of_kind && grouped && is_identifier(entry.id) && is_subject(entry.subject) &&
+           entry.name.size() <= name_max && entry.key_index < key_uses_max &&
+           entry.scopes.size() <= scopes_max && are_canonical_scopes(entry.scopes) &&
+           entry.allow.size() <= allow_max * cidr_size && entry.allow.size() % cidr_size == 0 &&
+           std::all_of(entry.memberships.begin(), end,
+                       [](const Membership& each) { return is_encodable(each); });
 }
 
-bool identifiers_ok(const TokenRecord& record) noexcept {
-    return is_identifier(record.id) && is_identifier(record.subject) &&
-           is_optional_identifier(record.organization) && is_optional_identifier(record.group) &&
-           is_optional_identifier(record.role);
+unsigned flags_of(const TokenEntry& entry, bool followed) noexcept {
+    const auto bit = [](bool set, unsigned value) { return set ? value : 0U; };
+    return kind_number(entry.kind) | bit(entry.revoked, revoked_bit) |
+           bit(entry.disabled, disabled_bit) | bit((entry.digest[7] & 1) != 0, digest_bit) |
+           bit(!entry.group.empty(), group_bit) | bit(entry.not_before != 0, not_before_bit) |
+           bit(!entry.scopes.empty(), scopes_bit) | bit(!entry.allow.empty(), allow_bit) |
+           bit(entry.membership_count != 0, memberships_bit) |
+           bit(entry.many_memberships, many_memberships_bit) | bit(followed, followed_bit);
 }
 
-bool may_be_in_key(std::string_view name, Names names) noexcept {
-    return names == Names::checked ? name.size() <= identifier_max : is_identifier(name);
-}
-
-std::string_view one_part_key(char tag, std::string_view part, KeyBuffer& buffer,
-                              Names names) noexcept {
-    if (!may_be_in_key(part, names)) {
-        return {};
-    }
-    buffer[0] = tag;
-    std::memcpy(buffer.data() + 1, part.data(), part.size());
-    return {buffer.data(), part.size() + 1};
-}
-
-bool decode_flag(std::string_view value, char tag, bool& out) noexcept {
-    Reader reader(value);
-    const bool head = reader.head(tag);
-    const std::uint8_t flag = reader.u8();
-    out = flag != 0;
-    return head && reader.done() && flag <= 1;
-}
-
-std::size_t encode_flag(char tag, bool flag, char* buffer, std::size_t size) noexcept {
-    Writer writer(buffer, size);
-    writer.head(tag);
-    writer.integer(flag ? 1 : 0, 1);
-    return writer.result();
+// False for a membership that does not fit.
+bool read_membership(Reader& reader, Membership& out) noexcept {
+    out.organization = reader.bytes(reader.integer<std::uint8_t>());
+    out.number = reader.integer<std::uint32_t>();
+    out.role = reader.integer<std::uint16_t>();
+    return reader.ok() && !out.organization.empty() && out.organization.size() <= identifier_max;
 }
 
 }  // namespace
@@ -208,220 +213,515 @@ bool kind_of_name(std::string_view name, Kind& out) noexcept {
     return false;
 }
 
-std::string_view meta_key() noexcept {
-    static constexpr char key[] = {tag_meta};
-    return {key, sizeof(key)};
+std::uint64_t user_key(std::string_view user) noexcept {
+    constexpr std::uint64_t second_bit = std::uint64_t{1} << 62;
+    const std::uint64_t key = big_endian(sha256(user).data(), 8) | first_user_key;
+    return key < first_suspension_key ? key : key & ~second_bit;
 }
 
-std::string_view token_key(const Digest& digest, KeyBuffer& buffer) noexcept {
-    buffer[0] = tag_token;
-    std::memcpy(buffer.data() + 1, digest.data(), digest.size());
-    return {buffer.data(), digest.size() + 1};
+std::uint32_t organization_number(std::string_view organization) noexcept {
+    return static_cast<std::uint32_t>(big_endian(sha256(organization).data(), 4));
 }
 
-bool is_token_key(std::string_view key) noexcept {
-    return key.size() == sizeof(Digest) + 1 && key.front() == tag_token;
-}
-
-std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
-                                  Names names) noexcept {
-    return one_part_key(tag_organization, organization, buffer, names);
-}
-
-std::string_view user_key(std::string_view user, KeyBuffer& buffer, Names names) noexcept {
-    return one_part_key(tag_user, user, buffer, names);
-}
-
-std::string_view role_key(std::string_view role, KeyBuffer& buffer, Names names) noexcept {
-    return one_part_key(tag_role, role, buffer, names);
-}
-
-std::string_view membership_key(std::string_view user, std::string_view organization,
-                                KeyBuffer& buffer, Names names) noexcept {
-    if (!may_be_in_key(user, names) || !may_be_in_key(organization, names)) {
-        return {};
-    }
-    char* end = buffer.data();
-    *end++ = tag_membership;
-    std::memcpy(end, user.data(), user.size());
-    end += user.size();
-    *end++ = '\0';
-    std::memcpy(end, organization.data(), organization.size());
-    end += organization.size();
-    return {buffer.data(), static_cast<std::size_t>(end - buffer.data())};
-}
-
-bool decode(std::string_view value, TokenRecord& out) noexcept {
-    // Read once for every request: the part of fixed size in one go.
-    if (value.size() < token_head_size) {
-        return false;
-    }
-    const char* const head = value.data();
-    const auto kind = load<std::uint8_t>(head + 2);
-    const auto flags = load<std::uint8_t>(head + 3);
-    if (load<std::uint8_t>(head) != record_version || head[1] != tag_token || !is_kind(kind) ||
-        flags > (token_revoked | token_subject_disabled)) {
-        return false;
-    }
-    out.kind = static_cast<Kind>(kind);
-    out.revoked = (flags & token_revoked) != 0;
-    out.subject_disabled = (flags & token_subject_disabled) != 0;
-    out.key_id = load<std::uint32_t>(head + 4);
-    out.not_before = static_cast<std::int64_t>(load<std::uint64_t>(head + 8));
-    out.expires = static_cast<std::int64_t>(load<std::uint64_t>(head + 16));
-
-    std::string_view* const fields[] = {&out.id,   &out.subject, &out.organization, &out.group,
-                                        &out.role, &out.name,    &out.scopes,       &out.allow};
-    std::size_t begin = token_head_size;
-    for (std::size_t i = 0; i < token_field_count; ++i) {
-        const std::size_t length = load<std::uint16_t>(head + 24 + 2 * i);
-        if (value.size() - begin < length) {
+bool canonical_scopes(std::string_view list, char* buffer, std::size_t& size) noexcept {
+    std::array<std::string_view, words_max> words;
+    std::size_t count = 0;
+    for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+        if (count == words.size()) {
             return false;
         }
-        *fields[i] = {head + begin, length};
-        begin += length;
+        words[count++] = word;
     }
-    // The identifiers come first, one behind the other.
-    return begin == value.size() && fields_ok(out) &&
-           are_identifier_letters(
-               {out.id.data(), static_cast<std::size_t>(out.name.data() - out.id.data())});
+    std::sort(words.begin(), words.begin() + count);
+    const auto* const end = std::unique(words.begin(), words.begin() + count);
+    size = 0;
+    for (const auto* word = words.begin(); word != end; ++word) {
+        if (size != 0) {
+            buffer[size++] = ' ';
+        }
+        std::memcpy(buffer + size, word->data(), word->size());
+        size += word->size();
+    }
+    return true;
 }
 
-std::size_t encode(const TokenRecord& record, char* buffer, std::size_t size) noexcept {
-    if (!fields_ok(record) || !identifiers_ok(record) || !is_kind(record.kind)) {
+bool are_canonical_scopes(std::string_view list) noexcept {
+    std::string_view last;
+    while (!list.empty()) {
+        const std::size_t space = list.find(' ');
+        const std::string_view word = list.substr(0, space);
+        if (word <= last || space == list.size() - 1) {
+            return false;
+        }
+        last = word;
+        list.remove_prefix(space == std::string_view::npos ? list.size() : space + 1);
+    }
+    return true;
+}
+
+std::size_t encode(const TokenEntry& entry, bool followed, char* buffer,
+                   std::size_t size) noexcept {
+    if (!is_encodable(entry)) {
         return 0;
     }
     Writer writer(buffer, size);
-    writer.head(tag_token);
-    writer.integer(record.kind, 1);
-    writer.integer((record.revoked ? token_revoked : 0U) |
-                       (record.subject_disabled ? token_subject_disabled : 0U),
-                   1);
-    writer.integer(record.key_id, 4);
-    writer.integer(static_cast<std::uint64_t>(record.not_before), 8);
-    writer.integer(static_cast<std::uint64_t>(record.expires), 8);
-    const std::string_view fields[] = {record.id,     record.subject, record.organization,
-                                       record.group,  record.role,    record.name,
-                                       record.scopes, record.allow};
-    for (const std::string_view field : fields) {
-        writer.integer(field.size(), 2);
+    writer.bytes({reinterpret_cast<const char*>(entry.digest.data()) + 8, digest_rest});
+    writer.integer(entry.expires);
+    if (entry.kind == kind_user) {
+        writer.integer(entry.user_key);
+    } else {
+        writer.integer(entry.organization_number);
+        writer.integer(entry.role);
+        writer.integer(std::uint16_t{0});
     }
-    for (const std::string_view field : fields) {
-        writer.bytes(field);
+    writer.integer(static_cast<std::uint16_t>(flags_of(entry, followed)));
+    for (const std::string_view text : {entry.id, entry.organization, entry.name, entry.subject}) {
+        writer.integer(static_cast<std::uint8_t>(text.size()));
+    }
+    writer.integer(entry.key_index);
+    writer.integer(static_cast<std::uint8_t>(store_format));
+    for (const std::string_view text : {entry.id, entry.organization, entry.name, entry.subject}) {
+        writer.bytes(text);
+    }
+    if (!entry.group.empty()) {
+        writer.short_text(entry.group);
+    }
+    if (entry.not_before != 0) {
+        writer.integer(entry.not_before);
+    }
+    if (!entry.scopes.empty()) {
+        writer.long_text(entry.scopes);
+    }
+    if (!entry.allow.empty()) {
+        writer.integer(static_cast<std::uint8_t>(entry.allow.size() / cidr_size));
+        writer.bytes(entry.allow);
+    }
+    if (entry.membership_count != 0) {
+        writer.integer(static_cast<std::uint8_t>(entry.membership_count));
+        for (std::size_t i = 0; i < entry.membership_count; ++i) {
+            writer.short_text(entry.memberships[i].organization);
+            writer.integer(entry.memberships[i].number);
+            writer.integer(entry.memberships[i].role);
+        }
     }
     return writer.result();
 }
 
-bool decode(std::string_view value, OrganizationRecord& out) noexcept {
-    return decode_flag(value, tag_organization, out.suspended);
+void set_followed(char* entry, bool followed) noexcept {
+    const unsigned flags = load<std::uint16_t>(entry + flags_at) & ~followed_bit;
+    store(entry + flags_at, static_cast<std::uint16_t>(flags | (followed ? followed_bit : 0U)));
 }
 
-std::size_t encode(const OrganizationRecord& record, char* buffer, std::size_t size) noexcept {
-    return encode_flag(tag_organization, record.suspended, buffer, size);
+bool TokenView::parse(std::string_view value) noexcept {
+    if (value.size() < texts_at) {
+        return false;
+    }
+    at_ = value.data();
+    const unsigned flags = load<std::uint16_t>(at_ + flags_at);
+    const std::size_t id = load<std::uint8_t>(at_ + id_size_at);
+    const std::size_t organization = load<std::uint8_t>(at_ + organization_size_at);
+    const std::size_t subject = load<std::uint8_t>(at_ + subject_size_at);
+    const std::size_t texts = id + organization + load<std::uint8_t>(at_ + name_size_at) + subject;
+    const bool is_user = (flags & kind_bits) == 2;
+    if (load<std::uint8_t>(at_ + version_at) != store_format || (flags & ~known_bits) != 0 ||
+        (flags & kind_bits) == kind_bits || key_index() >= key_uses_max || id == 0 ||
+        id > identifier_max || organization > identifier_max || subject > identifier_max ||
+        (organization == 0) != is_user || (is_user && subject == 0) ||
+        (!is_user && (flags & (memberships_bit | many_memberships_bit)) != 0) ||
+        ((flags & kind_bits) == 1) != ((flags & group_bit) != 0) ||
+        texts > value.size() - texts_at) {
+        return false;
+    }
+    group_ = not_before_ = scopes_ = allow_ = memberships_ = 0;
+    size_ = static_cast<std::uint16_t>(texts_at + texts);
+    return (flags & optional_bits) == 0 || parse_optional(value, flags);
 }
 
-bool decode(std::string_view value, UserRecord& out) noexcept {
-    return decode_flag(value, tag_user, out.disabled);
+// What only some entries have, in the order in which it stands.
+bool TokenView::parse_optional(std::string_view value, unsigned flags) noexcept {
+    Reader reader(value.substr(size_));
+    const auto here = [&] {
+        return static_cast<std::uint16_t>(reader.rest().data() - value.data());
+    };
+    bool fits = true;
+    if ((flags & group_bit) != 0) {
+        group_ = here();
+        const std::size_t size = reader.bytes(reader.integer<std::uint8_t>()).size();
+        fits = size != 0 && size <= identifier_max;
+    }
+    if ((flags & not_before_bit) != 0) {
+        not_before_ = here();
+        reader.bytes(sizeof(std::int64_t));
+    }
+    if ((flags & scopes_bit) != 0) {
+        scopes_ = here();
+        const std::size_t size = reader.bytes(reader.integer<std::uint16_t>()).size();
+        fits = fits && size != 0 && size <= scopes_max;
+    }
+    if ((flags & allow_bit) != 0) {
+        allow_ = here();
+        const std::size_t blocks = reader.integer<std::uint8_t>();
+        reader.bytes(blocks * cidr_size);
+        fits = fits && blocks != 0 && blocks <= allow_max;
+    }
+    if ((flags & memberships_bit) != 0) {
+        memberships_ = here();
+        const std::size_t count = reader.integer<std::uint8_t>();
+        fits =
+            fits && count != 0 && count <= memberships_max && (flags & many_memberships_bit) == 0;
+        Membership membership;
+        for (std::size_t i = 0; fits && i < count; ++i) {
+            fits = read_membership(reader, membership);
+        }
+    }
+    size_ = here();
+    return fits && reader.ok();
 }
 
-std::size_t encode(const UserRecord& record, char* buffer, std::size_t size) noexcept {
-    return encode_flag(tag_user, record.disabled, buffer, size);
+bool TokenView::is_followed() const noexcept {
+    return (load<std::uint16_t>(at_ + flags_at) & followed_bit) != 0;
 }
 
-bool decode(std::string_view value, MembershipRecord& out) noexcept {
-    Reader reader(value);
-    const bool head = reader.head(tag_membership);
-    out.role = reader.bytes(reader.u8());
-    return head && reader.done() && is_identifier(out.role);
+bool TokenView::is_of(const Digest& digest) const noexcept {
+    const bool bit = (load<std::uint16_t>(at_ + flags_at) & digest_bit) != 0;
+    return std::memcmp(at_ + digest_at, digest.data() + 8, digest_rest) == 0 &&
+           bit == ((digest[7] & 1) != 0);
 }
 
-std::size_t encode(const MembershipRecord& record, char* buffer, std::size_t size) noexcept {
-    if (!is_identifier(record.role)) {
+Kind TokenView::kind() const noexcept {
+    return static_cast<Kind>(1U << (load<std::uint16_t>(at_ + flags_at) & kind_bits));
+}
+bool TokenView::revoked() const noexcept {
+    return (load<std::uint16_t>(at_ + flags_at) & revoked_bit) != 0;
+}
+bool TokenView::disabled() const noexcept {
+    return (load<std::uint16_t>(at_ + flags_at) & disabled_bit) != 0;
+}
+std::uint8_t TokenView::key_index() const noexcept {
+    return load<std::uint8_t>(at_ + key_index_at);
+}
+std::int64_t TokenView::expires() const noexcept {
+    return load<std::int64_t>(at_ + expires_at);
+}
+std::int64_t TokenView::not_before() const noexcept {
+    return not_before_ == 0 ? 0 : load<std::int64_t>(at_ + not_before_);
+}
+std::uint32_t TokenView::organization_number() const noexcept {
+    return kind() == kind_user ? 0 : load<std::uint32_t>(at_ + number_at);
+}
+std::uint16_t TokenView::role() const noexcept {
+    return kind() == kind_user ? no_role : load<std::uint16_t>(at_ + role_at);
+}
+std::uint64_t TokenView::user_key() const noexcept {
+    return kind() == kind_user ? load<std::uint64_t>(at_ + number_at) : 0;
+}
+
+std::string_view TokenView::id() const noexcept {
+    return {at_ + texts_at, load<std::uint8_t>(at_ + id_size_at)};
+}
+std::string_view TokenView::organization() const noexcept {
+    return {id().data() + id().size(), load<std::uint8_t>(at_ + organization_size_at)};
+}
+std::string_view TokenView::name() const noexcept {
+    const std::string_view before = organization();
+    return {before.data() + before.size(), load<std::uint8_t>(at_ + name_size_at)};
+}
+std::string_view TokenView::subject() const noexcept {
+    const std::string_view before = name();
+    return {before.data() + before.size(), load<std::uint8_t>(at_ + subject_size_at)};
+}
+std::string_view TokenView::group() const noexcept {
+    return group_ == 0 ? std::string_view()
+                       : std::string_view(at_ + group_ + 1, load<std::uint8_t>(at_ + group_));
+}
+std::string_view TokenView::scopes() const noexcept {
+    return scopes_ == 0 ? std::string_view()
+                        : std::string_view(at_ + scopes_ + 2, load<std::uint16_t>(at_ + scopes_));
+}
+std::string_view TokenView::allow() const noexcept {
+    return allow_ == 0
+               ? std::string_view()
+               : std::string_view(at_ + allow_ + 1, cidr_size * load<std::uint8_t>(at_ + allow_));
+}
+
+bool TokenView::has_many_memberships() const noexcept {
+    return (load<std::uint16_t>(at_ + flags_at) & many_memberships_bit) != 0;
+}
+std::size_t TokenView::membership_count() const noexcept {
+    return memberships_ == 0 ? 0 : load<std::uint8_t>(at_ + memberships_);
+}
+Membership TokenView::membership(std::size_t index) const noexcept {
+    Membership out;
+    if (index < membership_count()) {
+        Reader reader(bytes().substr(memberships_ + 1U));
+        for (std::size_t i = 0; i <= index; ++i) {
+            read_membership(reader, out);
+        }
+    }
+    return out;
+}
+bool TokenView::find_membership(std::string_view organization, Membership& out) const noexcept {
+    const std::size_t count = membership_count();
+    if (count == 0) {
+        return false;
+    }
+    Reader reader(bytes().substr(memberships_ + 1U));
+    for (std::size_t i = 0; i < count; ++i) {
+        if (read_membership(reader, out) && out.organization == organization) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TokenView TokenView::copied_to(char* buffer) const noexcept {
+    TokenView copy = *this;
+    std::memcpy(buffer, at_, size_);
+    copy.at_ = buffer;
+    return copy;
+}
+
+TokenEntry TokenView::entry(std::uint64_t key) const noexcept {
+    TokenEntry out;
+    const bool bit = (load<std::uint16_t>(at_ + flags_at) & digest_bit) != 0;
+    const std::uint64_t head = __builtin_bswap64((key << 1) | (bit ? 1 : 0));
+    std::memcpy(out.digest.data(), &head, sizeof(head));
+    std::memcpy(out.digest.data() + sizeof(head), at_ + digest_at, digest_rest);
+    out.kind = kind();
+    out.revoked = revoked();
+    out.disabled = disabled();
+    out.key_index = key_index();
+    out.expires = expires();
+    out.not_before = not_before();
+    out.organization_number = organization_number();
+    out.role = role();
+    out.user_key = user_key();
+    out.id = id();
+    out.organization = organization();
+    out.name = name();
+    out.subject = subject();
+    out.group = group();
+    out.scopes = scopes();
+    out.allow = allow();
+    out.membership_count = membership_count();
+    for (std::size_t i = 0; i < out.membership_count; ++i) {
+        out.memberships[i] = membership(i);
+    }
+    out.many_memberships = has_many_memberships();
+    return out;
+}
+
+std::string_view subject_of(const TokenView& token, char* buffer) noexcept {
+    constexpr std::string_view prefix = "tu-";
+    const std::string_view given = token.subject();
+    if (!given.empty()) {
+        return given;
+    }
+    std::memcpy(buffer, prefix.data(), prefix.size());
+    std::memcpy(buffer + prefix.size(), token.id().data(), token.id().size());
+    return {buffer, prefix.size() + token.id().size()};
+}
+
+std::size_t user_record_size(std::string_view user, const Membership* memberships,
+                             std::size_t count) noexcept {
+    std::size_t size = 4 + 1 + user.size() + 4 + count * row_size;
+    for (std::size_t i = 0; i < count; ++i) {
+        size += memberships[i].organization.size();
+    }
+    return size <= UINT32_MAX ? size : 0;
+}
+
+std::size_t encode_user(std::string_view user, const Membership* memberships, std::size_t count,
+                        char* buffer, std::size_t size) noexcept {
+    const std::size_t whole = user_record_size(user, memberships, count);
+    if (whole == 0 || !is_identifier(user)) {
         return 0;
     }
+    for (std::size_t i = 0; i < count; ++i) {
+        const Membership& each = memberships[i];
+        const bool follows = i == 0 || memberships[i - 1].number < each.number ||
+                             (memberships[i - 1].number == each.number &&
+                              memberships[i - 1].organization < each.organization);
+        if (!follows || !is_encodable(each)) {
+            return 0;
+        }
+    }
     Writer writer(buffer, size);
-    writer.head(tag_membership);
-    writer.integer(record.role.size(), 1);
-    writer.bytes(record.role);
+    writer.integer(static_cast<std::uint32_t>(whole));
+    writer.short_text(user);
+    writer.integer(static_cast<std::uint32_t>(count));
+    std::size_t name_at = 4 + 1 + user.size() + 4 + count * row_size;
+    for (std::size_t i = 0; i < count; ++i) {
+        writer.integer(memberships[i].number);
+        writer.integer(memberships[i].role);
+        writer.integer(static_cast<std::uint16_t>(memberships[i].organization.size()));
+        writer.integer(static_cast<std::uint32_t>(name_at));
+        name_at += memberships[i].organization.size();
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        writer.bytes(memberships[i].organization);
+    }
     return writer.result();
 }
 
-bool decode(std::string_view value, RoleRecord& out) noexcept {
+bool UserView::parse(std::string_view value) noexcept {
     Reader reader(value);
-    const bool head = reader.head(tag_role);
-    out.scopes = reader.bytes(reader.u16());
-    return head && reader.done() && out.scopes.size() <= scopes_max;
+    const std::size_t size = reader.integer<std::uint32_t>();
+    user = reader.bytes(reader.integer<std::uint8_t>());
+    count = reader.integer<std::uint32_t>();
+    if (!reader.ok() || user.empty() || user.size() > identifier_max || size > value.size()) {
+        return false;
+    }
+    bytes = value.substr(0, size);
+    const std::size_t head = 4 + 1 + user.size() + 4;
+    return size >= head && count <= (size - head) / row_size;
 }
 
-std::size_t encode(const RoleRecord& record, char* buffer, std::size_t size) noexcept {
-    if (record.scopes.size() > scopes_max) {
+bool UserView::membership(std::uint32_t index, Membership& out) const noexcept {
+    if (index >= count) {
+        return false;
+    }
+    Reader row(bytes.substr(4 + 1 + user.size() + 4 + row_size * index, row_size));
+    out.number = row.integer<std::uint32_t>();
+    out.role = row.integer<std::uint16_t>();
+    const std::size_t size = row.integer<std::uint16_t>();
+    const std::size_t at = row.integer<std::uint32_t>();
+    if (size == 0 || size > identifier_max || at > bytes.size() || bytes.size() - at < size) {
+        return false;
+    }
+    out.organization = bytes.substr(at, size);
+    return true;
+}
+
+bool UserView::find(std::uint32_t number, std::string_view organization, Membership& out,
+                    bool& sound) const noexcept {
+    std::uint32_t low = 0;
+    std::uint32_t high = count;
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (!membership(middle, out)) {
+            sound = false;
+            return false;
+        }
+        const int order = out.number != number ? (out.number < number ? -1 : 1)
+                                               : out.organization.compare(organization);
+        if (order == 0) {
+            out.organization = organization;
+            return true;
+        }
+        (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
+    }
+    return false;
+}
+
+std::size_t encode_suspensions(const std::string_view* organizations, std::size_t count,
+                               char* buffer, std::size_t size) noexcept {
+    Writer writer(buffer, size);
+    writer.integer(static_cast<std::uint32_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!is_identifier(organizations[i]) ||
+            (i != 0 && organizations[i] <= organizations[i - 1])) {
+            return 0;
+        }
+        writer.short_text(organizations[i]);
+    }
+    return count == 0 ? 0 : writer.result();
+}
+
+bool suspensions(std::string_view value, std::uint32_t& count, std::string_view& rest) noexcept {
+    Reader reader(value);
+    count = reader.integer<std::uint32_t>();
+    rest = reader.rest();
+    return reader.ok() && count != 0;
+}
+
+bool next_suspension(std::string_view& rest, std::string_view& organization) noexcept {
+    Reader reader(rest);
+    organization = reader.bytes(reader.integer<std::uint8_t>());
+    rest = reader.rest();
+    return reader.ok() && !organization.empty() && organization.size() <= identifier_max;
+}
+
+std::size_t encode(const RoleEntry& role, char* buffer, std::size_t size) noexcept {
+    if (!is_identifier(role.name) || role.scopes.size() > scopes_max ||
+        !are_canonical_scopes(role.scopes) || (!role.exists && !role.scopes.empty())) {
         return 0;
     }
     Writer writer(buffer, size);
-    writer.head(tag_role);
-    writer.integer(record.scopes.size(), 2);
-    writer.bytes(record.scopes);
+    writer.integer(std::uint8_t{role.exists});
+    writer.short_text(role.name);
+    writer.long_text(role.scopes);
     return writer.result();
 }
 
-MetaProblem decode(std::string_view value, MetaRecord& out) noexcept {
+bool decode(std::string_view value, RoleEntry& out) noexcept {
     Reader reader(value);
-    if (reader.bytes(magic.size()) != magic) {
-        return MetaProblem::not_a_store;
-    }
-    if (reader.u16() != format_version) {
-        return reader.ok() ? MetaProblem::other_version : MetaProblem::damaged;
-    }
-    out.generation = reader.u64();
-    out.synced = reader.i64();
-    out.created = reader.i64();
-    std::uint64_t* const counts[] = {&out.counts.tokens, &out.counts.users,
-                                     &out.counts.organizations, &out.counts.memberships,
-                                     &out.counts.roles};
-    for (std::uint64_t* count : counts) {
-        *count = reader.u64();
-    }
-    out.key_use_count = reader.u16();
-    const std::size_t source = reader.u16();
-    const std::size_t position = reader.u16();
-    if (out.key_use_count > key_uses_max || position > position_max) {
-        return MetaProblem::damaged;
-    }
-    for (std::size_t i = 0; i < out.key_use_count; ++i) {
-        out.key_uses[i].id = reader.u32();
-        out.key_uses[i].tokens = reader.u64();
-    }
-    out.source = reader.bytes(source);
-    out.position = reader.bytes(position);
-    return reader.done() && is_identifier(out.source) ? MetaProblem::none : MetaProblem::damaged;
+    const auto flags = reader.integer<std::uint8_t>();
+    out.exists = flags == 1;
+    out.name = reader.bytes(reader.integer<std::uint8_t>());
+    out.scopes = reader.bytes(reader.integer<std::uint16_t>());
+    return reader.done() && flags <= 1 && !out.name.empty() && out.name.size() <= identifier_max &&
+           out.scopes.size() <= scopes_max && (out.exists || out.scopes.empty());
 }
 
-std::size_t encode(const MetaRecord& record, char* buffer, std::size_t size) noexcept {
-    if (record.key_use_count > key_uses_max || record.position.size() > position_max ||
-        !is_identifier(record.source)) {
+std::size_t encode(const StoreMeta& meta, char* buffer, std::size_t size) noexcept {
+    if (meta.position.size() > position_max || !is_identifier(meta.source)) {
         return 0;
     }
     Writer writer(buffer, size);
     writer.bytes(magic);
-    writer.integer(format_version, 2);
-    writer.integer(record.generation, 8);
-    writer.integer(static_cast<std::uint64_t>(record.synced), 8);
-    writer.integer(static_cast<std::uint64_t>(record.created), 8);
+    writer.integer(store_format);
+    writer.integer(meta.transaction);
+    writer.integer(meta.generation);
+    writer.integer(meta.synced);
+    writer.integer(meta.created);
+    writer.integer(meta.roles_generation);
     for (const std::uint64_t count :
-         {record.counts.tokens, record.counts.users, record.counts.organizations,
-          record.counts.memberships, record.counts.roles}) {
-        writer.integer(count, 8);
+         {meta.counts.tokens, meta.counts.users, meta.counts.roles, meta.counts.suspended}) {
+        writer.integer(count);
     }
-    writer.integer(record.key_use_count, 2);
-    writer.integer(record.source.size(), 2);
-    writer.integer(record.position.size(), 2);
-    for (std::size_t i = 0; i < record.key_use_count; ++i) {
-        writer.integer(record.key_uses[i].id, 4);
-        writer.integer(record.key_uses[i].tokens, 8);
+    for (const KeyUse& key : meta.keys) {
+        writer.integer(key.id);
+        writer.integer(key.tokens);
     }
-    writer.bytes(record.source);
-    writer.bytes(record.position);
+    writer.long_text(meta.source);
+    writer.long_text(meta.position);
     return writer.result();
+}
+
+MetaState decode(std::string_view value, StoreMeta& out) noexcept {
+    if (value == unfinished) {
+        return MetaState::unfinished;
+    }
+    Reader reader(value);
+    if (reader.bytes(magic.size()) != magic) {
+        return MetaState::not_a_store;
+    }
+    if (reader.integer<std::uint16_t>() != store_format) {
+        return reader.ok() ? MetaState::other_format : MetaState::damaged;
+    }
+    out.transaction = reader.integer<std::uint64_t>();
+    out.generation = reader.integer<std::uint64_t>();
+    out.synced = reader.integer<std::int64_t>();
+    out.created = reader.integer<std::int64_t>();
+    out.roles_generation = reader.integer<std::uint64_t>();
+    for (std::uint64_t* count :
+         {&out.counts.tokens, &out.counts.users, &out.counts.roles, &out.counts.suspended}) {
+        *count = reader.integer<std::uint64_t>();
+    }
+    for (KeyUse& key : out.keys) {
+        key.id = reader.integer<std::uint32_t>();
+        key.tokens = reader.integer<std::uint64_t>();
+    }
+    out.source = reader.bytes(reader.integer<std::uint16_t>());
+    out.position = reader.bytes(reader.integer<std::uint16_t>());
+    return reader.done() && is_identifier(out.source) && out.position.size() <= position_max
+               ? MetaState::whole
+               : MetaState::damaged;
+}
+
+std::string_view unfinished_marker() noexcept {
+    return unfinished;
 }
 
 }  // namespace token_auth

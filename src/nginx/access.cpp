@@ -13,7 +13,7 @@
 namespace token_auth::nginx {
 namespace {
 
-// Evaluates the values of a directive. False without memory.
+// Evaluates the values of a directive. False if that fails.
 bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
     if (values == nullptr) {
         return true;
@@ -40,7 +40,7 @@ bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept 
     return true;
 }
 
-// What the location asks for. False without memory.
+// Evaluates what the location requires. False if that fails.
 bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
     out.kinds = static_cast<unsigned>(conf.kinds);
     out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
@@ -55,110 +55,92 @@ bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& o
            evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
 }
 
-void tell_missing_key(KeyId id) noexcept {
-    // Once a minute: every request with an unknown token runs into it.
-    static time_t told = 0;
-    if (ngx_time() - told >= 60) {
-        told = ngx_time();
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the token store has digests under key %08xD, which no \"token_auth_key\" "
-                      "gives: tokens under it get 503; name its file",
-                      id);
+void log_missing_key(KeyId id) noexcept {
+    // At most once a minute, because every unknown token would cause it.
+    static time_t logged = 0;
+    if (ngx_time() - logged >= 60) {
+        logged = ngx_time();
+        ngx_log_error(
+            NGX_LOG_ERR, ngx_cycle->log, 0,
+            "the token store has digests under key %08xD, but no \"token_auth_key\" specifies "
+            "it, so its tokens get 503; add a \"token_auth_key\" with the key's file",
+            id);
     }
 }
 
-// Decides, and copies what variables will name. Texts of claims are in the store's map, so they are
-// read in a guarded call, which must not end in nginx's allocator. Broken where they cannot be
-// read.
-Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
-                const Requirements& requirements, Context& context, Denial& denial,
-                Code& code) noexcept {
-    const Address client = client_address(r);
-    const time_t now = ngx_time();
-    if (!claims.known) {
-        code = decide(claims, requirements, now, client);
-        return Lookup::found;
-    }
-    auto* const room = static_cast<char*>(ngx_pnalloc(r->pool, size_to_remember(claims)));
-    if (room == nullptr) {
-        return Lookup::not_found;
-    }
-    return snapshot.guarded([&] {
-        const Code decided = decide(claims, requirements, now, client);
-        if (decided == Code::scope_missing) {
-            denial.scopes = missing_scopes(claims, requirements);
-        }
-        remember(context, claims, decided == Code::ok, room);
-        code = decided;
-        return Lookup::found;
-    });
-}
-
-// Looks the token up and decides, within one snapshot of the store.
+// Looks the token up and decides.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
     const auto& main =
         *static_cast<const MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_token_auth_module));
-    Store* store = store_at(main, conf.store);
-    if (store == nullptr) {
+    StorePool* const stores = store_pool(main);
+    if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    Identified identified = Identified::broken;
-    Code code = Code::store_unavailable;
-    {
-        Snapshot snapshot(*store);
-        if (snapshot.ok()) {
-            const MetaRecord& meta = snapshot.meta();
-            context.generation = meta.generation;
-            context.synced = meta.synced;
-            if (conf.max_age != 0 &&
-                now_milliseconds() - meta.synced > static_cast<std::int64_t>(conf.max_age) * 1000) {
-                return Code::store_stale;
-            }
-            Claims claims;
-            KeyId missing = no_key;
-            identified = identify(snapshot, digester(), token, requirements.organization_mode,
-                                  requirements.organization, claims, missing);
-            if (identified == Identified::found || identified == Identified::not_found) {
-                if (conclude(r, snapshot, claims, requirements, context, denial, code) ==
-                    Lookup::broken) {
-                    identified = Identified::broken;
-                }
-            } else if (identified == Identified::key_missing) {
-                tell_missing_key(missing);
-            }
-        }
+    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
+    const Lookup found = stores->read(conf.store, ngx_time(), identify);
+    if (found == Lookup::broken) {
+        return Code::store_unavailable;
     }
-    if (identified == Identified::broken) {
-        give_up_store(main, conf.store);
+    context.generation = identify.generation;
+    context.synced = identify.synced;
+    if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
+        return Code::store_stale;
+    }
+    const Claims& claims = identify.claims;
+    if (!claims.known && identify.missing_key != no_key) {
+        log_missing_key(identify.missing_key);
+        return Code::store_unavailable;
+    }
+    if (!claims.known) {
+        return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
+    }
+    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    if (!remember(r, context, claims, code == Code::ok)) {
+        return Code::store_unavailable;
+    }
+    if (code == Code::scope_missing) {
+        denial.scopes = missing_scopes(claims, requirements).words;
     }
     return code;
+}
+
+// Takes the credential from where the location says. False if that fails.
+bool find_credential(ngx_http_request_t* r, const LocConf& conf, Credential& out) noexcept {
+    if (conf.token != nullptr) {
+        ngx_str_t value;
+        if (ngx_http_complex_value(r, conf.token, &value) != NGX_OK) {
+            return false;
+        }
+        out = parse_bare(view(value));
+        return true;
+    }
+    const ngx_table_elt_t* field = r->headers_in.authorization;
+    if (field == nullptr) {
+        return true;
+    }
+    if (authorization_count(r) > 1) {
+        out.status = CredentialStatus::malformed_request;
+        return true;
+    }
+    out = parse_authorization(view(field->value), static_cast<unsigned>(conf.schemes));
+    return true;
 }
 
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
     Credential credential;
-    if (conf.token != nullptr) {
-        ngx_str_t value;
-        if (ngx_http_complex_value(r, conf.token, &value) != NGX_OK) {
-            return Code::store_unavailable;
-        }
-        credential = parse_bare(view(value));
-    } else if (r->headers_in.authorization != nullptr) {
-        if (authorization_count(r) > 1) {
-            return Code::request_malformed;
-        }
-        credential = parse_authorization(view(r->headers_in.authorization->value),
-                                         static_cast<unsigned>(conf.schemes));
+    if (!find_credential(r, conf, credential)) {
+        return Code::store_unavailable;
     }
-    switch (credential.presented) {
-        case Presented::nothing:
+    switch (credential.status) {
+        case CredentialStatus::missing:
             return conf.anonymous ? Code::anonymous : Code::credentials_missing;
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return Code::request_malformed;
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return Code::token_malformed;
-        case Presented::token:
+        case CredentialStatus::well_formed:
             break;
     }
     Requirements requirements;
@@ -204,7 +186,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
     if (context != nullptr && context->denied && r == r->main) {
-        take_back(*context);
+        retract(*context);
     }
     return NGX_DECLINED;
 }

@@ -11,7 +11,7 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<Context>, "pools run no destructors");
 
-// Marks our entry in a pool's list of cleanups; the context itself needs none.
+// Marks our entry among the pool's cleanups; there is nothing to clean up.
 void context_cleanup(void* /*data*/) noexcept {}
 
 std::string_view copy(u_char*& end, std::string_view text) noexcept {
@@ -28,7 +28,7 @@ Context* find_context(ngx_http_request_t* r) noexcept {
     if (context != nullptr) {
         return context;
     }
-    // r->ctx is cleared by internal redirects; the list of cleanups is not.
+    // Internal redirects clear r->ctx, but not the pool's cleanups.
     if (!r->internal && !r->filter_finalize) {
         return nullptr;
     }
@@ -43,7 +43,7 @@ Context* find_context(ngx_http_request_t* r) noexcept {
 Context* obtain_context(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
     if (context != nullptr) {
-        // After an internal redirect the fields of an earlier denial stay, until a new one comes.
+        // After an internal redirect, the fields of an earlier denial stay until the next denial.
         Context next{};
         std::copy(context->fields, context->fields + context->field_count, next.fields);
         next.field_count = context->field_count;
@@ -66,40 +66,72 @@ bool names_token(ngx_http_request_t* r, const Context& context) noexcept {
             ngx_http_get_module_ctx(r->main, ngx_http_token_auth_module) != nullptr);
 }
 
-std::size_t size_to_remember(const Claims& claims) noexcept {
-    const TokenRecord& token = claims.token;
-    return static_cast<std::size_t>(token.scopes.data() + token.scopes.size() - token.id.data()) +
-           claims.organization.size() + claims.role.size() + claims.role_scopes.size();
+bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
+    const std::size_t token_size = claims.token.bytes().size();
+    // A user token's organization is the one that the request named.
+    const bool named = let_in && claims.token.kind() == kind_user;
+    const std::size_t size = token_size +
+                             (let_in ? claims.role.size() + claims.role_scopes.size() : 0) +
+                             (named ? claims.organization.size() : 0);
+    auto* const room = static_cast<u_char*>(ngx_pnalloc(r->pool, size));
+    if (room == nullptr) {
+        return false;
+    }
+    context.token = claims.token.copied_to(reinterpret_cast<char*>(room));
+    context.let_in = let_in;
+    if (let_in) {
+        u_char* end = room + token_size;
+        context.role = copy(end, claims.role);
+        context.role_scopes = copy(end, claims.role_scopes);
+        context.organization =
+            named ? copy(end, claims.organization) : context.token.organization();
+    }
+    return true;
 }
 
-void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept {
-    const TokenRecord& token = claims.token;
-    // Its texts stand one behind the other, so that one copy takes all of them, as far as needed.
-    const char* const begin = token.id.data();
-    const std::string_view last = let_in ? token.scopes : token.name;
-    const auto size = static_cast<std::size_t>(last.data() + last.size() - begin);
-    auto* end = reinterpret_cast<u_char*>(room);
-    copy(end, {begin, size});
-    const auto of_record = [&](std::string_view text) {
-        return std::string_view(room + (text.data() - begin), text.size());
-    };
-    if (let_in) {
-        const std::string_view role_scopes = copy(end, claims.role_scopes);
-        // a user's are not of the token's record
-        const bool is_user = token.kind == kind_user;
-        const std::string_view role = is_user ? copy(end, claims.role) : of_record(token.role);
-        context.organization =
-            is_user ? copy(end, claims.organization) : of_record(token.organization);
-        context.role = role;
-        context.role_scopes = role_scopes;
-        context.subject = of_record(token.subject);
-        context.group = of_record(token.group);
-        context.token_scopes = of_record(token.scopes);
+bool field_of(ngx_http_request_t* r, const Context& context, Field field,
+              std::string_view& out) noexcept {
+    out = {};
+    const TokenView& token = context.token;
+    if (token.bytes().empty() || (!context.let_in && field > Field::name)) {
+        return true;
     }
-    context.id = of_record(token.id);
-    context.kind = kind_name(token.kind);
-    context.name = of_record(token.name);
-    context.expires = token.expires;
+    char* room = nullptr;
+    const ScopeSets scopes{!context.role.empty(), context.role_scopes, token.scopes()};
+    if (field == Field::subject || field == Field::scopes) {
+        room = static_cast<char*>(ngx_pnalloc(
+            r->pool, field == Field::scopes ? effective_scopes_size(scopes) : subject_max));
+        if (room == nullptr) {
+            return false;
+        }
+    }
+    switch (field) {
+        case Field::id:
+            out = token.id();
+            break;
+        case Field::kind:
+            out = kind_name(token.kind());
+            break;
+        case Field::name:
+            out = token.name();
+            break;
+        case Field::subject:
+            out = subject_of(token, room);
+            break;
+        case Field::organization:
+            out = context.organization;
+            break;
+        case Field::group:
+            out = token.group();
+            break;
+        case Field::role:
+            out = context.role;
+            break;
+        case Field::scopes:
+            out = {room, effective_scopes(scopes, room)};
+            break;
+    }
+    return true;
 }
 
 }  // namespace token_auth::nginx

@@ -28,21 +28,23 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
-// What a text is asked for by: proxy_set_header and its like evaluate all they set before they look
-// at the client's fields, so this is where a client's imitations of them end.
+// proxy_set_header and the like evaluate their values before they read the client's fields, so this
+// is the moment to rename the client's imitations.
 const Context* find_identity(ngx_http_request_t* r) noexcept {
     rename_imitations(r);
     return find_context(r);
 }
 
-// `data` is the offset of a std::string_view in Context.
-ngx_int_t get_text(ngx_http_request_t* r, ngx_http_variable_value_t* out, uintptr_t data) noexcept {
+// `data` is a Field.
+ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
+                    uintptr_t data) noexcept {
     const Context* context = find_identity(r);
-    if (context == nullptr || !names_token(r, *context)) {
-        return set(out, {});
+    std::string_view text;
+    if (context != nullptr && names_token(r, *context) &&
+        !field_of(r, *context, static_cast<Field>(data), text)) {
+        return NGX_ERROR;
     }
-    const auto* bytes = reinterpret_cast<const char*>(context);
-    return set(out, *reinterpret_cast<const std::string_view*>(bytes + data));
+    return set(out, text);
 }
 
 ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
@@ -52,29 +54,13 @@ ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                                                             : answer(context->code).name);
 }
 
-ngx_int_t get_scopes(ngx_http_request_t* r, ngx_http_variable_value_t* out,
-                     uintptr_t /*data*/) noexcept {
-    const Context* context = find_identity(r);
-    if (context == nullptr || context->subject.empty()) {
-        return set(out, {});
-    }
-    Claims claims;
-    claims.role = context->role;
-    claims.role_scopes = context->role_scopes;
-    claims.token.scopes = context->token_scopes;
-    auto* text = static_cast<char*>(ngx_pnalloc(r->pool, effective_scopes_size(claims)));
-    if (text == nullptr) {
-        return NGX_ERROR;
-    }
-    return set(out, {text, effective_scopes(claims, text)});
-}
-
 ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                       uintptr_t /*data*/) noexcept {
     const Context* context = find_context(r);
-    return context == nullptr || context->expires == 0 || !names_token(r, *context)
+    return context == nullptr || context->token.bytes().empty() || context->token.expires() == 0 ||
+                   !names_token(r, *context)
                ? set(out, {})
-               : set_number(r, out, context->expires);
+               : set_number(r, out, context->token.expires());
 }
 
 ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,
@@ -95,19 +81,23 @@ ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set_number(r, out, age < 0 ? 0 : age);
 }
 
-// No result may be kept: a variable can be asked for before the access phase, and again after.
+// Not cacheable: a variable may be evaluated before the access phase, and again after it.
 constexpr ngx_uint_t flags = NGX_HTTP_VAR_NOCACHEABLE;
+
+constexpr uintptr_t field(Field field) noexcept {
+    return static_cast<uintptr_t>(field);
+}
 
 const ngx_http_variable_t variables[] = {
     {ngx_string("token_auth_result"), nullptr, get_result, 0, flags, 0},
-    {ngx_string("token_auth_id"), nullptr, get_text, offsetof(Context, id), flags, 0},
-    {ngx_string("token_auth_kind"), nullptr, get_text, offsetof(Context, kind), flags, 0},
-    {ngx_string("token_auth_subject"), nullptr, get_text, offsetof(Context, subject), flags, 0},
-    {ngx_string("token_auth_org"), nullptr, get_text, offsetof(Context, organization), flags, 0},
-    {ngx_string("token_auth_group"), nullptr, get_text, offsetof(Context, group), flags, 0},
-    {ngx_string("token_auth_role"), nullptr, get_text, offsetof(Context, role), flags, 0},
-    {ngx_string("token_auth_scopes"), nullptr, get_scopes, 0, flags, 0},
-    {ngx_string("token_auth_name"), nullptr, get_text, offsetof(Context, name), flags, 0},
+    {ngx_string("token_auth_id"), nullptr, get_field, field(Field::id), flags, 0},
+    {ngx_string("token_auth_kind"), nullptr, get_field, field(Field::kind), flags, 0},
+    {ngx_string("token_auth_subject"), nullptr, get_field, field(Field::subject), flags, 0},
+    {ngx_string("token_auth_org"), nullptr, get_field, field(Field::organization), flags, 0},
+    {ngx_string("token_auth_group"), nullptr, get_field, field(Field::group), flags, 0},
+    {ngx_string("token_auth_role"), nullptr, get_field, field(Field::role), flags, 0},
+    {ngx_string("token_auth_scopes"), nullptr, get_field, field(Field::scopes), flags, 0},
+    {ngx_string("token_auth_name"), nullptr, get_field, field(Field::name), flags, 0},
     {ngx_string("token_auth_expires"), nullptr, get_expires, 0, flags, 0},
     {ngx_string("token_auth_generation"), nullptr, get_generation, 0, flags, 0},
     {ngx_string("token_auth_age"), nullptr, get_age, 0, flags, 0},

@@ -4,101 +4,96 @@
 
 namespace token_auth {
 
-Lookup resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
-               std::string_view organization, Claims& out) noexcept {
+Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
+              std::string_view organization, Claims& out) noexcept {
     out = Claims{};
-    Lookup found = snapshot.token(digest, out.token);
-    if (found != Lookup::found) {
+    Found found = snapshot.token(digest, out.token);
+    if (found != Found::found) {
         return found;
     }
-
-    if (out.token.kind == kind_user) {
-        UserRecord user;
-        found = snapshot.user(out.token.subject, user);
-        if (found != Lookup::found) {
-            return found;
-        }
-        out.disabled = user.disabled;
-        if (mode != OrganizationMode::off && is_identifier(organization)) {
-            out.organization = organization;
-            MembershipRecord membership;
-            found = snapshot.membership(out.token.subject, organization, membership);
-            if (found == Lookup::broken) {
-                return found;
-            }
-            if (found == Lookup::found) {
-                out.member = true;
-                out.role = membership.role;
-            }
-        }
-    } else {
-        out.organization = out.token.organization;
-        out.disabled = out.token.subject_disabled;
+    Membership membership;
+    if (out.token.kind() != kind_user) {
+        out.organization = out.token.organization();
         out.member = true;
-        out.role = out.token.role;
+        membership.number = out.token.organization_number();
+        membership.role = out.token.role();
+    } else if (mode != OrganizationMode::off && is_identifier(organization)) {
+        out.organization = organization;
+        found = snapshot.membership(out.token, organization, membership);
+        if (found == Found::torn) {
+            return found;
+        }
+        out.member = found == Found::found;
     }
-
     if (out.member) {
-        OrganizationRecord record;
-        found = snapshot.organization(out.organization, record);
-        if (found == Lookup::broken) {
+        found = snapshot.suspended(membership.number, out.organization);
+        if (found == Found::torn) {
             return found;
         }
-        if (found == Lookup::not_found) {
-            if (out.token.kind != kind_user) {
-                return found;  // the organization was deleted, and its tokens with it
+        out.suspended = found == Found::found;
+        if (membership.role != no_role) {
+            const RoleEntry* const role = snapshot.role(membership.role);
+            if (role == nullptr) {
+                return Found::torn;
             }
-            out.member = false;
-            out.role = {};
+            out.role = role->name;
+            out.role_scopes = role->scopes;  // of a role that is only named: none, grants nothing
         }
-        out.suspended = record.suspended;
-    }
-
-    if (out.member && !out.role.empty()) {
-        RoleRecord role;
-        found = snapshot.role(out.role, role);
-        if (found == Lookup::broken) {
-            return found;
-        }
-        out.role_scopes = role.scopes;  // of a role that is gone: none, which grants nothing
     }
     out.known = true;
-    return Lookup::found;
+    return Found::found;
 }
 
-Identified identify(Snapshot& snapshot, Digester& digester, std::string_view token,
-                    OrganizationMode mode, std::string_view organization, Claims& out,
-                    KeyId& missing) noexcept {
-    bool key_missing = false;
-    const MetaRecord& meta = snapshot.meta();
-    for (std::size_t i = 0; i < meta.key_use_count; ++i) {
-        const KeyId id = meta.key_uses[i].id;
-        std::size_t key = 0;
-        while (id != no_key && key < digester.key_count() && digester.key_id(key) != id) {
-            ++key;
-        }
-        if (id != no_key && key == digester.key_count()) {
-            key_missing = true;
-            missing = id;
+Identify::Has Identify::digest_under(KeyId id, std::size_t index) noexcept {
+    const unsigned bit = 1U << index;
+    if ((made_ & bit) != 0 && ids_[index] == id) {
+        return Has::digest;
+    }
+    std::size_t key = 0;
+    while (id != no_key && key < digester_.key_count() && digester_.key_id(key) != id) {
+        ++key;
+    }
+    if (id != no_key && key == digester_.key_count()) {
+        return Has::nothing;
+    }
+    Digest& digest = digests_[index];
+    if (!(id == no_key ? digester_.plain(token_, digest) : digester_.keyed(key, token_, digest))) {
+        return Has::failed;
+    }
+    ids_[index] = id;
+    made_ |= bit;
+    return Has::digest;
+}
+
+Found Identify::operator()(Snapshot& snapshot) noexcept {
+    const StoreMeta& meta = snapshot.meta();
+    generation = meta.generation;
+    synced = meta.synced;
+    missing_key = no_key;
+    no_digest = false;
+    claims.known = false;
+    for (std::size_t i = 0; i < meta.keys.size(); ++i) {
+        if (meta.keys[i].tokens == 0) {
             continue;
         }
-        Digest digest;
-        if (!(id == no_key ? digester.plain(token, digest) : digester.keyed(key, token, digest))) {
-            out = Claims{};
-            return Identified::no_digest;
+        switch (digest_under(meta.keys[i].id, i)) {
+            case Has::digest:
+                break;
+            case Has::nothing:
+                missing_key = meta.keys[i].id;
+                continue;
+            case Has::failed:
+                no_digest = true;
+                continue;
         }
-        const Lookup found =
-            snapshot.guarded([&] { return resolve(snapshot, digest, mode, organization, out); });
-        if (found == Lookup::broken) {
-            return Identified::broken;
+        const Found found = resolve(snapshot, digests_[i], mode_, organization_, claims);
+        // An entry that was stored for another key's digest is not this token's.
+        if (found == Found::torn || (found == Found::found && claims.token.key_index() == i)) {
+            return found;
         }
-        // A record that was stored for another key's digest is not this token's.
-        if (out.token.key_id == id && found == Lookup::found) {
-            return Identified::found;
-        }
+        claims.known = false;
     }
-    out = Claims{};
-    return key_missing ? Identified::key_missing : Identified::not_found;
+    return Found::absent;
 }
 
 }  // namespace token_auth

@@ -1,48 +1,46 @@
 #include "token_auth/store.hpp"
 
-#include <fcntl.h>
-#include <lmdb.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
-#include "token_auth/rescue.hpp"
+#include "base/load.hpp"
+#include "store/file_map.hpp"
+#include "store/page_reader.hpp"
+#include "store/role_table.hpp"
+
+// Where a test's reader stops: after each step of reading. A test may also leave step 4 out.
+#ifndef TOKEN_AUTH_TEST_STEP
+#define TOKEN_AUTH_TEST_STEP(number)
+#endif
+#ifdef TOKEN_AUTH_TEST_WITHOUT_VALIDATION
+#define TOKEN_AUTH_TEST_IS_NEWEST(reader, commit) true
+#else
+#define TOKEN_AUTH_TEST_IS_NEWEST(reader, commit) (reader).is_newest(commit)
+#endif
 
 namespace token_auth {
 namespace {
 
-constexpr const char* truncated =
-    "data.mdb is truncated; remove the directory and run \"tokensync run\"";
-constexpr const char* overwritten =
-    "data.mdb was overwritten; remove the directory and run \"tokensync run\"";
-constexpr const char* overwritten_by_older =
-    "an older copy was written over data.mdb; run \"tokensync run\" to bring it up to date, and "
-    "replace whole directories only";
+// A pass that a commit overtook is tried again that often. One that does not fit although no commit
+// did has met a damaged store, or a commit whose number is visible before its root: it waits for
+// the writer, and costs more of them.
+constexpr unsigned attempts_max = 4096;
+constexpr unsigned attempts_of_misfit = 64;
 
-// Places in a worker for each store, 384 KiB of them: for 6,000 hot tokens, and for 12,000
-// organizations, roles, users and memberships, which tokens that come but once do not drive out.
-constexpr unsigned token_place_bits = 11;
-constexpr unsigned other_place_bits = 12;
+constexpr const char* rebuild = "run \"tokensync run --rebuild\"";
 
-constexpr std::size_t meta_copy_size = 1024;  // bytes: no meta record is as long
-
-constexpr off_t lock_size_min = 192;  // bytes: LMDB's head of the lock file, and one slot
-
-// LMDB trusts its meta pages: what it does with numbers that are none is not to be tried.
-constexpr bool is_last_page(std::uint64_t number) noexcept {
-    return number >= 1 && number <= UINT64_MAX / 4096;
-}
-
-// False where the directory's name leaves no room for the file's.
-bool file_in(const char* path, const char* name, char (&out)[4096]) noexcept {
-    const int length = std::snprintf(out, sizeof(out), "%s/%s", path, name);
-    return length > 0 && static_cast<std::size_t>(length) < sizeof(out);
+bool file_in(const char* directory, char (&out)[4096]) noexcept {
+    const int length = std::snprintf(out, sizeof(out), "%s/data.mdb", directory);
+    if (length > 0 && static_cast<std::size_t>(length) < sizeof(out)) {
+        return true;
+    }
+    errno = ENAMETOOLONG;
+    return false;
 }
 
 const char* remedy(int error) noexcept {
@@ -50,418 +48,409 @@ const char* remedy(int error) noexcept {
         case ENOENT:
             return "run \"tokensync run\" to build the store";
         case EACCES:
-            return "let nginx's group read it and write its lock.mdb (tokensync --group sets this)";
-        case MDB_INVALID:
-            return "it is no LMDB file, or one of another LMDB version: remove the directory and "
-                   "run "
-                   "\"tokensync run\"";
-        case MDB_VERSION_MISMATCH:
-            return "it was written by another LMDB version: remove the directory and run "
-                   "\"tokensync run\"";
-        case MDB_READERS_FULL:
-            return "too many processes read it: stop some, or remove its lock.mdb while none runs";
-        case MDB_CORRUPTED:
-        case MDB_PAGE_NOTFOUND:
-        case MDB_BAD_TXN:
-            return "it is damaged: remove the directory and run \"tokensync run\"";
-        case ENOSPC:
-        case EDQUOT:
-            return "free some space on its disk";
+            return "let nginx's group read it (tokensync --group sets this)";
+        case ELOOP:
+        case EINVAL:
+            return "name a directory in which it is a file; the directory may be a link";
         case ENOMEM:
             return "free some memory or raise the address space limit of nginx";
         default:
-            return "see the error; if it stays, remove the directory and run \"tokensync run\"";
+            return "see the error";
     }
 }
 
 }  // namespace
 
-bool store_identity(const char* path, StoreIdentity& out) noexcept {
+struct Store::Parts {
+    FileMap map;
+    PageReader reader;
+    Commit commit{};     // that was read last
+    bool known = false;  // meta and roles are of that commit
+    StoreMeta meta{};
+    char meta_copy[meta_record_max] = {};
+    RoleTable roles;
+    char entry[token_entry_max] = {};
+    char problem[problem_size] = {};
+
+    void explain(const char* text, const char* what_to_do) noexcept {
+        std::snprintf(problem, sizeof(problem), "%s; %s", text, what_to_do);
+    }
+    void fail(const char* doing, int error) noexcept {
+        std::snprintf(problem, sizeof(problem), "cannot %s: %s; %s", doing, std::strerror(error),
+                      remedy(error));
+    }
+    bool open_reader() noexcept;
+    bool measure() noexcept;
+    bool misfit(const char* text, unsigned& attempts) noexcept;
+    bool take_up(const Commit& next, unsigned& attempts) noexcept;
+    bool is_of_this_format(const Commit& next) noexcept;
+    bool is_store(MetaState state) noexcept;
+};
+
+bool store_identity(const char* directory, FileIdentity& out) noexcept {
     char file[4096];
-    struct stat info {};
-    if (!file_in(path, "data.mdb", file)) {
-        errno = ENAMETOOLONG;
+    return file_in(directory, file) && identify_file(file, out);
+}
+
+Store::Store() noexcept : parts_(new (std::nothrow) Parts) {}
+
+Store::~Store() = default;
+
+bool Store::open(const char* directory) noexcept {
+    if (parts_ == nullptr) {
         return false;
     }
-    if (stat(file, &info) != 0) {
-        return false;
-    }
-    out.device = info.st_dev;
-    out.inode = info.st_ino;
-    out.lock_inode = file_in(path, "lock.mdb", file) && stat(file, &info) == 0 ? info.st_ino : 0;
-    return true;
-}
-
-void Store::explain(const char* text) noexcept {
-    std::snprintf(problem_, sizeof(problem_), "%s", text);
-}
-
-void Store::fail(const char* doing, int error) noexcept {
-    std::snprintf(problem_, sizeof(problem_), "cannot %s: %s; %s", doing, mdb_strerror(error),
-                  remedy(error));
-}
-
-bool Store::open(const char* path) noexcept {
     close();
-    problem_[0] = '\0';
-
-    // A symlink to the current directory may be exchanged at any time; data and lock file must
-    // come from the same one.
-    char* real = realpath(path, nullptr);
-    if (real == nullptr) {
-        fail("find the directory", errno);
-        return false;
-    }
-    const std::size_t length = std::strlen(real);
-    if (length >= sizeof(path_)) {
-        std::free(real);
-        fail("open the directory", ENAMETOOLONG);
-        return false;
-    }
-    std::memcpy(path_, real, length + 1);
-    std::free(real);
-
-    if (!store_identity(path_, identity_)) {
-        fail("find data.mdb", errno);
-        return false;
-    }
-    if (!settle_lock_file()) {
-        return false;
-    }
-
     char file[4096];
-    struct stat info {};
-    if (file_in(path_, "data.mdb", file) && stat(file, &info) == 0 && info.st_size == 0) {
-        explain(truncated);  // LMDB would say "Bad file descriptor"
+    if (!file_in(directory, file) || (!parts_->map.open(file) && errno != 0)) {
+        parts_->fail("open data.mdb", errno);
         return false;
     }
-    token_places_.init(token_place_bits);
-    other_places_.init(other_place_bits);
-    MDB_env* env = nullptr;
-    int error = mdb_env_create(&env);
-    if (error == MDB_SUCCESS) {
-        env_ = env;
-        rescue_.start(env_);
-        error = mdb_env_set_maxreaders(env_, store_max_readers);
+    unsigned attempts = 0;
+    if (!parts_->map.is_open()) {
+        parts_->explain("data.mdb is empty", rebuild);
+    } else if (parts_->open_reader() && begin(attempts)) {
+        return true;
     }
-    if (error == MDB_SUCCESS) {
-        error = guarded([&] {
-            return mdb_env_open(env_, path_, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0640);
-        });
-    }
-    if (error != MDB_SUCCESS) {
-        fail("open it", error);
-        close();
-        return false;
-    }
-    if (!is_whole() || !holds_its_pages()) {
-        close();
-        return false;
-    }
-    MDB_txn* txn = nullptr;
-    error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
-    if (error == MDB_READERS_FULL &&
-        guarded([&] { return mdb_reader_check(env_, nullptr); }) == MDB_SUCCESS) {
-        // Slots of killed readers are free again: tokensync, which also sees to that, may be down.
-        error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
-    }
-    if (error == MDB_MAP_RESIZED) {
-        error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
-        if (error == MDB_SUCCESS) {
-            error = guarded([&] { return mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn); });
-        }
-    }
-    if (error != MDB_SUCCESS) {
-        fail("begin to read it", error);
-        close();
-        return false;
-    }
-    txn_ = txn;
-    begun_ = true;
-    MDB_dbi dbi = 0;
-    error = guarded([&] {
-        return mdb_dbi_open(txn_, nullptr, 0, &dbi);
-    });  // sets the comparison of the main database
-    if (error != MDB_SUCCESS || dbi != main_dbi) {
-        fail("open its database", error);
-        close();
-        return false;
-    }
-    const bool whole = is_as_new_as_its_lock() && read_meta();
-    end();
-    if (!whole) {
-        close();
-    }
-    return whole;
-}
-
-// LMDB makes the lock file with holes, and fills one when a slot in it is taken for the first time.
-// On a full disk that is a SIGBUS, and it comes while the mutex of the slots is held: whoever
-// catches it and lives on leaves every other process waiting for ever. So the room is taken before.
-// Not to be called while this process has that lock file open: closing a descriptor of it lets go
-// of the process's locks on it, by which others tell that it is alive.
-bool Store::settle_lock_file() noexcept {
-    char lock[4096];
-    if (!file_in(path_, "lock.mdb", lock)) {
-        fail("read and write lock.mdb", ENAMETOOLONG);
-        return false;
-    }
-    // LMDB would create a missing one: that is for tokensync, which knows modes and group.
-    const int file = ::open(lock, O_RDWR | O_CLOEXEC);
-    if (file < 0) {
-        fail("read and write lock.mdb", errno);
-        return false;
-    }
-    struct stat info {};
-    int error = fstat(file, &info) == 0 ? 0 : errno;
-    const bool cut = error == 0 && info.st_size != 0 && info.st_size < lock_size_min;
-    const off_t size = info.st_size == 0 ? lock_file_size : info.st_size;
-    if (error == 0 && !cut && fallocate(file, 0, 0, size) != 0 &&
-        (errno == ENOSPC || errno == EDQUOT)) {
-        error = errno;  // others: a file system that cannot, or need not, do that
-    }
-    ::close(file);
-    if (cut) {
-        explain("lock.mdb is truncated; remove the directory and run \"tokensync run\"");
-    } else if (error != 0) {
-        fail("make room in lock.mdb", error);
-    }
-    return error == 0 && !cut;
-}
-
-void Store::close() noexcept {
-    // Both write to the lock file, which may have become shorter.
-    if (txn_ != nullptr) {
-        guarded([&] {
-            mdb_txn_abort(txn_);
-            return MDB_SUCCESS;
-        });
-        txn_ = nullptr;
-    }
-    if (env_ != nullptr) {
-        guarded([&] {
-            mdb_env_close(env_);
-            return MDB_SUCCESS;
-        });
-        rescue_.stop();
-        env_ = nullptr;
-    }
-    begun_ = false;
-    meta_of_txn_ = 0;
-    meta_ = MetaRecord{};
-    forget_places();
-    size_ = 0;
-}
-
-void Store::forget_places() noexcept {
-    token_places_.forget();
-    other_places_.forget();
-    tree_.leave();
-}
-
-bool Store::is_whole() noexcept {
-    // So that damage between the root and a place is met, too, and not only by those without one;
-    // and that of the meta record. A file that was overwritten may tell an older generation.
-    forget_places();
-    meta_of_txn_ = 0;
-    struct stat file {};
-    mdb_filehandle_t handle{};
-    int error = mdb_env_get_fd(env_, &handle);
-    if (error == MDB_SUCCESS && fstat(handle, &file) != 0) {
-        error = errno;
-    }
-    if (error != MDB_SUCCESS) {
-        fail("measure data.mdb", error);
-        return false;
-    }
-    // LMDB never makes a file shorter.
-    if (file.st_size < size_) {
-        explain(truncated);
-        return false;
-    }
-    size_ = file.st_size;
-    return true;
-}
-
-bool Store::holds_its_pages() noexcept {
-    // Before anything else is asked of LMDB: it reads the two meta pages from the map.
-    if (size_ < 2 * static_cast<off_t>(sysconf(_SC_PAGESIZE))) {
-        explain(truncated);
-        return false;
-    }
-    MDB_stat statistics;
-    const int error = guarded([&] { return mdb_env_stat(env_, &statistics); });
-    if (error != MDB_SUCCESS) {
-        fail("measure data.mdb", error);
-        return false;
-    }
-    // The file is measured once more, after what it is compared with: it may be growing.
-    std::uint64_t last = 0;
-    if (!last_page(last) || !is_whole()) {
-        return false;
-    }
-    page_size_ = statistics.ms_psize;
-    if (static_cast<std::uint64_t>(size_) / page_size_ <= last) {
-        explain(truncated);
-        return false;
-    }
-    return true;
-}
-
-bool Store::last_page(std::uint64_t& last) noexcept {
-    MDB_envinfo info;
-    const int error = guarded([&] { return mdb_env_info(env_, &info); });
-    if (error != MDB_SUCCESS) {
-        fail("measure data.mdb", error);
-        return false;
-    }
-    last = info.me_last_pgno;
-    if (!is_last_page(last)) {
-        explain(overwritten);
-        return false;
-    }
-    return true;
-}
-
-bool Store::begin() noexcept {
-    if (env_ == nullptr) {
-        return false;
-    }
-    // A file that was overwritten since the last look keeps its length; its numbers give it away.
-    MDB_envinfo info{};
-    bool current = true;
-    int error = guarded([&] {
-        const int problem = mdb_env_info(env_, &info);
-        if (problem != MDB_SUCCESS || !is_last_page(info.me_last_pgno)) {
-            return problem;
-        }
-        current = tree_.is_current();
-        return mdb_txn_renew(txn_);
-    });
-    if (error == MDB_SUCCESS && !is_last_page(info.me_last_pgno)) {
-        explain(overwritten);
-        return false;
-    }
-    if (error == MDB_MAP_RESIZED) {
-        // The writer grew the map; no transaction is active here, so this one may follow. The map
-        // may move.
-        forget_places();
-        meta_of_txn_ = 0;
-        error = guarded([&] { return mdb_env_set_mapsize(env_, 0); });
-        if (error == MDB_SUCCESS) {
-            error = guarded([&] { return mdb_txn_renew(txn_); });
-        }
-    }
-    if (error != MDB_SUCCESS) {
-        fail("begin to read it", error);
-        return false;
-    }
-    begun_ = true;
-    const std::size_t number = mdb_txn_id(txn_);
-    if ((info.me_last_txnid < number && !is_as_new_as_its_lock()) ||
-        ((number != meta_of_txn_ || !current) && !read_meta())) {
-        end();
-        return false;
-    }
-    return true;
-}
-
-// A snapshot's number is that of the last commit, which the lock file has; the commit itself is in
-// the data file. Where the latter is older, an older copy was written over it, and what it says is
-// of then.
-bool Store::is_as_new_as_its_lock() noexcept {
-    const std::size_t committed = mdb_txn_id(txn_);
-    MDB_envinfo info;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        const int error = guarded([&] { return mdb_env_info(env_, &info); });
-        if (error != MDB_SUCCESS) {
-            fail("measure data.mdb", error);
-            return false;
-        }
-        if (info.me_last_txnid >= committed) {
-            return true;
-        }
-        // The writer changed the data file first: it may be seen later.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-    }
-    explain(overwritten_by_older);
+    close();
     return false;
 }
 
-void Store::end() noexcept {
-    guarded([&] {
-        mdb_txn_reset(txn_);
-        return MDB_SUCCESS;
-    });
-    begun_ = false;
+void Store::close() noexcept {
+    if (parts_ != nullptr) {
+        parts_->map.close();
+        parts_->known = false;
+        parts_->meta = {};
+    }
 }
 
-bool Store::read_meta() noexcept {
-    meta_of_txn_ = 0;
-    forget_places();  // they were of an earlier snapshot
-    std::string_view value;
-    const Lookup found = get(meta_key(), value);
-    if (found == Lookup::broken) {
-        return false;
-    }
-    if (found == Lookup::not_found) {
-        explain("it holds no token store yet; run \"tokensync run\"");
-        return false;
-    }
-    // Taken out of the map in one guarded go: the file may be cut off at any moment.
-    char copy[meta_copy_size];
-    const std::size_t size = std::min(value.size(), sizeof(copy));
-    int error = guarded([&] {
-        std::memcpy(copy, value.data(), size);
-        return MDB_SUCCESS;
-    });
-    if (error != MDB_SUCCESS) {
-        fail("read it", error);
-        return false;
-    }
-    MetaRecord meta;
-    switch (decode({copy, size}, meta)) {
-        case MetaProblem::none:
+bool Store::is_open() const noexcept {
+    return parts_ != nullptr && parts_->map.is_open();
+}
+
+const FileIdentity& Store::identity() const noexcept {
+    return parts_->map.identity();
+}
+
+const StoreMeta& Store::meta() const noexcept {
+    return parts_->meta;
+}
+
+const char* Store::problem() const noexcept {
+    return parts_ == nullptr ? "out of memory; free some memory" : parts_->problem;
+}
+
+bool Store::refresh() noexcept {
+    // A file that was overwritten in place may tell another story under the same number.
+    parts_->known = false;
+    return parts_->measure();
+}
+
+bool Store::Parts::open_reader() noexcept {
+    switch (reader.open(map.data(), map.size())) {
+        case PageReader::Problem::none:
+            return true;
+        case PageReader::Problem::truncated:
+            explain("data.mdb is truncated", rebuild);
             break;
-        case MetaProblem::not_a_store:
-            explain("it is the LMDB file of another program; name tokensync's directory");
-            return false;
-        case MetaProblem::other_version:
-            explain(
-                "it has another format version; use module and tokensync of one release, "
-                "remove the directory and run \"tokensync run\"");
-            return false;
-        case MetaProblem::damaged:
-            explain("its meta record is damaged; remove the directory and run \"tokensync run\"");
-            return false;
+        case PageReader::Problem::not_lmdb:
+            explain("data.mdb is no LMDB file", rebuild);
+            break;
+        case PageReader::Problem::other_version:
+            explain("data.mdb was written by another version of LMDB than 0.9", rebuild);
+            break;
     }
-    if (meta.generation < meta_.generation) {
-        explain(overwritten_by_older);
+    return false;
+}
+
+bool Store::Parts::measure() noexcept {
+    const std::size_t size = map.size();
+    if (map.measure()) {
+        return map.size() == size || open_reader();
+    }
+    if (errno != 0) {
+        fail("measure data.mdb", errno);
+    } else {
+        explain("data.mdb is truncated", rebuild);
+    }
+    return false;
+}
+
+// What was read does not fit, and no commit is to blame: whether to try again.
+bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
+    explain(text, rebuild);
+    attempts += attempts_of_misfit;
+    sched_yield();
+    return attempts < attempts_max;
+}
+
+bool Store::begin(unsigned& attempts) noexcept {
+    Parts& parts = *parts_;
+    if (!parts.map.is_open()) {
         return false;
     }
-    // Both sizes were checked.
-    std::memcpy(meta_source_, meta.source.data(), meta.source.size());
-    std::memcpy(meta_position_, meta.position.data(), meta.position.size());
-    meta.source = {meta_source_, meta.source.size()};
-    meta.position = {meta_position_, meta.position.size()};
-    meta_ = meta;
-    const std::size_t snapshot = mdb_txn_id(txn_);
-    error = guarded([&] {
-        MDB_envinfo info;
-        const int problem = mdb_env_info(env_, &info);
-        // Pages are aligned in the map as the system's are.
-        if (problem == MDB_SUCCESS &&
-            page_size_ <= static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
-            tree_.settle(snapshot, page_size_, info.me_mapsize, meta_key(), value);
+    while (attempts < attempts_max) {
+        if (parts.map.is_lost()) {
+            parts.explain("data.mdb is truncated", rebuild);
+            return false;
         }
-        return problem;
-    });
-    if (error != MDB_SUCCESS) {
-        fail("read it", error);
+        const Commit next = parts.reader.newest();
+        TOKEN_AUTH_TEST_STEP(1);
+        if (parts.known && next.transaction == parts.commit.transaction &&
+            next.main.root == parts.commit.main.root) {
+            return true;
+        }
+        if (!parts.take_up(next, attempts)) {
+            return false;
+        }
+    }
+    if (parts.problem[0] == '\0') {
+        parts.explain("it changes faster than it can be read", "give nginx more processor time");
+    }
+    return false;
+}
+
+bool Store::is_whole(Found found, unsigned& attempts) noexcept {
+    Parts& parts = *parts_;
+    TOKEN_AUTH_TEST_STEP(3);
+    const bool newest = TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit);
+    if (newest && found != Found::torn && !parts.map.is_lost()) {
+        return true;
+    }
+    newest ? void(parts.misfit("it is damaged", attempts)) : void(++attempts);
+    return false;
+}
+
+// Reads what holds for all of a commit: the meta record, and the roles if they changed. True if
+// the commit is known now, or is to be tried again.
+bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
+    known = false;
+    if (!reader.holds(next.last_page) && !measure()) {
         return false;
     }
-    meta_of_txn_ = snapshot;
+    std::string_view value;
+    Found found = reader.find(next.main, meta_record_key, value);
+    char copy[meta_record_max];
+    const std::size_t size = std::min(value.size(), sizeof(copy));
+    if (found == Found::found) {
+        std::memcpy(copy, value.data(), size);
+    }
+    StoreMeta next_meta;
+    const MetaState state =
+        found == Found::found ? decode({copy, size}, next_meta) : MetaState::damaged;
+    RoleTable next_roles;
+    const bool roles_changed = next_meta.roles_generation != meta.roles_generation ||
+                               next_meta.created != meta.created || meta.transaction == 0;
+    if (state == MetaState::whole && roles_changed) {
+        found = next_roles.read(reader, next.main);
+    }
+    TOKEN_AUTH_TEST_STEP(2);
+    if (!reader.is_newest(next) || map.is_lost()) {
+        ++attempts;
+        return true;
+    }
+    if (!is_of_this_format(next)) {
+        return false;
+    }
+    if (found == Found::absent) {
+        explain("it holds no token store yet", "run \"tokensync run\"");
+        return false;
+    }
+    if (found == Found::torn) {
+        return misfit("it is damaged", attempts);
+    }
+    if (!is_store(state)) {
+        return false;
+    }
+    if (next_meta.transaction != next.transaction) {
+        return misfit("its last commit is not tokensync's", attempts);
+    }
+    if (roles_changed) {
+        roles.swap(next_roles);
+    }
+    std::memcpy(meta_copy, copy, size);
+    decode({meta_copy, size}, meta);
+    const double keys = static_cast<double>(std::max<std::uint64_t>(next.main.entries, 1));
+    reader.set_token_share(std::min(static_cast<double>(meta.counts.tokens) / keys, 1.0));
+    commit = next;
+    known = true;
+    problem[0] = '\0';
     return true;
+}
+
+bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
+    if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
+        return true;
+    }
+    explain("it is of format 1, made by tokensync 0.1, or of another program",
+            "run \"tokensync run\" to make a new one");
+    return false;
+}
+
+bool Store::Parts::is_store(MetaState state) noexcept {
+    switch (state) {
+        case MetaState::whole:
+            return true;
+        case MetaState::unfinished:
+            explain("its first load is not finished", "run \"tokensync run\"");
+            break;
+        case MetaState::other_format:
+            explain("it has another format", "use nginx's module and tokensync of one release");
+            break;
+        case MetaState::not_a_store:
+            explain("it is the LMDB file of another program", "name tokensync's directory");
+            break;
+        case MetaState::damaged:
+            explain("its meta record is damaged", rebuild);
+            break;
+    }
+    return false;
+}
+
+const StoreMeta& Snapshot::meta() const noexcept {
+    return store_.parts_->meta;
+}
+
+const RoleEntry* Snapshot::role(std::uint16_t number) const noexcept {
+    return store_.parts_->roles.at(number);
+}
+
+Found Snapshot::token(const Digest& digest, TokenView& out) noexcept {
+    Store::Parts& parts = *store_.parts_;
+    std::string_view value;
+    const Found found = parts.reader.find(parts.commit.main, token_key(digest), value);
+    if (found != Found::found) {
+        return found;
+    }
+    for (;;) {
+        const std::size_t size = std::min(value.size(), sizeof(parts.entry));
+        std::memcpy(parts.entry, value.data(), size);
+        TOKEN_AUTH_TEST_STEP(2);
+        if (!out.parse({parts.entry, size})) {
+            return Found::torn;
+        }
+        if (out.is_of(digest)) {
+            return Found::found;
+        }
+        value.remove_prefix(out.bytes().size());
+        if (!out.is_followed()) {
+            return value.empty() ? Found::absent : Found::torn;
+        }
+    }
+}
+
+Found Snapshot::membership(const TokenView& user_token, std::string_view organization,
+                           Membership& out) noexcept {
+    if (!user_token.has_many_memberships()) {
+        return user_token.find_membership(organization, out) ? Found::found : Found::absent;
+    }
+    Store::Parts& parts = *store_.parts_;
+    std::string_view value;
+    const Found found = parts.reader.find(parts.commit.main, user_token.user_key(), value);
+    while (found == Found::found && !value.empty()) {
+        UserView user;
+        if (!user.parse(value)) {
+            return Found::torn;
+        }
+        if (user.user == user_token.subject()) {
+            bool sound = true;
+            const bool there =
+                user.find(organization_number(organization), organization, out, sound);
+            return there ? Found::found : sound ? Found::absent : Found::torn;
+        }
+        value.remove_prefix(user.bytes.size());
+    }
+    return Found::torn;  // the token says that there is a record
+}
+
+Found Snapshot::suspended(std::uint32_t organization_number,
+                          std::string_view organization) noexcept {
+    Store::Parts& parts = *store_.parts_;
+    if (parts.meta.counts.suspended == 0) {
+        return Found::absent;
+    }
+    std::string_view value;
+    const Found found =
+        parts.reader.find(parts.commit.main, suspension_key(organization_number), value);
+    if (found != Found::found) {
+        return found;
+    }
+    std::uint32_t count = 0;
+    std::string_view rest;
+    if (!suspensions(value, count, rest)) {
+        return Found::torn;
+    }
+    for (std::string_view each; count != 0; --count) {
+        if (!next_suspension(rest, each)) {
+            return Found::torn;
+        }
+        if (each == organization) {
+            return Found::found;
+        }
+    }
+    return Found::absent;
+}
+
+Found Snapshot::run(std::uint64_t from, char* buffer, std::size_t size, Run& out) noexcept {
+    struct Copying {
+        char* buffer;
+        std::size_t room;
+        Run& run;
+    } copying{buffer, size, out};
+    out = Run{};
+    out.at_end = true;
+    const auto visit = [](void* context, std::uint64_t key, std::string_view value) {
+        auto& state = *static_cast<Copying*>(context);
+        const std::size_t whole = 2 * sizeof(std::uint64_t) + value.size();
+        if (whole > state.room) {
+            state.run.missing = state.run.count == 0 ? whole : 0;
+            state.run.next = key;
+            state.run.at_end = false;
+            return false;
+        }
+        store(state.buffer, key);
+        store(state.buffer + sizeof(key), std::uint64_t{value.size()});
+        std::memcpy(state.buffer + 2 * sizeof(key), value.data(), value.size());
+        state.buffer += whole;
+        state.room -= whole;
+        ++state.run.count;
+        return true;
+    };
+    const Store::Parts& parts = *store_.parts_;
+    return parts.reader.scan(parts.commit.main, from, visit, &copying);
+}
+
+bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept {
+    if (run.size() < 2 * sizeof(key)) {
+        return false;
+    }
+    key = load<std::uint64_t>(run.data());
+    const std::size_t size = load<std::uint64_t>(run.data() + sizeof(key));
+    run.remove_prefix(2 * sizeof(key));
+    if (size > run.size()) {
+        return false;
+    }
+    value = run.substr(0, size);
+    run.remove_prefix(size);
+    return true;
+}
+
+Found Snapshot::size(StoreSize& out) noexcept {
+    const Store::Parts& parts = *store_.parts_;
+    std::uint64_t free_pages = 0;
+    const auto visit = [](void* context, std::uint64_t, std::string_view value) {
+        if (value.size() >= sizeof(std::uint64_t)) {
+            *static_cast<std::uint64_t*>(context) += load<std::uint64_t>(value.data());
+        }
+        return true;
+    };
+    const Found found =
+        parts.reader.scan(parts.reader.free_pages(parts.commit), 0, visit, &free_pages);
+    out.file = parts.map.size();
+    out.used = (parts.commit.last_page + 1) * parts.reader.page_size();
+    out.unused = free_pages * parts.reader.page_size();
+    out.entries = parts.commit.main.entries;
+    return found;
 }
 
 }  // namespace token_auth

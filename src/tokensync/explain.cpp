@@ -53,23 +53,13 @@ Words words_of(const std::vector<std::string>& texts, std::vector<std::string_vi
     return {views.data(), views.size()};
 }
 
-bool is_group(std::string_view word) {
-    const std::size_t slash = word.find('/');
-    return slash == std::string_view::npos
-               ? is_identifier(word)
-               : is_identifier(word.substr(0, slash)) && is_identifier(word.substr(slash + 1));
-}
-
 template <typename Predicate>
 void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!holds(word)) {
-                misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
-            }
+    for_each_word(words, [&](std::string_view word) {
+        if (!holds(word)) {
+            misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
         }
-    }
+    });
 }
 
 OrganizationMode mode_of(const std::string& name) {
@@ -157,6 +147,7 @@ struct Finding {
     std::string why;
     Claims claims{};
     std::string scopes;  // effective
+    std::string subject;
     std::uint64_t generation = 0;
 };
 
@@ -171,69 +162,84 @@ std::string_view why_no_credential(Code code) {
         case Code::request_malformed:
             return "there is a scheme, but no well-formed token behind it";
         default:
-            return "the token holds a byte that tokens have not, or is longer than 4096 bytes";
+            return "the token has a character that tokens cannot have, or is longer than 4096 "
+                   "bytes";
     }
 }
 
-Code code_of(Presented presented) {
-    switch (presented) {
-        case Presented::nothing:
+Code code_of(CredentialStatus status) {
+    switch (status) {
+        case CredentialStatus::missing:
             return Code::credentials_missing;
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return Code::request_malformed;
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return Code::token_malformed;
-        case Presented::token:
+        case CredentialStatus::well_formed:
             break;
     }
     return Code::ok;
 }
 
-// Fills `finding`, whose views are of the snapshot.
-void decide_in(Snapshot& snapshot, Store& store, Digester& digester, std::string_view token,
-               const Question& question, const Asked& asked, Finding& finding) {
-    finding.generation = snapshot.meta().generation;
+// Why a store is stale; "" if it is not.
+std::string why_stale(std::int64_t synced, const Asked& asked) {
     const std::int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                                  std::chrono::system_clock::now().time_since_epoch())
                                  .count();
-    const std::int64_t milliseconds = now - snapshot.meta().synced;
-    const std::int64_t age = milliseconds / 1000;
-    if (asked.max_age && milliseconds > *asked.max_age * 1000) {
+    if (!asked.max_age || !is_stale(synced, now, *asked.max_age)) {
+        return {};
+    }
+    return synced > now ? fmt::format(
+                              "the last completed sync was {} in the future; set the "
+                              "clock right and run \"tokensync run\"",
+                              base::format_duration((synced - now) / 1000))
+                        : fmt::format("the last completed sync was {} ago, longer than --max-age",
+                                      base::format_duration((now - synced) / 1000));
+}
+
+// Fills `finding`, whose views are of the store until it is read again.
+void decide_in(Store& store, Digester& digester, std::string_view token, const Question& question,
+               const Asked& asked, Finding& finding) {
+    Identify identify(digester, token, asked.requirements.organization_mode,
+                      asked.requirements.organization);
+    if (store.read(identify) == Lookup::broken) {
+        fail_store(question.store, store);
+    }
+    finding.generation = identify.generation;
+    finding.why = why_stale(identify.synced, asked);
+    if (!finding.why.empty()) {
         finding.code = Code::store_stale;
-        finding.why = fmt::format("the last completed sync was {} ago, longer than --max-age",
-                                  base::format_duration(age));
         return;
     }
-    KeyId missing = no_key;
-    switch (identify(snapshot, digester, token, asked.requirements.organization_mode,
-                     asked.requirements.organization, finding.claims, missing)) {
-        case Identified::found:
-        case Identified::not_found:
-            break;
-        case Identified::broken:
-            fail_store(question.store, store);
-        case Identified::key_missing:
-            throw base::Error(
-                fmt::format("cannot decide: the token is not found without the key {}, under which "
-                            "the store holds tokens; give its file with --key",
-                            registry::format_key_id(missing)));
-        case Identified::no_digest:
-            throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
+    finding.claims = identify.claims;
+    if (!finding.claims.known && identify.missing_key != no_key) {
+        throw base::Error(
+            fmt::format("cannot decide: the token is not found without the key {}, under which "
+                        "the store holds tokens; give its file with --key",
+                        registry::format_key_id(identify.missing_key)));
+    }
+    if (!finding.claims.known && identify.no_digest) {
+        throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
     finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
     finding.why =
         reason(finding.code, finding.claims, asked.requirements, asked.now, question.address);
-    finding.scopes.resize(effective_scopes_size(finding.claims));
-    finding.scopes.resize(effective_scopes(finding.claims, finding.scopes.data()));
+    if (finding.claims.known) {
+        const ScopeSets sets = scope_sets(finding.claims);
+        finding.scopes.resize(effective_scopes_size(sets));
+        finding.scopes.resize(effective_scopes(sets, finding.scopes.data()));
+        char subject[subject_max];
+        finding.subject = subject_of(finding.claims.token, subject);
+    }
 }
 
-std::string expiry(const TokenRecord& token) {
-    return token.expires == 0 ? "never" : base::format_time(token.expires);
+std::string expiry(const TokenView& token) {
+    return token.expires() == 0 ? "never" : base::format_time(token.expires());
 }
 
 void print(const Finding& finding) {
     const Answer& answered = answer(finding.code);
-    const TokenRecord& token = finding.claims.token;
+    const TokenView& token = finding.claims.token;
     std::string text;
     const auto line = [&text](std::string_view name, std::string_view value) {
         if (!value.empty()) {
@@ -244,12 +250,12 @@ void print(const Finding& finding) {
     line("status", answered.status == 0 ? "let through" : std::to_string(answered.status));
     line("detail", answered.detail);
     if (finding.claims.known) {
-        line("token", token.id);
-        line("name", token.name);
-        line("kind", kind_name(token.kind));
-        line("subject", token.subject);
+        line("token", token.id());
+        line("name", token.name());
+        line("kind", kind_name(token.kind()));
+        line("subject", finding.subject);
         line("organization", finding.claims.organization);
-        line("group", token.group);
+        line("group", token.group());
         line("role", finding.claims.role);
         line("scopes", finding.scopes);
         line("expires", expiry(token));
@@ -263,18 +269,18 @@ void print(const Finding& finding) {
 
 void print_json(const Finding& finding) {
     const Answer& answered = answer(finding.code);
-    const TokenRecord& token = finding.claims.token;
+    const TokenView& token = finding.claims.token;
     base::Json json;
     json["decision"] = std::string(answered.name);
     json["status"] = answered.status;
     json["detail"] = std::string(answered.detail);
     if (finding.claims.known) {
-        json["token"] = std::string(token.id);
-        json["name"] = std::string(token.name);
-        json["kind"] = std::string(kind_name(token.kind));
-        json["subject"] = std::string(token.subject);
+        json["token"] = std::string(token.id());
+        json["name"] = std::string(token.name());
+        json["kind"] = std::string(kind_name(token.kind()));
+        json["subject"] = finding.subject;
         json["organization"] = std::string(finding.claims.organization);
-        json["group"] = std::string(token.group);
+        json["group"] = std::string(token.group());
         json["role"] = std::string(finding.claims.role);
         json["scopes"] = finding.scopes;
         json["expires"] = expiry(token);
@@ -300,8 +306,8 @@ void explain(const Question& question) {
     const SecretLine line;
     const Credential credential = credential_of(line.text());
     Finding finding;
-    if (credential.presented != Presented::token) {
-        finding.code = code_of(credential.presented);
+    if (credential.status != CredentialStatus::well_formed) {
+        finding.code = code_of(credential.status);
         finding.why = why_no_credential(finding.code);
         question.json ? print_json(finding) : print(finding);
         return;
@@ -310,11 +316,7 @@ void explain(const Question& question) {
     if (!store->open(question.store.c_str())) {
         fail_store(question.store, *store);
     }
-    Snapshot snapshot(*store);
-    if (!snapshot.ok()) {
-        fail_store(question.store, *store);
-    }
-    decide_in(snapshot, *store, digester, credential.token, question, asked, finding);
+    decide_in(*store, digester, credential.token, question, asked, finding);
     question.json ? print_json(finding) : print(finding);
 }
 

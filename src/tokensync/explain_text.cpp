@@ -11,48 +11,43 @@
 namespace token_auth::tokensync {
 namespace {
 
-std::string all_words(const Words& words) {
+template <typename Predicate>
+std::string join_if(const Words& words, Predicate keep) {
     std::string text;
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+    for_each_word(words, [&](std::string_view word) {
+        if (keep(word)) {
             text += text.empty() ? "" : ", ";
             text += base::quoted(word);
         }
-    }
+    });
     return text;
 }
 
-// The scopes asked for that the claims do not cover.
-std::string scopes_lacking(const Claims& claims, const Words& words) {
-    std::string text;
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!grants(claims, word)) {
-                text += text.empty() ? "" : ", ";
-                text += base::quoted(word);
-            }
-        }
-    }
-    return text;
+std::string join(const Words& words) {
+    return join_if(words, [](std::string_view) { return true; });
+}
+
+std::string lacking_scopes(const Claims& claims, const Requirements& requirements) {
+    const MissingScopes missing = missing_scopes(claims, requirements);
+    return (missing.any ? "any of " : "") + join_if(missing.words, [&](std::string_view scope) {
+               return !grants(scope_sets(claims), scope);
+           });
 }
 
 std::string scope_reason(const Claims& claims, const Requirements& requirements) {
-    const std::string all = scopes_lacking(claims, requirements.scopes);
-    const std::string lacking = all.empty() ? "any of " + all_words(requirements.scopes_any) : all;
+    const std::string lacking = lacking_scopes(claims, requirements);
     const bool by_role = !claims.role.empty();
-    const bool by_token = !claims.token.scopes.empty();
+    const bool by_token = !claims.token.scopes().empty();
     if (by_role && by_token) {
         return fmt::format("its role \"{}\" ({}) and its own scopes ({}) do not both cover {}",
-                           claims.role, claims.role_scopes, claims.token.scopes, lacking);
+                           claims.role, claims.role_scopes, claims.token.scopes(), lacking);
     }
     if (by_role) {
         return fmt::format("its role \"{}\" ({}) does not cover {}", claims.role,
                            claims.role_scopes, lacking);
     }
     if (by_token) {
-        return fmt::format("its own scopes ({}) do not cover {}", claims.token.scopes, lacking);
+        return fmt::format("its own scopes ({}) do not cover {}", claims.token.scopes(), lacking);
     }
     return fmt::format("it has neither a role here nor scopes of its own to cover {}", lacking);
 }
@@ -61,8 +56,11 @@ std::string scope_reason(const Claims& claims, const Requirements& requirements)
 
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
                    std::int64_t now, const std::string& client) {
-    const TokenRecord& token = claims.token;
-    const std::string whose = fmt::format("the token \"{}\"", token.id);
+    const TokenView& token = claims.token;
+    char room[subject_max];
+    const std::string_view subject = claims.known ? subject_of(token, room) : std::string_view();
+    const std::string_view id = claims.known ? token.id() : std::string_view();
+    const std::string whose = fmt::format("the token \"{}\"", id);
     const std::string asked = base::quoted(requirements.organization);
     switch (code) {
         case Code::ok:
@@ -71,25 +69,25 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
             return "the store holds no token with this digest: it was never made in this "
                    "registry, or it was deleted, with its user or its organization perhaps";
         case Code::token_revoked:
-            return token.revoked
+            return token.revoked()
                        ? fmt::format("{} is revoked (tokenctl restore undoes that)", whose)
                        : fmt::format(
                              "the user \"{}\" of {} is disabled (tokenctl user "
                              "enable undoes that)",
-                             token.subject, whose);
+                             subject, whose);
         case Code::token_not_yet_valid:
             return fmt::format("{} is valid from {} on, and it is {}", whose,
-                               base::format_time(token.not_before), base::format_time(now));
+                               base::format_time(token.not_before()), base::format_time(now));
         case Code::token_expired:
             return fmt::format("{} expired at {}, and it is {}", whose,
-                               base::format_time(token.expires), base::format_time(now));
+                               base::format_time(token.expires()), base::format_time(now));
         case Code::address_not_allowed:
             return client.empty()
                        ? fmt::format("{} is bound to addresses, and no --address was given", whose)
                        : fmt::format("the address blocks of {} do not hold {}", whose, client);
         case Code::kind_not_allowed:
             return fmt::format("{} is of the kind {}, which is not among those let in", whose,
-                               kind_name(token.kind));
+                               kind_name(token.kind()));
         case Code::organization_missing:
             return fmt::format(
                 "{} is a user token, which carries no organization, and the request "
@@ -99,30 +97,30 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
             return fmt::format("the request's organization {} is no identifier", asked);
         case Code::organization_mismatch:
             return fmt::format("{} belongs to the organization \"{}\", and the request names {}",
-                               whose, token.organization, asked);
+                               whose, token.organization(), asked);
         case Code::not_a_member:
             return fmt::format(
                 "the user \"{}\" is no member of {}, or there is no such "
                 "organization",
-                token.subject, asked);
+                subject, asked);
         case Code::organization_suspended:
             return fmt::format(
                 "the organization \"{}\" is suspended (tokenctl org resume undoes "
                 "that)",
                 claims.organization);
         case Code::group_missing:
-            return token.group.empty()
+            return token.group().empty()
                        ? fmt::format("{} is not for a group, and one of {} is asked for", whose,
-                                     all_words(requirements.groups))
+                                     join(requirements.groups))
                        : fmt::format("{} is for the group \"{}/{}\", and one of {} is asked for",
-                                     whose, token.organization, token.group,
-                                     all_words(requirements.groups));
+                                     whose, token.organization(), token.group(),
+                                     join(requirements.groups));
         case Code::role_missing:
             return claims.role.empty()
                        ? fmt::format("{} has no role here, and one of {} is asked for", whose,
-                                     all_words(requirements.roles))
+                                     join(requirements.roles))
                        : fmt::format("the role of {} is \"{}\", and one of {} is asked for", whose,
-                                     claims.role, all_words(requirements.roles));
+                                     claims.role, join(requirements.roles));
         case Code::scope_missing:
             return fmt::format("{} lacks scopes: {}", whose, scope_reason(claims, requirements));
         case Code::anonymous:

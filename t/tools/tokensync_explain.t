@@ -1,4 +1,4 @@
-# tokensync explain: every decision it can come to, and that it never shows the token.
+# tokensync explain: every decision, and that it never shows the token.
 use strict;
 use warnings;
 
@@ -45,7 +45,7 @@ my @cases = (
     ['Basic cGxhaW4tdG9rZW4=', [], 'credentials_missing', 401, qr/scheme other than Bearer/],
     ['Bearer', [], 'request_malformed', 400, qr/no well-formed token behind it/],
     ['Token token="plain-token', [], 'request_malformed', 400, qr/no well-formed/],
-    ['plain_token!', [], 'token_malformed', 401, qr/a byte that tokens have not/],
+    ['plain_token!', [], 'token_malformed', 401, qr/a character that tokens cannot have/],
     ['x' x 4097, [], 'token_malformed', 401, qr/longer than 4096 bytes/],
     ['other-token', [], 'token_unknown', 401, qr/no token with this digest/],
     ['gone-token', [], 'token_revoked', 401, qr/"gone" is revoked \(tokenctl restore/],

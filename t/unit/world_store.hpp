@@ -1,4 +1,4 @@
-// Between worlds of the oracle and records of a store: there, back again, and damaged on the way.
+// From worlds of the oracle to records of a store.
 #pragma once
 
 #include <cstdint>
@@ -7,33 +7,26 @@
 #include <vector>
 
 #include "oracle.hpp"
-#include "scratch.hpp"
+#include "store_file.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/policy.hpp"
 #include "worlds.hpp"
 
 namespace token_auth::unit {
 
-// Of the digester under whose only key the worlds' keyed tokens are.
+// The only key of the digester, under which the worlds have their keyed tokens.
 inline constexpr std::string_view pepper = "0123456789abcdef0123456789abcdef";
 
 Digest digest_under(Digester& digester, const std::string& presented, const ModelToken& token);
 
-// Every record of the world, the meta record first.
-std::vector<Entry> entries_of(const World& world, Digester& digester, std::uint64_t generation);
+// Puts every record of the world into a store that is empty, but for the meta record, of which
+// `meta` is told what it must say.
+void put_world(MDB_txn* txn, const World& world, Digester& digester, StoreMeta& meta);
 
-// What the entries say. Records that the core does not decode are as good as not there, and
-// counted in `damaged`; `original` says what is presented for which token's key.
-World world_of(const std::vector<Entry>& entries, const World& original, Digester& digester,
-               std::size_t& damaged);
+// The number that an environment variable holds.
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise);
 
-// The value with a few of its bytes changed, cut out or put in.
-std::string mutated(Draw& draw, std::string value);
-
-// Changes some records of a world other than the first, the meta record.
-void mutate(Draw& draw, std::vector<Entry>& entries, std::size_t count);
-
-// A request in the core's own terms; views are of the request.
+// A request in the core's terms; its views point into the request.
 class Asked {
   public:
     explicit Asked(const Request& request);

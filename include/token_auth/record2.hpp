@@ -1,0 +1,2 @@
+#pragma once
+#include "token_auth/record.hpp"

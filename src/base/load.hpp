@@ -1,0 +1,26 @@
+// Little-endian integers in memory that may be unaligned, and that another process may be writing.
+#pragma once
+
+#include <cstring>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || __SIZEOF_POINTER__ != 8
+#error "The store's format is that of 64-bit little-endian machines."
+#endif
+
+namespace token_auth {
+
+// Read once: what is checked is what is used, whatever becomes of the memory in between.
+template <typename Integer>
+inline Integer load(const char* at) noexcept {
+    Integer result;
+    std::memcpy(&result, at, sizeof(result));
+    __asm__("" : "+r"(result));
+    return result;
+}
+
+template <typename Integer>
+inline void store(char* at, Integer value) noexcept {
+    std::memcpy(at, &value, sizeof(value));
+}
+
+}  // namespace token_auth

@@ -1,0 +1,203 @@
+#include "token_auth/store_pool.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace token_auth {
+
+struct StorePool::Shared {
+    Store store;
+    std::size_t users = 0;
+};
+
+struct StorePool::Slot {
+    const char* path = nullptr;
+    Shared* shared = nullptr;
+    MinGeneration* least = nullptr;
+    MinGeneration own_least{0};
+    std::int64_t looked = -1;      // second of the last look
+    std::int64_t missed = -1;      // second of the first look that did not find the one served
+    FileIdentity refused{};        // an older store that was told of
+    char told[problem_size] = {};  // the loss that was told of last; empty: none
+};
+
+namespace {
+
+void explain_older(std::uint64_t generation, std::uint64_t least,
+                   char (&text)[problem_size]) noexcept {
+    std::snprintf(text, sizeof(text),
+                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild\" to "
+                  "make one that is taken up",
+                  static_cast<unsigned long long>(generation),
+                  static_cast<unsigned long long>(least));
+}
+
+}  // namespace
+
+bool StorePool::init(const char* const* paths, std::size_t count, MinGeneration* min_generations,
+                     Listener listener, void* context) noexcept {
+    listener_ = listener;
+    context_ = context;
+    if (count == 0) {
+        return true;
+    }
+    slots_ = new (std::nothrow) Slot[count];
+    if (slots_ == nullptr) {
+        return false;
+    }
+    count_ = count;
+    for (std::size_t i = 0; i < count; ++i) {
+        slots_[i].path = paths[i];
+        slots_[i].least = min_generations == nullptr ? &slots_[i].own_least : &min_generations[i];
+    }
+    return true;
+}
+
+void StorePool::clear() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        release(slots_[i].shared);
+    }
+    delete[] slots_;
+    slots_ = nullptr;
+    count_ = 0;
+}
+
+MinGeneration& StorePool::min_generation(std::size_t index) noexcept {
+    return *slots_[index].least;
+}
+
+void StorePool::invalidate(std::size_t index) noexcept {
+    slots_[index].looked = -1;
+}
+
+Store* StorePool::refresh(std::size_t index, std::int64_t now) noexcept {
+    Slot& slot = slots_[index];
+    if (slot.looked != now) {
+        slot.looked = now;
+        look(slot, now);
+    }
+    return slot.shared == nullptr ? nullptr : &slot.shared->store;
+}
+
+void StorePool::mark_unavailable(std::size_t index, const char* why) noexcept {
+    Shared* const broken = slots_[index].shared;
+    char text[problem_size];
+    std::snprintf(text, sizeof(text), "%s", why);
+    // Whoever shares it would run into the same.
+    for (std::size_t i = 0; i < count_; ++i) {
+        if (broken != nullptr && slots_[i].shared == broken) {
+            drop(slots_[i], text);
+        }
+    }
+}
+
+void StorePool::refuse(std::size_t index, std::uint64_t generation) noexcept {
+    char text[problem_size];
+    explain_older(generation, min_generation(index).load(), text);
+    mark_unavailable(index, text);
+}
+
+void StorePool::look(Slot& slot, std::int64_t now) noexcept {
+    FileIdentity identity;
+    char why[problem_size];
+    if (!store_identity(slot.path, identity)) {
+        const bool absent = errno == ENOENT || errno == ENOTDIR;
+        std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
+                      absent ? "run \"tokensync run\" to build the store"
+                             : "let nginx's group read the directory (tokensync --group sets "
+                               "this) and pass through those above it");
+        miss(slot, now, why);
+        return;
+    }
+    if (slot.shared != nullptr && !slot.shared->store.refresh()) {
+        mark_unavailable(static_cast<std::size_t>(&slot - slots_), slot.shared->store.problem());
+    }
+    if (slot.shared != nullptr && slot.shared->store.identity() == identity) {
+        slot.missed = -1;
+        slot.refused = FileIdentity{};
+        return;
+    }
+    Shared* next = acquire(slot, identity, why);
+    if (next == nullptr) {
+        miss(slot, now, why);
+        return;
+    }
+    const std::uint64_t least = slot.least->load(std::memory_order_acquire);
+    const std::uint64_t generation = next->store.meta().generation;
+    char text[problem_size];
+    if (generation < least) {
+        explain_older(generation, least, text);
+        release(next);
+        // It is looked at again every second, as it may catch up, but told of once.
+        if (slot.shared != nullptr && !(slot.refused == identity)) {
+            listener_(context_, StoreEvent::older, slot.path, text);
+        }
+        slot.refused = identity;
+        miss(slot, now, text);
+        return;
+    }
+    const bool replaces = slot.shared != nullptr;
+    std::snprintf(text, sizeof(text), replaces ? "generation %llu after %llu" : "generation %llu",
+                  static_cast<unsigned long long>(generation),
+                  static_cast<unsigned long long>(least));
+    release(slot.shared);
+    slot.shared = next;
+    slot.missed = -1;
+    slot.refused = FileIdentity{};
+    slot.told[0] = '\0';
+    raise(static_cast<std::size_t>(&slot - slots_), generation);
+    listener_(context_, replaces ? StoreEvent::replaced : StoreEvent::opened, slot.path, text);
+}
+
+// The store to be served is not at its path.
+void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
+    if (slot.shared != nullptr && slot.missed < 0) {
+        slot.missed = now;
+    }
+    if (slot.shared == nullptr || now - slot.missed >= missing_grace) {
+        drop(slot, why);
+    }
+}
+
+void StorePool::drop(Slot& slot, const char* why) noexcept {
+    release(slot.shared);
+    slot.missed = -1;
+    if (std::strncmp(slot.told, why, sizeof(slot.told) - 1) != 0) {
+        std::snprintf(slot.told, sizeof(slot.told), "%s", why);
+        listener_(context_, StoreEvent::lost, slot.path, slot.told);
+    }
+}
+
+StorePool::Shared* StorePool::acquire(const Slot& slot, const FileIdentity& identity,
+                                      char (&why)[problem_size]) noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+        Shared* const other = slots_[i].shared;
+        if (other != nullptr && other->store.identity() == identity) {
+            ++other->users;
+            return other;
+        }
+    }
+    auto* shared = new (std::nothrow) Shared;
+    if (shared == nullptr) {
+        std::snprintf(why, sizeof(why), "out of memory; free some memory");
+        return nullptr;
+    }
+    shared->users = 1;
+    if (!shared->store.open(slot.path)) {
+        std::snprintf(why, sizeof(why), "%s", shared->store.problem());
+        release(shared);
+        return nullptr;
+    }
+    return shared;
+}
+
+void StorePool::release(Shared*& shared) noexcept {
+    if (shared != nullptr && --shared->users == 0) {
+        delete shared;
+    }
+    shared = nullptr;
+}
+
+}  // namespace token_auth
