@@ -3,6 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -15,10 +18,6 @@ namespace {
 
 constexpr std::size_t keys_per_query = 5000;
 
-Membership membership_of(const Rows& row) {
-    return {std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)), 0};
-}
-
 Organization organization_of(const Rows& row) {
     return {std::string(row.text(0)), row.integer(1) != 0, 0};
 }
@@ -27,14 +26,28 @@ Role role_of(const Rows& row) {
     return {std::string(row.text(0)), split_words(row.text(1))};
 }
 
-User user_of(const Rows& row) {
-    User user;
-    user.id = row.text(0);
-    user.disabled = row.integer(1) != 0;
-    return user;
+// "acme admin,other reader", as memberships_of_user makes it.
+void read_memberships(std::string_view list, std::vector<MemberOf>& into) {
+    into.clear();
+    while (!list.empty()) {
+        const std::string_view one = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(one.size() + 1, list.size()));
+        const std::size_t space = one.find(' ');
+        into.push_back({std::string(one.substr(0, space)),
+                        std::string(space == std::string_view::npos ? "" : one.substr(space + 1))});
+    }
 }
 
-// Tokens with whether their user is disabled.
+// The first memberships of the user of a token t.
+std::string memberships_of_user(Engine engine) {
+    return fmt::format(
+        "CASE WHEN t.kind = 'user' THEN (SELECT {}(one, ',') FROM (SELECT organization || ' ' || "
+        "role AS one FROM memberships WHERE user_id = t.user_id ORDER BY organization LIMIT {}) "
+        "AS few) END",
+        engine == Engine::sqlite ? "group_concat" : "string_agg", memberships_max + 1);
+}
+
+// Tokens with their user's state and memberships.
 class TokenReader {
   public:
     explicit TokenReader(const Location& location) : location_(location) {}
@@ -42,6 +55,7 @@ class TokenReader {
     const Token& read(const Rows& row) {
         read_token(row, TokenPart::stored, location_, token_);
         token_.user_disabled = row.integer(columns_) != 0;
+        read_memberships(row.text(columns_ + 1), token_.memberships);
         return token_;
     }
 
@@ -70,7 +84,6 @@ class EntityReader {
         : session_(session), sink_(sink), tokens_(session.location()) {}
 
     void read(const ChangedKeys& keys) {
-        memberships(keys.memberships);
         by_key(
             keys.organizations, "SELECT id, suspended FROM organizations WHERE id",
             [&](const Rows& row) { sink_.put(organization_of(row)); },
@@ -80,18 +93,7 @@ class EntityReader {
             [&](const Rows& row) { sink_.put(role_of(row)); },
             [&](const std::string& id) { sink_.gone_role(id); });
         tokens(keys.tokens);
-        by_key(
-            keys.users, "SELECT id, disabled FROM users WHERE technical = 0 AND id",
-            [&](const Rows& row) { sink_.put(user_of(row)); },
-            [&](const std::string& id) { sink_.gone_user(id); });
-        // An organization's token may act for a person, and then holds their state.
-        chunks(keys.users, [&](std::span<const std::string> chunk) {
-            const auto rows = rows_of(select_tokens() + " WHERE t.kind <> 'user' AND t.user_id",
-                                      {chunk.begin(), chunk.end()});
-            while (rows->next()) {
-                sink_.put(tokens_.read(*rows));
-            }
-        });
+        users(keys);
     }
 
   private:
@@ -128,10 +130,10 @@ class EntityReader {
         });
     }
 
-    static std::string select_tokens() {
+    std::string select_tokens() const {
         return fmt::format(
-            "SELECT {}, u.disabled FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
-            select_list(TokenPart::stored));
+            "SELECT {}, u.disabled, {} FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
+            select_list(TokenPart::stored), memberships_of_user(session_.engine()));
     }
 
     void tokens(const std::vector<std::string>& digests) {
@@ -153,28 +155,40 @@ class EntityReader {
         });
     }
 
-    // By their users: no list of both is the same in both engines.
-    void memberships(const std::vector<std::string>& keys) {
-        chunks(keys, [&](std::span<const std::string> chunk) {
-            std::unordered_set<std::string> missing(chunk.begin(), chunk.end());
-            std::vector<std::string> users;
-            for (const std::string& key : chunk) {
-                users.push_back(membership_key(key, session_.location()).first);
-            }
+    // A user's tokens hold their state and memberships.
+    void users(const ChangedKeys& keys) {
+        std::set<std::string> changed(keys.users.begin(), keys.users.end());
+        for (const std::string& key : keys.memberships) {
+            changed.insert(membership_key(key, session_.location()).first);
+        }
+        chunks({changed.begin(), changed.end()}, [&](std::span<const std::string> chunk) {
+            memberships(chunk);
             const auto rows =
-                rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
-                        {users.begin(), users.end()});
+                rows_of(select_tokens() + " WHERE t.user_id", {chunk.begin(), chunk.end()});
             while (rows->next()) {
-                const Membership membership = membership_of(*rows);
-                if (missing.erase(membership.user + ' ' + membership.organization) != 0) {
-                    sink_.put(membership);
-                }
-            }
-            for (const std::string& key : missing) {
-                const auto [user, organization] = membership_key(key, session_.location());
-                sink_.gone_membership(user, organization);
+                sink_.put(tokens_.read(*rows));
             }
         });
+    }
+
+    void memberships(std::span<const std::string> users) {
+        std::map<std::string, std::vector<MemberOf>, std::less<>> all;
+        for (const std::string& user : users) {
+            all[user];
+        }
+        const auto rows = rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
+                                  {users.begin(), users.end()});
+        while (rows->next()) {
+            all.find(rows->text(0))
+                ->second.push_back({std::string(rows->text(1)), std::string(rows->text(2))});
+        }
+        for (auto& [user, memberships] : all) {
+            std::sort(memberships.begin(), memberships.end(),
+                      [](const MemberOf& a, const MemberOf& b) {
+                          return a.organization < b.organization;
+                      });
+            sink_.put_memberships(user, memberships);
+        }
     }
 
     Session& session_;
@@ -186,13 +200,46 @@ class EntityReader {
 // rather than by the index, which would read the table at random; PostgreSQL: joined, as a set
 // might not fit its memory.
 std::string select_all_tokens(Engine engine) {
-    const char* const rest = engine == Engine::sqlite
-                                 ? "t.user_id IN (SELECT id FROM users WHERE disabled = 1) "
-                                   "FROM tokens t ORDER BY +t.digest"
-                                 : "CASE WHEN d.id IS NULL THEN 0 ELSE 1 END FROM tokens t "
-                                   "LEFT JOIN (SELECT id FROM users WHERE disabled = 1) d "
-                                   "ON d.id = t.user_id ORDER BY t.digest";
-    return fmt::format("SELECT {}, {}", select_list(TokenPart::stored), rest);
+    const std::string columns = select_list(TokenPart::stored);
+    if (engine == Engine::sqlite) {
+        return fmt::format(
+            "SELECT {}, t.user_id IN (SELECT id FROM users WHERE disabled = 1), {} FROM tokens t "
+            "ORDER BY +t.digest",
+            columns, memberships_of_user(engine));
+    }
+    return fmt::format(
+        "SELECT {}, CASE WHEN d.id IS NULL THEN 0 ELSE 1 END, m.list FROM tokens t "
+        "LEFT JOIN (SELECT id FROM users WHERE disabled = 1) d ON d.id = t.user_id "
+        "LEFT JOIN (SELECT user_id, string_agg(organization || ' ' || role, ',' ORDER BY "
+        "organization) AS list FROM (SELECT user_id, organization, role, row_number() OVER "
+        "(PARTITION BY user_id ORDER BY organization) AS number FROM memberships) AS numbered "
+        "WHERE number <= {} GROUP BY user_id) m ON m.user_id = t.user_id AND t.kind = 'user' "
+        "ORDER BY t.digest",
+        columns, memberships_max + 1);
+}
+
+// Of users with more memberships than a token's record holds.
+void read_many_memberships(Session& session, Sink& sink) {
+    const auto rows = session.copy(fmt::format(
+        "SELECT user_id, organization, role FROM memberships WHERE user_id IN (SELECT user_id FROM "
+        "memberships GROUP BY user_id HAVING count(*) > {}) ORDER BY user_id, organization",
+        memberships_max));
+    std::string user;
+    std::vector<MemberOf> all;
+    const auto give = [&] {
+        if (!all.empty()) {
+            sink.put_memberships(user, all);
+        }
+        all.clear();
+    };
+    while (rows->next()) {
+        if (rows->text(0) != user) {
+            give();
+            user = rows->text(0);
+        }
+        all.push_back({std::string(rows->text(1)), std::string(rows->text(2))});
+    }
+    give();
 }
 
 }  // namespace
@@ -237,16 +284,13 @@ void read_all(Session& session, Sink& sink) {
             put(*rows);
         }
     };
-    each("SELECT user_id, organization, role FROM memberships ORDER BY user_id, organization",
-         [&](const Rows& row) { sink.put(membership_of(row)); });
     each("SELECT id, suspended FROM organizations ORDER BY id",
          [&](const Rows& row) { sink.put(organization_of(row)); });
     each("SELECT id, scopes FROM roles ORDER BY id",
          [&](const Rows& row) { sink.put(role_of(row)); });
     TokenReader tokens(session.location());
     each(select_all_tokens(session.engine()), [&](const Rows& row) { sink.put(tokens.read(row)); });
-    each("SELECT id, disabled FROM users WHERE technical = 0 ORDER BY id",
-         [&](const Rows& row) { sink.put(user_of(row)); });
+    read_many_memberships(session, sink);
 }
 
 }  // namespace token_auth::registry

@@ -49,6 +49,13 @@ struct Membership {
     bool operator==(const Membership&) const = default;
 };
 
+// Where a user is a member, and as what.
+struct MemberOf {
+    std::string organization;
+    std::string role;
+    bool operator==(const MemberOf&) const = default;
+};
+
 // A digest as the registry and JSON Lines write it:
 // "sha256:<64 hex digits>" or "hmac-sha256:<8 hex digits of key id>:<64 hex digits>".
 struct TokenDigest {
@@ -76,7 +83,10 @@ struct Token {
     std::int64_t revoked = 0;  // when it was revoked
     std::string predecessor;   // token ids; empty: none
     std::string successor;
-    bool user_disabled = false;  // read with the token; not a column of its own
+    // Read with the token; no columns of its own.
+    bool user_disabled = false;
+    // Of a user token, by organization: all of its user's, or the first memberships_max + 1 of them.
+    std::vector<MemberOf> memberships;
     bool operator==(const Token&) const = default;
 };
 

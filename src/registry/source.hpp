@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "registry/model.hpp"
 
@@ -16,16 +17,15 @@ namespace token_auth::registry {
 class Sink {
   public:
     virtual ~Sink() = default;
-    virtual void put(const Membership& membership) = 0;
     virtual void put(const Organization& organization) = 0;
     virtual void put(const Role& role) = 0;
+    // With its user's state and memberships.
     virtual void put(const Token& token) = 0;
-    virtual void put(const User& user) = 0;  // people only
-    virtual void gone_membership(const std::string& user, const std::string& organization) = 0;
+    // All of a user's, by organization.
+    virtual void put_memberships(const std::string& user, const std::vector<MemberOf>& all) = 0;
     virtual void gone_organization(const std::string& id) = 0;
     virtual void gone_role(const std::string& id) = 0;
     virtual void gone_token(const Digest& digest) = 0;
-    virtual void gone_user(const std::string& id) = 0;
 };
 
 // Thrown out of what the descriptor of stop_on() ended.
@@ -52,13 +52,13 @@ class Source {
     // How many tokens there are now.
     virtual std::uint64_t token_count() = 0;
 
-    // Gives the sink all entities that changed after `position`, each once, in its present state,
-    // all of one snapshot; returns the new position (equal to `position` where nothing changed).
+    // Gives the sink all entities that changed after `position`, in their present state, all of one
+    // snapshot: if a user or a membership changed, that user's memberships and tokens. Returns the new position (equal to `position` where nothing changed).
     // Empty where that position is not in the change log (any more): then all() is called for.
     virtual std::optional<std::string> changes(const std::string& position, Sink& sink) = 0;
 
-    // Gives the sink everything, of one snapshot, in the order of the store's keys: memberships by
-    // user and organization, organizations, roles, tokens by digest, people. Returns the position.
+    // Gives the sink everything, of one snapshot: organizations, roles, tokens by digest, then the
+    // memberships of users who have more than memberships_max. Returns the position.
     virtual std::string all(Sink& sink) = 0;
 
     // Whether nothing changed between two positions, the latter of which all() gave last.

@@ -14,8 +14,8 @@ BulkLoader::BulkLoader(StoreWriter& writer) : writer_(writer), batch_(UINT64_MAX
     writer_.begin_load();
 }
 
-void BulkLoader::put(std::string_view key, std::string_view value) {
-    meta_.count(key, value, +1);
+void BulkLoader::put(std::uint64_t key, std::string_view value) {
+    contents_.count(key, value, +1);
     batch_.put(key, value);
     ++records_;
     if (batch_.bytes() >= batch_max) {
@@ -28,11 +28,10 @@ void BulkLoader::flush() {
     batch_.clear();
 }
 
-void BulkLoader::finish(const std::string& source, const std::string& position) {
+void BulkLoader::finish(Meta meta, Numbers numbers) {
     flush();
-    meta_.source = source;
-    meta_.position = position;
-    writer_.finish_load(std::move(meta_));
+    meta.contents = contents_;
+    writer_.finish_load(std::move(meta), std::move(numbers));
 }
 
 }  // namespace token_auth::store_writer

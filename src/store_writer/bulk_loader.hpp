@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "store_writer/change_set.hpp"
@@ -12,14 +11,15 @@
 namespace token_auth::store_writer {
 
 // Fills a store that holds nothing yet, in the order of the keys and in several transactions, so
-// that memory stays bounded. Until finish() the store has no meta record, and so is none to
-// readers; whoever finds it unfinished begins again.
+// that memory stays bounded. Until finish() it is no store to readers; whoever finds it unfinished
+// begins again.
 class BulkLoader {
   public:
     explicit BulkLoader(StoreWriter& writer);
 
-    void put(std::string_view key, std::string_view value);
-    void finish(const std::string& source, const std::string& position);
+    void put(std::uint64_t key, std::string_view value);
+    // `numbers` are those that the records have. The rest of `meta` as for StoreWriter::commit.
+    void finish(Meta meta, Numbers numbers);
 
     std::uint64_t records() const noexcept { return records_; }
 
@@ -27,7 +27,7 @@ class BulkLoader {
     void flush();
 
     StoreWriter& writer_;
-    Meta meta_;
+    Contents contents_;
     ChangeSet batch_;
     std::uint64_t records_ = 0;
 };

@@ -4,24 +4,18 @@
 
 namespace token_auth::store_writer {
 
-void ChangeSet::append(std::string_view key, std::uint32_t value_size) {
+void ChangeSet::add(Change change, std::uint64_t key, std::string_view value) {
     if (++changes_ > changes_max_) {
         throw TooManyChanges();
     }
-    const Sizes sizes{static_cast<std::uint32_t>(key.size()), value_size};
-    bytes_.append(reinterpret_cast<const char*>(&sizes), sizeof(sizes));
-    bytes_ += key;
-}
-
-void ChangeSet::put(std::string_view key, std::string_view value) {
-    append(key, static_cast<std::uint32_t>(value.size()));
+    const Head head{change, static_cast<std::uint32_t>(value.size()), key};
+    bytes_.append(reinterpret_cast<const char*>(&head), sizeof(head));
     bytes_ += value;
 }
 
-void ChangeSet::erase(std::string_view key) {
-    if (!key.empty()) {  // else it is that of no identifier, so there cannot be such a record
-        append(key, erased);
-    }
+void ChangeSet::erase_token(const Digest& digest) {
+    add(Change::erase_token, token_key(digest),
+        {reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 void ChangeSet::clear() noexcept {
@@ -29,16 +23,13 @@ void ChangeSet::clear() noexcept {
     bytes_.clear();
 }
 
-ChangeSet::Sizes ChangeSet::take_sizes(std::string_view& rest) noexcept {
-    Sizes sizes;
-    std::memcpy(&sizes, take(rest, sizeof(sizes)).data(), sizeof(sizes));
-    return sizes;
-}
-
-std::string_view ChangeSet::take(std::string_view& rest, std::size_t size) noexcept {
-    const std::string_view taken = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return taken;
+bool ChangeSet::take(std::string_view& rest, Head& head) noexcept {
+    if (rest.empty()) {
+        return false;
+    }
+    std::memcpy(&head, rest.data(), sizeof(head));
+    rest.remove_prefix(sizeof(head));
+    return true;
 }
 
 }  // namespace token_auth::store_writer

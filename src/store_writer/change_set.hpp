@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "token_auth/record.hpp"
+
 namespace token_auth::store_writer {
 
 // More changes than one transaction should hold; nothing was written.
@@ -17,45 +19,82 @@ class TooManyChanges : public std::runtime_error {
 
 class ChangeSet {
   public:
-    // put() and erase() throw TooManyChanges beyond `changes_max`.
+    // Calls that add a change throw TooManyChanges beyond `changes_max`.
     explicit ChangeSet(std::uint64_t changes_max) : changes_max_(changes_max) {}
 
-    void put(std::string_view key, std::string_view value);
-    void erase(std::string_view key);
+    // A whole record.
+    void put(std::uint64_t key, std::string_view value) { add(Change::put, key, value); }
+    void erase(std::uint64_t key) { add(Change::erase, key, {}); }
+
+    // One entry, beside others under its key.
+    void put_token(std::uint64_t key, std::string_view entry) { add(Change::put_token, key, entry); }
+    void erase_token(const Digest& digest);
+    void put_user(std::uint64_t key, std::string_view entry) { add(Change::put_user, key, entry); }
+    void erase_user(std::string_view user) { add(Change::erase_user, user_key(user), user); }
+    void suspend(std::string_view organization) { add(Change::suspend, 0, organization); }
+    void resume(std::string_view organization) { add(Change::resume, 0, organization); }
+
     void clear() noexcept;
 
     std::uint64_t changes() const noexcept { return changes_; }
     std::size_t bytes() const noexcept { return bytes_.size(); }
 
-    // Calls put(key, value) and erase(key) of `target`, in the order of the calls here.
+    // Makes the calls above on the target, in their order.
     template <typename Target>
     void apply(Target& target) const {
         std::string_view rest = bytes_;
-        while (!rest.empty()) {
-            const Sizes sizes = take_sizes(rest);
-            const std::string_view key = take(rest, sizes.key);
-            if (sizes.value == erased) {
-                target.erase(key);
-            } else {
-                target.put(key, take(rest, sizes.value));
-            }
+        for (Head head; take(rest, head);) {
+            const std::string_view value = rest.substr(0, head.size);
+            rest.remove_prefix(head.size);
+            apply(target, head, value);
         }
     }
 
   private:
-    struct Sizes {
-        std::uint32_t key;
-        std::uint32_t value;
+    enum class Change : std::uint32_t {
+        put,
+        erase,
+        put_token,
+        erase_token,
+        put_user,
+        erase_user,
+        suspend,
+        resume
     };
-    static constexpr std::uint32_t erased = UINT32_MAX;  // in place of a value's size
+    struct Head {
+        Change change;
+        std::uint32_t size;
+        std::uint64_t key;
+    };
 
-    void append(std::string_view key, std::uint32_t value_size);
-    static Sizes take_sizes(std::string_view& rest) noexcept;
-    static std::string_view take(std::string_view& rest, std::size_t size) noexcept;
+    void add(Change change, std::uint64_t key, std::string_view value);
+    static bool take(std::string_view& rest, Head& head) noexcept;
+
+    template <typename Target>
+    static void apply(Target& target, const Head& head, std::string_view value) {
+        switch (head.change) {
+            case Change::put:
+                return target.put(head.key, value);
+            case Change::erase:
+                return target.erase(head.key);
+            case Change::put_token:
+                return target.put_token(head.key, value);
+            case Change::erase_token:
+                return target.erase_token(head.key, value);
+            case Change::put_user:
+                return target.put_user(head.key, value);
+            case Change::erase_user:
+                return target.erase_user(head.key, value);
+            case Change::suspend:
+                return target.suspend(value, true);
+            case Change::resume:
+                return target.suspend(value, false);
+        }
+    }
 
     std::uint64_t changes_max_;
     std::uint64_t changes_ = 0;
-    std::string bytes_;  // Sizes, key, value; again and again
+    std::string bytes_;  // Head, value; again and again
 };
 
 }  // namespace token_auth::store_writer

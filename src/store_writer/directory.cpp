@@ -9,10 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <utility>
 
 #include "base/error.hpp"
-#include "base/file_descriptor.hpp"
 #include "store_writer/error.hpp"
 
 namespace token_auth::store_writer {
@@ -20,7 +18,6 @@ namespace {
 
 constexpr mode_t directory_mode = 02750;
 constexpr mode_t data_mode = 0640;
-constexpr mode_t lock_mode = 0660;
 constexpr mode_t mode_bits = 07777;
 
 gid_t group_of_name(const std::string& name) {
@@ -88,7 +85,6 @@ std::string stranger_in(const std::string& path) {
 
 void require_no_stranger(const std::string& path) {
     require_plain(path, "data.mdb");
-    require_plain(path, "lock.mdb");
     const std::string stranger = stranger_in(path);
     struct stat info {};
     if (!stranger.empty() && lstat((path + "/data.mdb").c_str(), &info) != 0) {
@@ -122,42 +118,21 @@ Site find_site(const StoreOptions& options) {
 
 Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
     if (!site_.there) {
-        const bool made = mkdir(site_.real.c_str(), 0700) == 0;
-        if (!made && errno != EEXIST) {
+        if (mkdir(site_.real.c_str(), 0700) != 0 && errno != EEXIST) {
             fail_file("make the store's directory", site_.path, errno);
-        }
-        // Made by root within another account's directory, it is that account's.
-        struct stat above {};
-        if (made && geteuid() == 0 && stat((site_.real + "/..").c_str(), &above) == 0 &&
-            chown(site_.real.c_str(), above.st_uid, static_cast<gid_t>(-1)) != 0) {
-            fail_file("give to its owner", site_.path, errno);
         }
         site_ = find_site(options);
     }
     require_no_stranger(site_.real);
-    lock_ = lock_file(site_.real + "/sync.lock", options.lock_wait);
-    if (!lock_.is_open()) {
-        throw StoreError(
-            fmt::format("another tokensync is writing the store {}; wait until it is done, or "
-                        "stop it (a running \"tokensync watch\" keeps the store up to date)",
-                        site_.path));
-    }
-    // While the lock was waited for, another directory may have been put in this one's place.
-    site_ = find_site(options);
 }
-
-Directory::Directory(const Site& site, base::FileDescriptor lock)
-    : site_(site), lock_(std::move(lock)) {}
 
 void Directory::settle(const std::string& file, mode_t mode) const {
     struct stat info {};
     if (lstat(file.c_str(), &info) != 0) {
         fail_file("find", file, errno, "run \"tokensync run\" again");
     }
-    // What root makes here belongs to the account that runs tokensync otherwise.
-    const uid_t owner = geteuid() == 0 ? site_.owner : info.st_uid;
-    if (info.st_gid != site_.group || info.st_uid != owner) {
-        if (lchown(file.c_str(), owner, site_.group) != 0) {
+    if (info.st_gid != site_.group) {
+        if (lchown(file.c_str(), static_cast<uid_t>(-1), site_.group) != 0) {
             const int error = errno;
             throw StoreError(fmt::format(
                 "cannot give {} to the group {}: {}; run tokensync as root once, or as an account "
@@ -179,34 +154,25 @@ void Directory::settle(const std::string& file, mode_t mode) const {
 }
 
 void Directory::settle_files() {
+    for (const char* name : {"/lock.mdb", "/sync.lock"}) {
+        unlink((site_.real + name).c_str());
+    }
     settle(site_.real + "/data.mdb", data_mode);
-    settle(site_.real + "/lock.mdb", lock_mode);
-    if (geteuid() == 0 && fchown(lock_.get(), site_.owner, site_.group) != 0) {
-        fail_file("give to its owner", site_.real + "/sync.lock", errno);
-    }
-    if (fchmod(lock_.get(), 0600) != 0) {
-        fail_file("set the mode of", site_.real + "/sync.lock", errno);
-    }
     // Last: from then on, others may do something with what is in it.
     settle(site_.real, directory_mode);
-    data_ = look("data.mdb");
-    readers_ = look("lock.mdb");
+    data_ = look();
 }
 
-Directory::File Directory::look(const char* name) const noexcept {
+Directory::File Directory::look() const noexcept {
     struct stat info {};
-    if (stat((site_.path + '/' + name).c_str(), &info) != 0) {
+    if (stat((site_.path + "/data.mdb").c_str(), &info) != 0) {
         return {};
     }
     return {info.st_dev, info.st_ino};
 }
 
 bool Directory::in_place() const noexcept {
-    return look("data.mdb") == data_ && look("lock.mdb") == readers_;
-}
-
-void Directory::moved(const Site& site) {
-    site_ = site;
+    return look() == data_;
 }
 
 }  // namespace token_auth::store_writer

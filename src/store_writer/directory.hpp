@@ -1,4 +1,4 @@
-// The store's directory: who may do what with its files, and who may write now.
+// The store's directory: who may do what with its files.
 #pragma once
 
 #include <sys/types.h>
@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/file_descriptor.hpp"
 #include "store_writer/file.hpp"
 
 namespace token_auth::store_writer {
@@ -19,6 +18,7 @@ struct StoreOptions {
     bool force = false;  // take over a store of another registry; remove many tokens
     std::chrono::milliseconds lock_wait{0};  // how long to wait for another tokensync
     std::uint64_t generation = 0;            // what is written has a higher one
+    bool read_through = false;               // look at every record before it is opened
 };
 
 // Where a store is, and whose its files are to be.
@@ -36,31 +36,32 @@ struct Site {
 // usage) for a group that there is none of.
 Site find_site(const StoreOptions& options);
 
-// One of the files that a store consists of.
+// A file that a store consists of, or did in an earlier release.
 bool is_store_file(std::string_view name) noexcept;
 
-// The directory, held for writing: at most one process has it at a time. Errors are StoreErrors.
+// The store's directory. Errors are StoreErrors.
 class Directory {
   public:
-    // Makes the directory where it is missing, and takes the lock (the file sync.lock in it).
-    // Refuses, without touching it, a directory that holds something but no LMDB files.
+    // Makes it if it is missing. Refuses, without touching it, a directory that holds something but
+    // no LMDB file.
     explicit Directory(const StoreOptions& options);
 
-    // One that was made and locked already (see replacement.hpp).
-    Directory(const Site& site, base::FileDescriptor lock);
+    // One that was made already (see replacement.hpp).
+    explicit Directory(const Site& site) : site_(site) {}
 
     const std::string& path() const noexcept { return site_.path; }
     const std::string& real() const noexcept { return site_.real; }
     const Site& site() const noexcept { return site_; }
 
-    // Gives data.mdb and lock.mdb their modes and their group, whatever the umask was.
+    // Gives data.mdb and the directory their modes and their group, whatever the umask was, and
+    // removes the lock files of other releases.
     void settle_files();
 
-    // Whether the path still leads to the files that were there at settle_files().
+    // Whether the path still leads to the file that was there at settle_files().
     bool in_place() const noexcept;
 
     // It was moved to another site with all that it holds.
-    void moved(const Site& site);
+    void moved(const Site& site) { site_ = site; }
 
   private:
     struct File {
@@ -70,12 +71,10 @@ class Directory {
     };
 
     void settle(const std::string& file, mode_t mode) const;
-    File look(const char* name) const noexcept;
+    File look() const noexcept;
 
     Site site_;
-    base::FileDescriptor lock_;
     File data_;
-    File readers_;
 };
 
 // Throws a StoreError where the directory holds files, but none that a store or an unfinished one

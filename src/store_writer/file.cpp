@@ -1,15 +1,14 @@
 #include "store_writer/file.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
-#include <thread>
-#include <utility>
 
 #include "base/file_descriptor.hpp"
 #include "store_writer/error.hpp"
@@ -17,39 +16,19 @@
 namespace token_auth::store_writer {
 namespace {
 
-constexpr std::chrono::milliseconds between_attempts{20};
+constexpr std::uint64_t piece = std::uint64_t{2} << 20;
+
+std::uint64_t half_of_memory() noexcept {
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    const long size = sysconf(_SC_PAGESIZE);
+    return pages <= 0 || size <= 0
+               ? 0
+               : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size) / 2;
+}
+
 constexpr int links_max = 40;  // as the system's own limit
 
-bool same_file(int descriptor, const std::string& path) noexcept {
-    struct stat open_one {};
-    struct stat named {};
-    return fstat(descriptor, &open_one) == 0 && lstat(path.c_str(), &named) == 0 &&
-           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
-}
-
 }  // namespace
-
-base::FileDescriptor lock_file(const std::string& file, std::chrono::milliseconds wait) {
-    const auto deadline = std::chrono::steady_clock::now() + wait;
-    for (;;) {
-        base::FileDescriptor descriptor(
-            open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!descriptor.is_open()) {
-            fail_file("open", file, errno);
-        }
-        if (flock(descriptor.get(), LOCK_EX | LOCK_NB) == 0) {
-            if (same_file(descriptor.get(), file)) {
-                return descriptor;
-            }
-        } else if (errno != EWOULDBLOCK && errno != EINTR) {
-            fail_file("lock", file, errno);
-        }
-        if (std::chrono::steady_clock::now() >= deadline) {
-            return base::FileDescriptor();
-        }
-        std::this_thread::sleep_for(between_attempts);
-    }
-}
 
 void sync_directory(const std::string& path) {
     const base::FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -57,6 +36,26 @@ void sync_directory(const std::string& path) {
     if (!directory.is_open() || (fsync(directory.get()) != 0 && errno != EINVAL)) {
         fail_file("write to disk the directory", path, errno);
     }
+}
+
+void read_in_large_pieces(const std::string& file, std::uint64_t size) noexcept {
+    const base::FileDescriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat info {};
+    if (!descriptor.is_open() || fstat(descriptor.get(), &info) != 0 || fsync(descriptor.get()) != 0 ||
+        size > static_cast<std::uint64_t>(info.st_size) || size > half_of_memory()) {
+        return;
+    }
+    posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);
+    void* const map = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+    if (map == MAP_FAILED) {
+        return;
+    }
+    if (madvise(map, size, MADV_HUGEPAGE) == 0) {
+        for (std::uint64_t at = 0; at < size; at += piece) {
+            madvise(static_cast<char*>(map) + at, std::min(piece, size - at), MADV_POPULATE_READ);
+        }
+    }
+    munmap(map, size);
 }
 
 std::string resolved(const std::string& path) {

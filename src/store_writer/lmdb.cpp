@@ -4,13 +4,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdint>
 
 #include "store_writer/error.hpp"
-#include "token_auth/rescue.hpp"
-#include "token_auth/store.hpp"
 
 namespace token_auth::store_writer {
+
 void require_written(int error, const std::string& path) {
     if (error == MDB_MAP_FULL) {
         throw MapFull();
@@ -20,19 +18,14 @@ void require_written(int error, const std::string& path) {
     }
 }
 
-Environment open_environment(const std::string& path, unsigned flags) {
+Environment open_environment(const std::string& path) {
     MDB_env* made = nullptr;
     int error = mdb_env_create(&made);
     if (error != MDB_SUCCESS) {
         fail(path, "open", error);
     }
     Environment environment(made);
-    static Rescue rescue;  // to the end of the program
-    rescue.start(made);
-    error = mdb_env_set_maxreaders(made, store_max_readers);
-    if (error == MDB_SUCCESS) {
-        error = guarded([&] { return mdb_env_open(made, path.c_str(), flags, 0640); });
-    }
+    error = mdb_env_open(made, path.c_str(), MDB_NOLOCK, 0640);
     if (error != MDB_SUCCESS) {
         fail(path, "open", error);
     }
@@ -44,9 +37,9 @@ Size size_of(MDB_env* environment, const std::string& path) {
     MDB_stat statistics{};
     mdb_filehandle_t handle{};
     struct stat file {};
-    int error = guarded([&] { return mdb_env_info(environment, &info); });
+    int error = mdb_env_info(environment, &info);
     if (error == MDB_SUCCESS) {
-        error = guarded([&] { return mdb_env_stat(environment, &statistics); });
+        error = mdb_env_stat(environment, &statistics);
     }
     if (error == MDB_SUCCESS) {
         error = mdb_env_get_fd(environment, &handle);
@@ -73,52 +66,16 @@ void require_whole(MDB_env* environment, const std::string& path) {
     }
 }
 
-int get(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept {
-    return guarded([&] { return mdb_get(transaction, main_dbi, &key, &value); });
-}
-
-int put(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept {
-    return guarded([&] { return mdb_put(transaction, main_dbi, &key, &value, 0); });
-}
-
-int erase(MDB_txn* transaction, MDB_val& key) noexcept {
-    return guarded([&] { return mdb_del(transaction, main_dbi, &key, nullptr); });
-}
-
-int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) noexcept {
-    return guarded([&] { return mdb_cursor_get(cursor, &key, &value, operation); });
-}
-
-bool is_empty(MDB_txn* transaction, const std::string& path) {
-    MDB_stat statistics{};
-    const int error = mdb_stat(transaction, main_dbi, &statistics);
-    if (error != MDB_SUCCESS) {
-        fail(path, "read", error);
-    }
-    return statistics.ms_entries == 0;
-}
-
-TransactionHandle begin(MDB_env* environment, const std::string& path, unsigned flags,
-                        const char* doing) {
+TransactionHandle begin(MDB_env* environment, const std::string& path) {
     MDB_txn* made = nullptr;
-    const auto attempt = [&] {
-        return guarded([&] { return mdb_txn_begin(environment, nullptr, flags, &made); });
-    };
-    int error = attempt();
-    if (error == MDB_MAP_RESIZED) {
-        // Nothing of it is in use here.
-        error = mdb_env_set_mapsize(environment, 0);
-        if (error == MDB_SUCCESS) {
-            error = attempt();
-        }
-    }
+    int error = mdb_txn_begin(environment, nullptr, 0, &made);
     TransactionHandle transaction(made);
     MDB_dbi dbi = 0;
     if (error == MDB_SUCCESS) {
-        error = guarded([&] { return mdb_dbi_open(made, nullptr, 0, &dbi); });
+        error = mdb_dbi_open(made, nullptr, MDB_INTEGERKEY, &dbi);
     }
     if (error != MDB_SUCCESS) {
-        fail(path, doing, error);
+        fail(path, "write", error);
     }
     return transaction;
 }
@@ -130,6 +87,49 @@ Cursor open_cursor(MDB_txn* transaction, const std::string& path) {
         fail(path, "read", error);
     }
     return Cursor(made);
+}
+
+bool is_empty(MDB_txn* transaction, const std::string& path) {
+    MDB_stat statistics{};
+    const int error = mdb_stat(transaction, main_dbi, &statistics);
+    if (error != MDB_SUCCESS) {
+        fail(path, "read", error);
+    }
+    return statistics.ms_entries == 0;
+}
+
+bool find(MDB_txn* transaction, const std::string& path, std::uint64_t key,
+          std::string_view& value) {
+    MDB_val name = to_val(key);
+    MDB_val found{};
+    const int error = mdb_get(transaction, main_dbi, &name, &found);
+    if (error != MDB_SUCCESS && error != MDB_NOTFOUND) {
+        fail(path, "read", error);
+    }
+    value = error == MDB_SUCCESS ? to_view(found) : std::string_view();
+    return error == MDB_SUCCESS;
+}
+
+void put(MDB_txn* transaction, const std::string& path, std::uint64_t key, std::string_view value) {
+    MDB_val name = to_val(key);
+    MDB_val data = to_val(value);
+    require_written(mdb_put(transaction, main_dbi, &name, &data, 0), path);
+}
+
+void append(MDB_txn* transaction, const std::string& path, std::uint64_t key,
+            std::string_view value) {
+    MDB_val name = to_val(key);
+    MDB_val data = to_val(value);
+    const int error = mdb_put(transaction, main_dbi, &name, &data, MDB_APPEND);
+    if (error == MDB_KEYEXIST) {
+        throw OutOfOrder();
+    }
+    require_written(error, path);
+}
+
+void erase(MDB_txn* transaction, const std::string& path, std::uint64_t key) {
+    MDB_val name = to_val(key);
+    require_written(mdb_del(transaction, main_dbi, &name, nullptr), path);
 }
 
 }  // namespace token_auth::store_writer

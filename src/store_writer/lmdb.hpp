@@ -4,6 +4,7 @@
 #include <lmdb.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,15 +31,24 @@ inline constexpr MDB_dbi main_dbi = 1;  // the handle that mdb_dbi_open(txn, nul
 inline MDB_val to_val(std::string_view text) noexcept {
     return {text.size(), const_cast<char*>(text.data())};
 }
+inline MDB_val to_val(std::uint64_t& key) noexcept {
+    return {sizeof(key), &key};
+}
 inline std::string_view to_view(const MDB_val& value) noexcept {
     return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+inline std::uint64_t to_key(const MDB_val& key) noexcept {
+    std::uint64_t number = 0;
+    std::memcpy(&number, key.mv_data, sizeof(number));
+    return number;
 }
 
 // The result of an LMDB call that writes: throws MapFull or StoreError if it is no success.
 void require_written(int error, const std::string& path);
 
-// An environment on the directory `path`, as mdb_env_open() takes them. Throws StoreError.
-Environment open_environment(const std::string& path, unsigned flags);
+// An environment on the directory `path`, without LMDB's lock: the caller has one of its own (see
+// sync_lock.hpp). Throws StoreError.
+Environment open_environment(const std::string& path);
 
 struct Size {
     std::uint64_t used = 0;  // bytes of pages that were ever in use
@@ -52,23 +62,19 @@ Size size_of(MDB_env* environment, const std::string& path);
 // process (SIGBUS).
 void require_whole(MDB_env* environment, const std::string& path);
 
-// LMDB's calls of these names in the main database. Damage that would end the process is
-// MDB_CORRUPTED.
-int get(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
-int put(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
-int erase(MDB_txn* transaction, MDB_val& key) noexcept;
-int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) noexcept;
-
-// Whether the main database holds nothing.
-bool is_empty(MDB_txn* transaction, const std::string& path);
-
-// A transaction with the main database open, on a map that was grown by another process meanwhile
-// too. `doing` is for fail().
-TransactionHandle begin(MDB_env* environment, const std::string& path, unsigned flags,
-                        const char* doing);
-inline TransactionHandle begin_reading(MDB_env* environment, const std::string& path) {
-    return begin(environment, path, MDB_RDONLY, "read");
-}
+// A write transaction with the main database open, which has integer keys.
+TransactionHandle begin(MDB_env* environment, const std::string& path);
 Cursor open_cursor(MDB_txn* transaction, const std::string& path);
+
+// In the main database. These throw MapFull and StoreError.
+bool is_empty(MDB_txn* transaction, const std::string& path);
+// False if there is no such record. The value holds until the next write.
+bool find(MDB_txn* transaction, const std::string& path, std::uint64_t key,
+          std::string_view& value);
+void put(MDB_txn* transaction, const std::string& path, std::uint64_t key, std::string_view value);
+// Behind all others; throws OutOfOrder if it is not.
+void append(MDB_txn* transaction, const std::string& path, std::uint64_t key,
+            std::string_view value);
+void erase(MDB_txn* transaction, const std::string& path, std::uint64_t key);
 
 }  // namespace token_auth::store_writer

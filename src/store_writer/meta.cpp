@@ -2,135 +2,200 @@
 
 #include <fmt/core.h>
 
-#include <array>
+#include <algorithm>
 
 #include "store_writer/error.hpp"
 
 namespace token_auth::store_writer {
 namespace {
 
-std::uint64_t* count_of(Counts& counts, char tag) noexcept {
-    switch (tag) {
-        case tag_membership:
-            return &counts.memberships;
-        case tag_organization:
-            return &counts.organizations;
-        case tag_role:
-            return &counts.roles;
-        case tag_token:
-            return &counts.tokens;
-        case tag_user:
-            return &counts.users;
-        default:
-            return nullptr;
-    }
-}
-
-void change_count(std::uint64_t& count, int by) {
-    if (by < 0 && count == 0) {
+void change_count(std::uint64_t& count, std::int64_t by) {
+    if (by < 0 && count < static_cast<std::uint64_t>(-by)) {
         throw DamagedRecord("the store holds more records than its meta record counts");
     }
     count += static_cast<std::uint64_t>(by);
 }
 
-bool is_unfinished(MDB_txn* transaction) {
-    MDB_val key = to_val(unfinished_key);
-    MDB_val value{};
-    return get(transaction, key, value) == MDB_SUCCESS && to_view(value) == unfinished_value;
+[[noreturn]] void damaged(const std::string& path) {
+    throw DamagedStore(
+        fmt::format("the store {} is damaged: its meta record cannot be read", path));
+}
+
+void count_tokens(Contents& contents, std::string_view value, int by) {
+    for (bool followed = true; followed;) {
+        TokenView token;
+        if (!token.parse(value)) {
+            throw DamagedRecord("a token's record is damaged");
+        }
+        change_count(contents.counts.tokens, by);
+        change_count(contents.keys.at(token.key_index()).tokens, by);
+        followed = token.is_followed();
+        value.remove_prefix(token.bytes().size());
+    }
+}
+
+void count_users(Contents& contents, std::string_view value, int by) {
+    for (; !value.empty();) {
+        UserView user;
+        if (!user.parse(value)) {
+            throw DamagedRecord("a user's record is damaged");
+        }
+        change_count(contents.counts.users, by);
+        value.remove_prefix(user.bytes.size());
+    }
 }
 
 }  // namespace
 
-void Meta::count(std::string_view key, std::string_view value, int by) {
-    const char tag = key.empty() ? '\0' : key.front();
-    std::uint64_t* const records = count_of(counts, tag);
-    if (records == nullptr) {
-        throw DamagedRecord("a record has an unknown key");
-    }
-    TokenRecord token;
-    if (tag == tag_token && !decode(value, token)) {
-        throw DamagedRecord("a token's record is damaged");
-    }
-    change_count(*records, by);
-    if (tag == tag_token) {
-        std::uint64_t& uses = key_uses[token.key_id];
-        change_count(uses, by);
-        if (uses == 0) {
-            key_uses.erase(token.key_id);
+void Contents::count(std::uint64_t key, std::string_view value, int by) {
+    if (key < first_user_key) {
+        count_tokens(*this, value, by);
+    } else if (key < first_suspension_key) {
+        count_users(*this, value, by);
+    } else if (key < first_role_key) {
+        std::uint32_t suspended = 0;
+        std::string_view rest;
+        if (!suspensions(value, suspended, rest)) {
+            throw DamagedRecord("a record of suspended organizations is damaged");
         }
+        change_count(counts.suspended, by * std::int64_t{suspended});
+    } else {
+        RoleEntry role;
+        if (!decode(value, role)) {
+            throw DamagedRecord("a role's record is damaged");
+        }
+        change_count(counts.roles, role.exists ? by : 0);
     }
 }
 
-Meta owned(const MetaRecord& record) {
+bool Contents::operator==(const Contents& other) const noexcept {
+    const auto same_use = [](const KeyUse& a, const KeyUse& b) {
+        return a.tokens == b.tokens && (a.tokens == 0 || a.id == b.id);
+    };
+    return counts.tokens == other.counts.tokens && counts.users == other.counts.users &&
+           counts.roles == other.counts.roles && counts.suspended == other.counts.suspended &&
+           std::equal(keys.begin(), keys.end(), other.keys.begin(), same_use);
+}
+
+Meta owned(const StoreMeta& record) {
     Meta meta;
     meta.generation = record.generation;
     meta.synced = record.synced;
     meta.created = record.created;
-    meta.counts = record.counts;
-    for (std::size_t i = 0; i < record.key_use_count; ++i) {
-        meta.key_uses[record.key_uses[i].id] = record.key_uses[i].tokens;
-    }
+    meta.roles_generation = record.roles_generation;
+    meta.contents = {record.counts, record.keys};
     meta.source = record.source;
     meta.position = record.position;
     return meta;
 }
 
-std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
-    MDB_val key = to_val(meta_key());
-    MDB_val value{};
-    const int error = get(transaction, key, value);
-    if (error != MDB_SUCCESS && error != MDB_NOTFOUND) {
-        fail(path, "read", error);
+std::uint16_t Numbers::role(const std::string& name) {
+    if (name.empty()) {
+        return no_role;
     }
-    if (error == MDB_NOTFOUND && (is_empty(transaction, path) || is_unfinished(transaction))) {
-        return std::nullopt;
+    if (const auto known = known_role(name)) {
+        return *known;
     }
-    MetaRecord record;
-    switch (error == MDB_SUCCESS ? decode(to_view(value), record) : MetaProblem::not_a_store) {
-        case MetaProblem::none:
-            break;
-        case MetaProblem::not_a_store:
-            throw StoreError(
-                fmt::format("the directory {} holds the LMDB file of another program; name an "
-                            "empty or a new directory with --db",
-                            path));
-        case MetaProblem::other_version:
-            throw DamagedStore(
-                fmt::format("the store {} is of another version of token-auth", path));
-        case MetaProblem::damaged:
-            throw DamagedStore(
-                fmt::format("the store {} is damaged: its meta record cannot be read", path));
+    if (free_role_ > role_number_max) {
+        throw NoNumberLeft(
+            fmt::format("the registry names more than {} roles; remove some", role_number_max + 1));
     }
-    return owned(record);
+    const auto number = static_cast<std::uint16_t>(free_role_);
+    add_role(name, number);
+    return number;
 }
 
-void write_meta(MDB_txn* transaction, const std::string& path, const Meta& meta) {
-    if (meta.key_uses.size() > key_uses_max) {
-        throw base::Error(
+std::optional<std::uint16_t> Numbers::known_role(const std::string& name) const {
+    const auto found = roles_.find(name);
+    return found == roles_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// A store's numbers have no gaps: only a rebuild frees them.
+void Numbers::add_role(const std::string& name, std::uint16_t number) {
+    roles_[name] = number;
+    free_role_ = std::max(free_role_, std::uint32_t{number} + 1);
+}
+
+std::uint8_t Numbers::key(KeyId id) {
+    const auto is_of = [id](const KeyUse& use) { return use.tokens != 0 && use.id == id; };
+    const auto is_free = [](const KeyUse& use) { return use.tokens == 0; };
+    auto found = std::find_if(keys_.begin(), keys_.end(), is_of);
+    if (found == keys_.end()) {
+        found = std::find_if(keys_.begin(), keys_.end(), is_free);
+    }
+    if (found == keys_.end()) {
+        throw NoNumberLeft(
             fmt::format("the registry holds tokens under more than {} keys for digests; rotate "
                         "the tokens of the oldest ones, nothing was synced",
                         key_uses_max));
     }
-    MetaRecord record;
+    found->id = id;
+    found->tokens = std::max<std::uint64_t>(found->tokens, 1);  // taken
+    return static_cast<std::uint8_t>(found - keys_.begin());
+}
+
+std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
+    std::string_view value;
+    if (!find(transaction, path, meta_record_key, value)) {
+        if (!is_empty(transaction, path)) {
+            damaged(path);
+        }
+        return std::nullopt;
+    }
+    StoreMeta record;
+    switch (decode(value, record)) {
+        case MetaState::whole:
+            return owned(record);
+        case MetaState::unfinished:
+            return std::nullopt;
+        default:
+            damaged(path);
+    }
+}
+
+void write_meta(MDB_txn* transaction, const std::string& path, const Meta& meta) {
+    StoreMeta record;
+    record.transaction = mdb_txn_id(transaction);
     record.generation = meta.generation;
     record.synced = meta.synced;
     record.created = meta.created;
-    record.counts = meta.counts;
-    for (const auto& [id, tokens] : meta.key_uses) {
-        record.key_uses[record.key_use_count++] = {id, tokens};
-    }
+    record.roles_generation = meta.roles_generation;
+    record.counts = meta.contents.counts;
+    record.keys = meta.contents.keys;
     record.source = meta.source;
     record.position = meta.position;
-    std::array<char, value_max> buffer{};
+    std::array<char, meta_record_max> buffer{};
     const std::size_t size = encode(record, buffer.data(), buffer.size());
     if (size == 0) {
         throw base::Error(
             "the registry's id is no identifier ([A-Za-z0-9._-], 1 to 64 bytes); see the row "
             "registry_id of its table meta");
     }
-    MDB_val key = to_val(meta_key());
-    MDB_val value = to_val({buffer.data(), size});
-    require_written(put(transaction, key, value), path);
+    put(transaction, path, meta_record_key, {buffer.data(), size});
+}
+
+Numbers read_numbers(MDB_txn* transaction, const std::string& path, const Contents& contents) {
+    Numbers numbers;
+    numbers.set_keys(contents.keys);
+    const Cursor cursor = open_cursor(transaction, path);
+    std::uint64_t at = first_role_key;
+    MDB_val key = to_val(at);
+    MDB_val value{};
+    int error = mdb_cursor_get(cursor.get(), &key, &value, MDB_SET_RANGE);
+    while (error == MDB_SUCCESS && to_key(key) < meta_record_key) {
+        RoleEntry role;
+        if (!decode(to_view(value), role)) {
+            throw DamagedStore(
+                fmt::format("the store {} is damaged: a role cannot be read", path));
+        }
+        numbers.add_role(std::string(role.name),
+                         static_cast<std::uint16_t>(to_key(key) - first_role_key));
+        error = mdb_cursor_get(cursor.get(), &key, &value, MDB_NEXT);
+    }
+    if (error != MDB_SUCCESS && error != MDB_NOTFOUND) {
+        fail(path, "read", error);
+    }
+    return numbers;
 }
 
 }  // namespace token_auth::store_writer

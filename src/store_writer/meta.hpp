@@ -1,6 +1,7 @@
-// The meta record, owned, and the counting of a store's records for it.
+// The meta record, owned, and what only the writer knows of a store: which numbers its roles have.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,30 +20,65 @@ class DamagedRecord : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// A store has no number left for a role, or no index for a key of digests: a new one may have.
+class NoNumberLeft : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+using KeyTable = std::array<KeyUse, key_uses_max>;
+
+// What the meta record counts.
+struct Contents {
+    StoreCounts counts{};
+    KeyTable keys{};
+
+    // Counts a record in (by = +1) or out (by = -1). Throws DamagedRecord.
+    void count(std::uint64_t key, std::string_view value, int by);
+    bool operator==(const Contents& other) const noexcept;
+};
+
 struct Meta {
     std::uint64_t generation = 0;
     std::int64_t synced = 0;   // Unix milliseconds
     std::int64_t created = 0;  // Unix milliseconds
-    Counts counts{};
-    std::map<KeyId, std::uint64_t> key_uses;  // tokens by key; no zeros
+    std::uint64_t roles_generation = 0;
+    Contents contents;
     std::string source;
     std::string position;
-
-    // Counts a record in (by = +1) or out (by = -1). Throws DamagedRecord.
-    void count(std::string_view key, std::string_view value, int by);
 };
 
-Meta owned(const MetaRecord& record);
+Meta owned(const StoreMeta& record);
+
+// Which number a store has for a role's name, and which index for a digest's key.
+class Numbers {
+  public:
+    // The number of a role, the lowest free one if it has none yet; no_role for no name. Throws
+    // NoNumberLeft.
+    std::uint16_t role(const std::string& name);
+    std::optional<std::uint16_t> known_role(const std::string& name) const;
+    const std::map<std::string, std::uint16_t>& roles() const noexcept { return roles_; }
+    void add_role(const std::string& name, std::uint16_t number);
+
+    // Likewise. An index without tokens is taken again.
+    std::uint8_t key(KeyId id);
+    const KeyTable& keys() const noexcept { return keys_; }
+    void set_keys(const KeyTable& keys) noexcept { keys_ = keys; }
+
+  private:
+    std::map<std::string, std::uint16_t> roles_;
+    std::uint32_t free_role_ = 0;  // no number below is free
+    KeyTable keys_{};
+};
 
 // The meta record of a transaction; empty if the store holds no content yet. Throws DamagedStore
-// if it cannot be read, and StoreError if the environment holds another program's data.
+// if it cannot be read.
 std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path);
 
-// Writes it. Throws base::Error if it does not fit.
+// Writes it, with the transaction's number. Throws base::Error if it does not fit.
 void write_meta(MDB_txn* transaction, const std::string& path, const Meta& meta);
 
-// Marks a store whose first load has not ended, in place of a meta record.
-inline constexpr std::string_view unfinished_key = "L";
-inline constexpr std::string_view unfinished_value = "TKAUTH unfinished";
+// As a transaction has them. Throws DamagedStore.
+Numbers read_numbers(MDB_txn* transaction, const std::string& path, const Contents& contents);
 
 }  // namespace token_auth::store_writer

@@ -17,7 +17,6 @@ namespace token_auth::store_writer {
 namespace {
 
 constexpr const char* file_names[] = {"data.mdb", "lock.mdb", "sync.lock"};
-constexpr int attempts = 5;
 
 std::string parent_of(const Site& site) {
     return std::filesystem::path(site.real).parent_path().string();
@@ -50,64 +49,49 @@ base::FileDescriptor open_directory(const std::string& path) noexcept {
 
 // Whether a directory beside the store is one that a replacement made: nobody else's, and with
 // nothing in it but a store's files.
-bool is_leftover(const Site& site, const base::FileDescriptor& directory, const std::string& path) {
+bool is_leftover(const base::FileDescriptor& directory, const std::string& path) {
     struct stat info {};
     if (!directory.is_open() || fstat(directory.get(), &info) != 0) {
         return false;
     }
-    const bool own = info.st_uid == geteuid() || (geteuid() == 0 && info.st_uid == site.owner);
-    return own && stranger_in(path).empty();
+    return info.st_uid == geteuid() && stranger_in(path).empty();
 }
 
 }  // namespace
 
-void remove_leftover(const Site& site) noexcept {
+void remove_leftover(const Site& site, const SyncLock& lock) noexcept {
     const std::string path = path_beside(site);
     const base::FileDescriptor directory = open_directory(path);
     if (!directory.is_open()) {
         return;
     }
     try {
-        if (is_leftover(site, directory, path)) {
-            const base::FileDescriptor lock =
-                lock_file(path + "/sync.lock", std::chrono::milliseconds(0));
-            if (lock.is_open()) {
-                remove_store(path, directory);
-            }
+        const SyncLock::Held held = lock.replace(std::chrono::milliseconds(0));
+        if (held.is_held() && is_leftover(directory, path)) {
+            remove_store(path, directory);
         }
     } catch (const StoreError&) {
         // In nobody's way; whoever wants to replace the store will say so.
     }
 }
 
-Replacement::Replacement(const Site& site, std::chrono::milliseconds wait)
-    : site_(site), parent_(parent_of(site)), path_(path_beside(site)) {
+Replacement::Replacement(const Site& site, const SyncLock& lock, std::chrono::milliseconds wait)
+    : site_(site), parent_(parent_of(site)), path_(path_beside(site)), held_(lock.replace(wait)) {
+    if (!held_.is_held()) {
+        throw StoreError(fmt::format(
+            "another tokensync is replacing the store {}; wait until it is done", site_.path));
+    }
     require_possible();
-    for (int attempt = 0; !lock_.is_open(); ++attempt) {
-        if (mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
-            throw NotReplaceable(fmt::format("cannot make the directory {}: {}; {}", path_,
-                                             std::strerror(errno), remedy(errno)));
-        }
-        if (!is_leftover(site_, open_directory(path_), path_)) {
-            throw NotReplaceable(fmt::format(
-                "{} is in the way of a new store; remove it, unless it is needed", path_));
-        }
-        try {
-            lock_ = lock_file(path_ + "/sync.lock", wait);
-        } catch (const StoreError&) {
-            // Removed by the one who was at it until now; then it is made again.
-            if (attempt == attempts || access(path_.c_str(), F_OK) == 0) {
-                throw;
-            }
-            continue;
-        }
-        if (!lock_.is_open()) {
-            throw StoreError(fmt::format(
-                "another tokensync is replacing the store {}; wait until it is done", site_.path));
-        }
+    if (mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
+        throw NotReplaceable(fmt::format("cannot make the directory {}: {}; {}", path_,
+                                         std::strerror(errno), remedy(errno)));
+    }
+    if (!is_leftover(open_directory(path_), path_)) {
+        throw NotReplaceable(
+            fmt::format("{} is in the way of a new store; remove it, unless it is needed", path_));
     }
     // What is in it was left by one that was interrupted.
-    for (const char* name : {"data.mdb", "lock.mdb"}) {
+    for (const char* name : file_names) {
         unlink((path_ + '/' + name).c_str());
     }
     try {
@@ -124,12 +108,11 @@ Replacement::~Replacement() {
     }
 }
 
-Directory Replacement::take_directory() {
+Directory Replacement::directory() const {
     Site beside = site_;
     beside.path = path_;
     beside.real = path_;
-    // The lock is kept here, too: it covers the removal of what did not take the place.
-    return Directory(beside, base::FileDescriptor(fcntl(lock_.get(), F_DUPFD_CLOEXEC, 0)));
+    return Directory(beside);
 }
 
 // What can be known before a large store is written in vain.

@@ -10,9 +10,9 @@
 #include <chrono>
 #include <string>
 
-#include "base/file_descriptor.hpp"
 #include "store_writer/directory.hpp"
 #include "store_writer/error.hpp"
+#include "store_writer/sync_lock.hpp"
 
 namespace token_auth::store_writer {
 
@@ -24,20 +24,20 @@ class NotReplaceable : public StoreError {
 
 class Replacement {
   public:
-    // Makes the directory, and locks it against others that want to replace the store; waits that
-    // long for them. Throws NotReplaceable, or another StoreError where the wait was in vain.
-    Replacement(const Site& site, std::chrono::milliseconds wait);
+    // Makes the directory, and holds off others that want to replace the store; waits that long for
+    // them. Throws NotReplaceable, or another StoreError if the wait was in vain.
+    Replacement(const Site& site, const SyncLock& lock, std::chrono::milliseconds wait);
 
     // Removes what was made, unless it took the store's place.
     ~Replacement();
     Replacement(const Replacement&) = delete;
     Replacement& operator=(const Replacement&) = delete;
 
-    // The new store's directory, to be filled; it holds the lock.
-    Directory take_directory();
+    // The new store's directory, to be filled.
+    Directory directory() const;
 
     // Makes the exchange, durably, and removes what was there before. Everything in the new
-    // directory must be on disk and have its modes. Throws StoreReplaced, with all as it was, where
+    // directory must be on disk and have its modes, and commits must be held off. Throws StoreReplaced, with all as it was, where
     // another directory than that of the site is there by now.
     void take_place();
 
@@ -49,11 +49,10 @@ class Replacement {
     Site site_;
     std::string parent_;
     std::string path_;
-    base::FileDescriptor lock_;
+    SyncLock::Held held_;
 };
 
-// Removes what an interrupted replacement left beside the store, where there is such and nobody
-// is at it.
-void remove_leftover(const Site& site) noexcept;
+// Removes what an interrupted replacement left beside the store, if nobody is at it.
+void remove_leftover(const Site& site, const SyncLock& lock) noexcept;
 
 }  // namespace token_auth::store_writer

@@ -1,8 +1,6 @@
 #include "store_writer/store_writer.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,11 +9,9 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "base/file_descriptor.hpp"
 #include "store_writer/error.hpp"
+#include "store_writer/file.hpp"
 #include "store_writer/replacement.hpp"
-#include "token_auth/rescue.hpp"
-#include "token_auth/store.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -26,42 +22,6 @@ std::int64_t milliseconds_now() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-// Takes the room on disk that the lock file needs. LMDB makes it with holes, and a process that
-// takes a slot in one while the disk is full is killed (SIGBUS). Before it is opened: closing a
-// descriptor of it lets go of this process's locks on it.
-void settle_lock_file(const std::string& path, const std::string& lock) {
-    const base::FileDescriptor file(
-        open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    struct stat info {};
-    if (!file.is_open() || fstat(file.get(), &info) != 0) {
-        fail(path, "open", errno);
-    }
-    if (fallocate(file.get(), 0, 0, info.st_size == 0 ? lock_file_size : info.st_size) != 0 &&
-        (errno == ENOSPC || errno == EDQUOT)) {
-        fail(path, "make room in the lock.mdb of", errno);
-    }
-}
-
-Environment open_for_writing(const std::string& path) {
-    // A lock file that outlived its data file belongs to readers of the old one: a new data file
-    // beside it would be taken for theirs.
-    const std::string lock = path + "/lock.mdb";
-    if (access((path + "/data.mdb").c_str(), F_OK) != 0 && errno == ENOENT &&
-        unlink(lock.c_str()) != 0 && errno != ENOENT) {
-        fail(path, "remove the old lock.mdb of", errno);
-    }
-    struct stat info {};
-    if (stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_size > 0 &&
-        info.st_size < 2 * sysconf(_SC_PAGESIZE)) {
-        // LMDB would read its meta pages from beyond the end.
-        throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
-    }
-    settle_lock_file(path, lock);
-    Environment environment = open_environment(path, 0);
-    require_whole(environment.get(), path);
-    return environment;
 }
 
 // Makes the data file as long as the map, without taking room on disk for it. LMDB does not write
@@ -80,33 +40,38 @@ void reserve(MDB_env* environment, const std::string& path) {
     }
 }
 
-// Has LMDB take up what a killed writer committed but did not tell readers of any more: it does so
-// when the next one begins to write, and what was read before would be of the commit before.
-void take_up_last_commit(MDB_env* environment, const std::string& path) {
-    begin(environment, path, 0, "write");
+void set_map_size(MDB_env* environment, const std::string& path, std::uint64_t size) {
+    const int error = mdb_env_set_mapsize(environment, size);
+    if (error != MDB_SUCCESS) {
+        fail(path, "enlarge", error);
+    }
+    reserve(environment, path);
 }
 
-// Before anything is made in the directory: it may be another program's. Where sync.lock is there,
-// the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
-const StoreOptions& require_no_other_program(const StoreOptions& options) {
-    const std::string& path = options.path;
-    struct stat info {};
-    if (stat((path + "/data.mdb").c_str(), &info) == 0 && info.st_size > 0 &&
-        access((path + "/sync.lock").c_str(), F_OK) != 0) {
-        const Environment environment = open_environment(path, MDB_RDONLY | MDB_NOLOCK);
-        require_whole(environment.get(), path);
-        const TransactionHandle transaction = begin_reading(environment.get(), path);
-        read_meta(transaction.get(), path);
+// Indexes that hold tokens are of the keys that they were given to.
+void name_keys(Contents& contents, const Numbers& numbers) {
+    for (std::size_t i = 0; i < contents.keys.size(); ++i) {
+        if (contents.keys[i].tokens != 0) {
+            contents.keys[i].id = numbers.keys()[i].id;
+        }
     }
-    return options;
 }
 
 }  // namespace
 
-StoreWriter::StoreWriter(const StoreOptions& options)
-    : directory_(require_no_other_program(options)), generation_(options.generation) {
-    remove_leftover(site());
+StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
+    : lock_(std::make_unique<SyncLock>(find_site(options))),
+      // Not before the lock is held: another one may be putting a directory in place.
+      directory_((lock_->hold(options.lock_wait), options)),
+      generation_(std::max(options.generation, lock_->generation())) {
+    remove_leftover(site(), *lock_);
+    damage_ = inspect(directory_.real(), lock_->was_there(),
+                      options.read_through || lock_->at_work());
+    if (!damage_.empty()) {
+        return;
+    }
     try {
+        lock_->set_at_work(true);
         open();
     } catch (const DamagedStore& error) {
         environment_.reset();
@@ -119,37 +84,41 @@ StoreWriter::StoreWriter(Directory directory, std::uint64_t generation)
     open();
 }
 
-void StoreWriter::open() {
-    environment_ = open_for_writing(directory_.real());
-    if (size_of(environment_.get(), path()).map < first_map_size) {
-        const int error = mdb_env_set_mapsize(environment_.get(), first_map_size);
-        if (error != MDB_SUCCESS) {
-            fail(path(), "size", error);
+StoreWriter::~StoreWriter() {
+    const bool opened = environment_ != nullptr;
+    environment_.reset();
+    try {
+        if (lock_ && opened) {
+            lock_->set_at_work(false);
         }
+    } catch (const StoreError&) {
+        // Then the next one reads the store through.
     }
-    reserve(environment_.get(), path());
-    take_up_last_commit(environment_.get(), path());
-    meta_ = read_meta(begin_reading(environment_.get(), path()).get(), path());
+}
+
+void StoreWriter::open() {
+    environment_ = open_environment(directory_.real());
+    require_whole(environment_.get(), path());
+    set_map_size(environment_.get(), path(), std::max<std::uint64_t>(size().map, first_map_size));
+    const TransactionHandle transaction = begin(environment_.get(), path());
+    meta_ = read_meta(transaction.get(), path());
     if (meta_) {
         generation_ = std::max(generation_, meta_->generation);
+        numbers_ = read_numbers(transaction.get(), path(), meta_->contents);
     }
     directory_.settle_files();
 }
 
+void StoreWriter::raise(std::uint64_t generation) noexcept {
+    generation_ = std::max(generation_, generation);
+}
+
 void StoreWriter::grow() {
-    const std::uint64_t map = size_of(environment_.get(), path()).map;
-    const int error = mdb_env_set_mapsize(environment_.get(), map * 2);
-    if (error != MDB_SUCCESS) {
-        fail(path(), "enlarge", error);
-    }
-    reserve(environment_.get(), path());
+    set_map_size(environment_.get(), path(), size().map * 2);
 }
 
 TransactionHandle StoreWriter::begin_writing() {
-    TransactionHandle transaction = begin(environment_.get(), path(), 0, "write");
-    reserve(environment_.get(), path());
-    // Whoever replaces a store holds its transaction meanwhile (see compact.cpp): what is in place
-    // now stays so until the commit.
+    TransactionHandle transaction = begin(environment_.get(), path());
     if (!in_place()) {
         throw StoreReplaced(path());
     }
@@ -158,13 +127,10 @@ TransactionHandle StoreWriter::begin_writing() {
 }
 
 void StoreWriter::transact(const std::function<void(MDB_txn*)>& body) {
+    // Whoever replaces a store holds commits off (see compact.cpp): what is in place now stays so
+    // until the commit.
+    const SyncLock::Held held = lock_ ? lock_->commit() : SyncLock::Held();
     require_whole(environment_.get(), path());
-    // Pages that a killed reader holds on to can be used again.
-    int dead = 0;
-    const int error = mdb_reader_check(environment_.get(), &dead);
-    if (error != MDB_SUCCESS) {
-        fail(path(), "check the readers of", error);
-    }
     for (;;) {
         try {
             TransactionHandle transaction = begin_writing();
@@ -196,7 +162,7 @@ void StoreWriter::require_unchanged(MDB_txn* transaction) const {
 Meta StoreWriter::next_meta(const Meta& meta) const {
     const std::int64_t now = milliseconds_now();
     Meta next = meta;
-    // The clock makes a store that was deleted and built again newer than the one before it.
+    // The clock makes a store that was deleted, and its lock file too, newer than the one before.
     next.generation = std::max(generation_ + 1, static_cast<std::uint64_t>(now));
     next.synced = meta.synced == 0 ? now : meta.synced;
     if (next.created == 0) {
@@ -205,55 +171,54 @@ Meta StoreWriter::next_meta(const Meta& meta) const {
     return next;
 }
 
-void StoreWriter::adopt(Meta meta) {
+void StoreWriter::adopt(Meta meta, Numbers numbers) {
     generation_ = meta.generation;
+    numbers_ = std::move(numbers);
+    numbers_.set_keys(meta.contents.keys);
     meta_ = std::move(meta);
 }
 
-Tally StoreWriter::commit(const ChangeSet& changes, const Meta& meta, bool counted,
+Tally StoreWriter::commit(const ChangeSet& changes, const Meta& meta, const Numbers& numbers,
+                          const Contents* counted,
                           const std::function<void(const Tally&)>& approve) {
     Meta after;
     Tally tally;
     transact([&](MDB_txn* transaction) {
         after = next_meta(meta);
-        if (!counted) {
-            after.counts = meta_.value_or(Meta{}).counts;
-            after.key_uses = meta_.value_or(Meta{}).key_uses;
-        }
-        WriteTxn write(transaction, path(), counted ? nullptr : &after);
+        after.contents = counted != nullptr ? *counted : meta_.value_or(Meta{}).contents;
+        WriteTxn write(transaction, path(), counted != nullptr ? nullptr : &after.contents);
         changes.apply(write);
         tally = write.tally();
         if (approve) {
             approve(tally);
         }
+        name_keys(after.contents, numbers);
+        after.roles_generation =
+            tally.roles_changed || !meta_ ? after.generation : meta_->roles_generation;
         write_meta(transaction, path(), after);
+        if (lock_) {
+            lock_->raise_generation(after.generation);
+        }
     });
-    adopt(std::move(after));
+    adopt(std::move(after), numbers);
     return tally;
 }
 
 void StoreWriter::begin_load() {
+    meta_.reset();
     transact([&](MDB_txn* transaction) {
-        MDB_val key = to_val(unfinished_key);
-        MDB_val value = to_val(unfinished_value);
         require_written(mdb_drop(transaction, main_dbi, 0), path());
-        require_written(put(transaction, key, value), path());
+        put(transaction, path(), meta_record_key, unfinished_marker());
     });
 }
 
 namespace {
 
+// Takes a batch of a load.
 struct Appender {
-    void put(std::string_view key, std::string_view value) const {
-        MDB_val name = to_val(key);
-        MDB_val data = to_val(value);
-        const int error = mdb_put(transaction, main_dbi, &name, &data, MDB_APPEND);
-        if (error == MDB_KEYEXIST) {
-            throw OutOfOrder();
-        }
-        require_written(error, path);
+    void put(std::uint64_t key, std::string_view value) const {
+        store_writer::append(transaction, path, key, value);
     }
-    void erase(std::string_view) const {}
 
     MDB_txn* transaction;
     const std::string& path;
@@ -263,19 +228,48 @@ struct Appender {
 
 void StoreWriter::append(const ChangeSet& batch) {
     transact([&](MDB_txn* transaction) {
+        // The marker has the last of all keys.
+        erase(transaction, path(), meta_record_key);
         const Appender appender{transaction, path()};
         batch.apply(appender);
+        store_writer::append(transaction, path(), meta_record_key, unfinished_marker());
     });
 }
 
-void StoreWriter::finish_load(Meta meta) {
+void StoreWriter::finish_load(Meta meta, Numbers numbers) {
     transact([&](MDB_txn* transaction) {
-        MDB_val key = to_val(unfinished_key);
-        require_written(erase(transaction, key), path());
-        meta = next_meta(meta);
-        write_meta(transaction, path(), meta);
+        Meta next = next_meta(meta);
+        name_keys(next.contents, numbers);
+        next.roles_generation = next.generation;
+        write_meta(transaction, path(), next);
+        if (lock_) {
+            lock_->raise_generation(next.generation);
+        }
+        meta = std::move(next);
     });
-    adopt(std::move(meta));
+    adopt(std::move(meta), std::move(numbers));
+}
+
+void StoreWriter::settle_in_memory() {
+    // What is mapped cannot leave the page cache.
+    const std::uint64_t used = size().used;
+    environment_.reset();
+    read_in_large_pieces(directory_.real() + "/data.mdb", used);
+    open();
+}
+
+void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
+    const Site site = old.site();
+    sync_directory(directory_.real());
+    {
+        const SyncLock::Held held = old.lock_->commit();
+        old.lock_->raise_generation(generation_);
+        beside.take_place();
+    }
+    old.environment_.reset();
+    lock_ = std::move(old.lock_);
+    lock_->set_at_work(true);
+    directory_.moved(site);
 }
 
 }  // namespace token_auth::store_writer

@@ -14,31 +14,37 @@ struct Tally {
     std::uint64_t written = 0;  // records that are new or differ
     std::uint64_t erased = 0;
     std::uint64_t tokens_erased = 0;
+    bool roles_changed = false;
 
     bool changed() const noexcept { return written + erased > 0; }
 };
 
-// Records that are in the store as they are given are not written again. Throws MapFull, StoreError
-// and DamagedRecord.
+// Takes a ChangeSet. Records that are in the store as they are given are not written again. Throws
+// MapFull, StoreError and DamagedRecord.
 class WriteTxn {
   public:
-    // Counts the changes in `meta`; null: somebody counted before.
-    WriteTxn(MDB_txn* transaction, const std::string& path, Meta* meta)
-        : transaction_(transaction), path_(path), meta_(meta) {}
+    // Counts the changes in `contents`; null: somebody counted before.
+    WriteTxn(MDB_txn* transaction, const std::string& path, Contents* contents)
+        : transaction_(transaction), path_(path), contents_(contents) {}
 
-    void put(std::string_view key, std::string_view value);
-    void erase(std::string_view key);
+    void put(std::uint64_t key, std::string_view value);
+    void erase(std::uint64_t key) { replace(key, {}); }
+    void put_token(std::uint64_t key, std::string_view entry);
+    void erase_token(std::uint64_t key, std::string_view digest);
+    void put_user(std::uint64_t key, std::string_view entry);
+    void erase_user(std::uint64_t key, std::string_view user);
+    void suspend(std::string_view organization, bool suspended);
 
     const Tally& tally() const noexcept { return tally_; }
 
   private:
-    // The record under a key; false if there is none.
-    bool find(std::string_view key, std::string_view& value) const;
-    void count(std::string_view key, std::string_view value, int by);
+    std::string_view value_of(std::uint64_t key) const;
+    // Erases it if the value is empty.
+    void replace(std::uint64_t key, std::string_view value);
 
     MDB_txn* transaction_;
     const std::string& path_;
-    Meta* meta_;
+    Contents* contents_;
     Tally tally_;
 };
 

@@ -69,9 +69,6 @@ FileContent::FileContent(std::istream& input, std::string name) : name_(std::mov
 }
 
 void FileContent::give(Sink& sink) const {
-    for (const auto& [key, membership] : memberships_) {
-        sink.put(membership.value);
-    }
     for (const auto& [key, organization] : organizations_) {
         sink.put(organization.value);
     }
@@ -79,13 +76,29 @@ void FileContent::give(Sink& sink) const {
         sink.put(role.value);
     }
     for (const auto& [token, line] : tokens_) {
-        sink.put(token);
+        if (token.kind != kind_user) {
+            sink.put(token);
+            continue;
+        }
+        Token whole = token;
+        whole.memberships = memberships_of(token.user, memberships_max + 1);
+        sink.put(whole);
     }
-    for (const auto& [key, user] : users_) {
-        if (!user.value.technical) {
-            sink.put(user.value);
+    for (const auto& [id, user] : users_) {
+        const auto all = memberships_of(id, SIZE_MAX);
+        if (all.size() > memberships_max) {
+            sink.put_memberships(id, all);
         }
     }
+}
+
+std::vector<MemberOf> FileContent::memberships_of(const std::string& user, std::size_t most) const {
+    std::vector<MemberOf> all;
+    for (auto at = memberships_.lower_bound({user, ""});
+         at != memberships_.end() && at->first.first == user && all.size() < most; ++at) {
+        all.push_back({at->first.second, at->second.value.role});
+    }
+    return all;
 }
 
 void FileContent::take(Role role, std::size_t line) {

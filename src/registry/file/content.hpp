@@ -51,6 +51,8 @@ class FileContent {
     void take(Membership membership, std::size_t line);
     void take(Token token, std::size_t line);
 
+    std::vector<MemberOf> memberships_of(const std::string& user, std::size_t most) const;
+
     void require_distinct_tokens() const;
     void check(const Group& group, std::size_t line) const;
     void check(const Membership& membership, std::size_t line) const;

@@ -1,0 +1,187 @@
+#include "store_writer/sync_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+#include <thread>
+
+#include "store_writer/error.hpp"
+#include "store_writer/file.hpp"
+
+namespace token_auth::store_writer {
+namespace {
+
+constexpr std::chrono::milliseconds between_attempts{20};
+constexpr std::string_view head = "tokensync 1 ";  // then the generation, and who works
+constexpr std::string_view working = " working\n";
+constexpr std::string_view idle = " idle   \n";
+constexpr std::size_t content_max = 64;
+
+// Bytes of the file that are locked; what stands there does not matter.
+constexpr off_t commit_part = 0;
+constexpr off_t replace_part = 1;
+
+struct flock part(off_t begin, short type) {
+    struct flock lock {};
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = begin;
+    lock.l_len = 1;
+    return lock;
+}
+
+}  // namespace
+
+SyncLock::SyncLock(const Site& site) : path_(site.real + ".sync") {
+    was_there_ = access(path_.c_str(), F_OK) == 0;
+    open_file();
+    read();
+}
+
+void SyncLock::open_file() {
+    file_ = base::FileDescriptor(
+        open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    struct stat info {};
+    if (!file_.is_open()) {
+        fail_file("open tokensync's lock file", path_, errno,
+                  errno == ELOOP ? "remove that link" : remedy(errno));
+    }
+    if (fstat(file_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+        throw StoreError(fmt::format("{} is not a regular file; remove it", path_));
+    }
+    if ((info.st_mode & 07777) != 0600 && fchmod(file_.get(), 0600) != 0) {
+        fail_file("set the mode of", path_, errno);
+    }
+}
+
+void SyncLock::hold(std::chrono::milliseconds wait) {
+    const auto deadline = std::chrono::steady_clock::now() + wait;
+    for (;;) {
+        if (flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
+            if (is_in_place()) {
+                break;
+            }
+            open_file();  // another one took its place before it was locked
+            continue;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            fail_file("lock", path_, errno);
+        }
+        if (std::chrono::steady_clock::now() >= deadline) {
+            throw StoreError(
+                fmt::format("another tokensync is writing the store that {} belongs to; wait until "
+                            "it is done, or stop it (a running \"tokensync watch\" keeps the store "
+                            "up to date)",
+                            path_));
+        }
+        std::this_thread::sleep_for(between_attempts);
+    }
+    read();  // what the one before left
+}
+
+// What cannot be read says nothing of generations, and that somebody may have been at work.
+void SyncLock::read() {
+    std::array<char, content_max> buffer{};
+    const ssize_t size = pread(file_.get(), buffer.data(), buffer.size(), 0);
+    if (size < 0) {
+        fail_file("read", path_, errno);
+    }
+    std::string_view text(buffer.data(), static_cast<std::size_t>(size));
+    std::uint64_t generation = 0;
+    at_work_ = was_there_ && !text.empty();
+    if (!text.starts_with(head)) {
+        return;
+    }
+    text.remove_prefix(head.size());
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), generation);
+    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+    if (parsed.ec == std::errc() && (text == working || text == idle)) {
+        generation_ = std::max(generation_, generation);
+        at_work_ = text == working;
+    }
+}
+
+void SyncLock::write() const {
+    const std::string text =
+        fmt::format("{}{:020}{}", head, generation_, at_work_ ? working : idle);
+    if (pwrite(file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+        ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0) {
+        fail_file("write", path_, errno);
+    }
+}
+
+void SyncLock::raise_generation(std::uint64_t generation) {
+    read();  // "tokensync compact" may have written it
+    if (generation > generation_) {
+        generation_ = generation;
+        write();
+    }
+}
+
+void SyncLock::set_at_work(bool at_work) {
+    const Held held = commit();
+    read();
+    at_work_ = at_work;
+    write();
+    if (at_work && fdatasync(file_.get()) != 0) {
+        fail_file("write", path_, errno);
+    }
+}
+
+bool SyncLock::is_in_place() const noexcept {
+    struct stat open_one {};
+    struct stat named {};
+    return fstat(file_.get(), &open_one) == 0 && lstat(path_.c_str(), &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+SyncLock::Held SyncLock::commit() const {
+    struct flock lock = part(commit_part, F_WRLCK);
+    while (fcntl(file_.get(), F_OFD_SETLKW, &lock) != 0) {
+        if (errno != EINTR) {
+            fail_file("lock", path_, errno);
+        }
+    }
+    Held held(file_.get(), commit_part);
+    if (!is_in_place()) {
+        throw StoreError(fmt::format(
+            "tokensync's lock file {} was removed or exchanged; leave it alone while tokensync "
+            "runs",
+            path_));
+    }
+    return held;
+}
+
+SyncLock::Held SyncLock::replace(std::chrono::milliseconds wait) const {
+    const auto deadline = std::chrono::steady_clock::now() + wait;
+    for (;;) {
+        struct flock lock = part(replace_part, F_WRLCK);
+        if (fcntl(file_.get(), F_OFD_SETLK, &lock) == 0) {
+            return Held(file_.get(), replace_part);
+        }
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            fail_file("lock", path_, errno);
+        }
+        if (std::chrono::steady_clock::now() >= deadline) {
+            return Held();
+        }
+        std::this_thread::sleep_for(between_attempts);
+    }
+}
+
+SyncLock::Held::~Held() {
+    if (file_ >= 0) {
+        struct flock lock = part(part_, F_UNLCK);
+        fcntl(file_, F_OFD_SETLK, &lock);
+    }
+}
+
+}  // namespace token_auth::store_writer
