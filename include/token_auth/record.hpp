@@ -20,8 +20,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
+#include "base/load.hpp"
+#include "token_auth/address.hpp"
 #include "token_auth/digest.hpp"
 
 namespace token_auth {
@@ -118,6 +121,40 @@ struct TokenEntry {
 // `followed`: another entry stands behind it in the same value.
 std::size_t encode(const TokenEntry& entry, bool followed, char* buffer, std::size_t size) noexcept;
 
+namespace token_layout {
+
+// A token's entry: offsets of its fixed part.
+inline constexpr std::size_t digest_at = 0;
+inline constexpr std::size_t digest_rest = digest_size - 8;
+inline constexpr std::size_t expires_at = 24;
+inline constexpr std::size_t number_at = 32;
+inline constexpr std::size_t role_at = 36;
+inline constexpr std::size_t flags_at = 40;
+inline constexpr std::size_t id_size_at = 42;
+inline constexpr std::size_t organization_size_at = 43;
+inline constexpr std::size_t name_size_at = 44;
+inline constexpr std::size_t subject_size_at = 45;
+inline constexpr std::size_t key_index_at = 46;
+inline constexpr std::size_t version_at = 47;
+inline constexpr std::size_t texts_at = 48;
+
+inline constexpr unsigned kind_bits = 0x3;  // 0 organization, 1 group, 2 user
+inline constexpr unsigned revoked_bit = 1U << 2;
+inline constexpr unsigned disabled_bit = 1U << 3;
+inline constexpr unsigned digest_bit = 1U << 4;  // the one that the key leaves out
+inline constexpr unsigned group_bit = 1U << 5;
+inline constexpr unsigned not_before_bit = 1U << 6;
+inline constexpr unsigned scopes_bit = 1U << 7;
+inline constexpr unsigned allow_bit = 1U << 8;
+inline constexpr unsigned memberships_bit = 1U << 9;
+inline constexpr unsigned many_memberships_bit = 1U << 10;
+inline constexpr unsigned followed_bit = 1U << 11;
+inline constexpr unsigned known_bits = (1U << 12) - 1;
+inline constexpr unsigned optional_bits =
+    group_bit | not_before_bit | scopes_bit | allow_bit | memberships_bit;
+
+}  // namespace token_layout
+
 // One entry of a value, decoded as far as it is asked. The value must not change meanwhile: copy it
 // out of a store's map first.
 class TokenView {
@@ -174,6 +211,86 @@ class TokenView {
     std::uint16_t allow_ = 0;
     std::uint16_t memberships_ = 0;
 };
+
+// Of an entry's parts.
+
+inline bool TokenView::is_followed() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::followed_bit) != 0;
+}
+
+inline bool TokenView::is_of(const Digest& digest) const noexcept {
+    const bool bit =
+        (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::digest_bit) != 0;
+    return std::memcmp(at_ + token_layout::digest_at, digest.data() + 8,
+                       token_layout::digest_rest) == 0 &&
+           bit == ((digest[7] & 1) != 0);
+}
+
+inline Kind TokenView::kind() const noexcept {
+    return static_cast<Kind>(
+        1U << (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::kind_bits));
+}
+inline bool TokenView::revoked() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::revoked_bit) != 0;
+}
+inline bool TokenView::disabled() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::disabled_bit) != 0;
+}
+inline std::uint8_t TokenView::key_index() const noexcept {
+    return load<std::uint8_t>(at_ + token_layout::key_index_at);
+}
+inline std::int64_t TokenView::expires() const noexcept {
+    return load<std::int64_t>(at_ + token_layout::expires_at);
+}
+inline std::int64_t TokenView::not_before() const noexcept {
+    return not_before_ == 0 ? 0 : load<std::int64_t>(at_ + not_before_);
+}
+inline std::uint32_t TokenView::organization_number() const noexcept {
+    return kind() == kind_user ? 0 : load<std::uint32_t>(at_ + token_layout::number_at);
+}
+inline std::uint16_t TokenView::role() const noexcept {
+    return kind() == kind_user ? no_role : load<std::uint16_t>(at_ + token_layout::role_at);
+}
+inline std::uint64_t TokenView::user_key() const noexcept {
+    return kind() == kind_user ? load<std::uint64_t>(at_ + token_layout::number_at) : 0;
+}
+
+inline std::string_view TokenView::id() const noexcept {
+    return {at_ + token_layout::texts_at, load<std::uint8_t>(at_ + token_layout::id_size_at)};
+}
+inline std::string_view TokenView::organization() const noexcept {
+    return {id().data() + id().size(),
+            load<std::uint8_t>(at_ + token_layout::organization_size_at)};
+}
+inline std::string_view TokenView::name() const noexcept {
+    const std::string_view before = organization();
+    return {before.data() + before.size(), load<std::uint8_t>(at_ + token_layout::name_size_at)};
+}
+inline std::string_view TokenView::subject() const noexcept {
+    const std::string_view before = name();
+    return {before.data() + before.size(), load<std::uint8_t>(at_ + token_layout::subject_size_at)};
+}
+inline std::string_view TokenView::group() const noexcept {
+    return group_ == 0 ? std::string_view()
+                       : std::string_view(at_ + group_ + 1, load<std::uint8_t>(at_ + group_));
+}
+inline std::string_view TokenView::scopes() const noexcept {
+    return scopes_ == 0 ? std::string_view()
+                        : std::string_view(at_ + scopes_ + 2, load<std::uint16_t>(at_ + scopes_));
+}
+inline std::string_view TokenView::allow() const noexcept {
+    return allow_ == 0
+               ? std::string_view()
+               : std::string_view(at_ + allow_ + 1, cidr_size * load<std::uint8_t>(at_ + allow_));
+}
+
+inline bool TokenView::has_many_memberships() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) &
+            token_layout::many_memberships_bit) != 0;
+}
+inline std::size_t TokenView::membership_count() const noexcept {
+    return memberships_ == 0 ? 0 : load<std::uint8_t>(at_ + memberships_);
+}
 
 // For whoever puts entries together: sets what is_followed() says. `entry` was encoded.
 void set_followed(char* entry, bool followed) noexcept;
