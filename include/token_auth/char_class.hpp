@@ -16,10 +16,14 @@ class CharClass {
     }
 
     // Also for an empty text.
-    static constexpr bool contains_all(std::string_view text) noexcept {
+    static bool contains_all(std::string_view text) noexcept {
         bool all = true;
-#pragma GCC unroll 8
-        for (std::size_t i = 0; i < text.size(); ++i) {
+        std::size_t i = 0;
+        for (; i + 4 <= text.size(); i += 4) {  // every request has some hundred bytes
+            all &= contains(text[i]) & contains(text[i + 1]) & contains(text[i + 2]) &
+                   contains(text[i + 3]);
+        }
+        for (; i < text.size(); ++i) {
             all &= contains(text[i]);
         }
         return all;

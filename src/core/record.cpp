@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
 

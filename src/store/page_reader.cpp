@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 
 namespace token_auth {
 namespace {
