@@ -229,7 +229,7 @@ PostgresqlSource::~PostgresqlSource() = default;
 
 PostgresqlSource::Session& PostgresqlSource::session() {
     if (!session_) {
-        session_ = std::make_unique<Session>(location_, stop_fd_);
+        session_ = std::make_unique<Session>(location_, stop_fd());
     }
     return *session_;
 }
@@ -307,7 +307,7 @@ bool PostgresqlSource::no_change_between(const std::string& position, const std:
            });
 }
 
-void PostgresqlSource::wait(std::chrono::milliseconds timeout, int /*stop_fd*/) {
+void PostgresqlSource::wait(std::chrono::milliseconds timeout) {
     with_session([&](Session& session) {
         if (session.announced) {
             session.link.notified(timeout);

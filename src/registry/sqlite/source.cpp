@@ -409,7 +409,7 @@ bool SqliteSource::moved_on() {
     return last != seen_;
 }
 
-void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+void SqliteSource::wait(std::chrono::milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         if (moved_on()) {
@@ -420,7 +420,7 @@ void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
         if (left.count() <= 0) {
             return;
         }
-        base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd);
+        base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd());
         if (woken == base::Woken::event) {
             const auto begun = std::chrono::steady_clock::now();
             while (woken != base::Woken::stopped && !moved_on()) {
@@ -429,7 +429,7 @@ void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
                 if (waited >= settle_time) {
                     break;
                 }
-                woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd);
+                woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
             }
         }
         if (woken == base::Woken::stopped) {

@@ -31,7 +31,7 @@ class SqliteSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
 
   private:
     // Device and inode of the file, its log and its index; zeros for one that is missing.
