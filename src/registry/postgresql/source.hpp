@@ -1,19 +1,17 @@
-// A registry in a PostgreSQL database as a source for the store; see postgresql_position.hpp.
+// A registry in a PostgreSQL database as a source for the store; see position.hpp.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "registry/connection.hpp"
-#include "registry/postgresql/pg_connection.hpp"
-#include "registry/postgresql/position.hpp"
+#include "registry/session.hpp"
 #include "registry/source.hpp"
 
 namespace token_auth::registry {
 
 // Connects when it is first needed, and again after an error. Changes are announced by NOTIFY
-// where that reaches it; where it does not (a replica, a pooler), they are looked for often.
+// if that reaches it; if not (a replica, a pooler), they are looked for often.
 class PostgresqlSource final : public Source {
   public:
     explicit PostgresqlSource(Location location);
@@ -28,15 +26,14 @@ class PostgresqlSource final : public Source {
 
   private:
     // The connection, and what was learnt when it was made.
-    struct Session;
+    struct Server;
 
-    Session& session();
-    // Runs `body`; an exception ends the connection.
+    // Connects if need be and runs `body`; an exception ends the connection.
     template <typename Body>
-    auto with_session(const Body& body);
+    auto with_server(const Body& body);
 
     Location location_;
-    std::unique_ptr<Session> session_;
+    std::unique_ptr<Server> server_;
 };
 
 }  // namespace token_auth::registry
