@@ -19,6 +19,7 @@ using Digest = std::array<std::uint8_t, digest_size>;
 
 inline constexpr std::size_t key_min = 32;  // bytes of a key
 inline constexpr std::size_t key_max = 1024;
+inline constexpr std::size_t key_file_max = key_max + 64;  // with white space around the key
 inline constexpr std::size_t keys_max = 4;  // keys of a Digester, while they are rotated
 
 // What SHA-256 knows of the blocks it has seen.

@@ -27,7 +27,7 @@ my %groups = (
     lmdb  => qr/\Almdb\.h\z/,
     # files, processes, sockets
     system => qr{\A(?:sys/|unistd\.h|fcntl\.h|poll\.h|dirent\.h|fstream|iostream|filesystem|cstdio\z|csignal\z)},
-    sql   => qr{\A(?:soci/|sqlite3\.h|libpq|pq|postgresql/)},
+    sql   => qr{\A(?:sqlite3\.h|libpq|pq|postgresql/)},
     tools => qr{\A(?:CLI/|fmt/|nlohmann/)},
 );
 my @layers = (

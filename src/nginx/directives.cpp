@@ -314,13 +314,12 @@ char* set_key(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
                            keys_max);
         return failed;
     }
-    constexpr std::size_t size = key_max + 64;  // with room for white space around the key
-    auto* content = static_cast<u_char*>(ngx_pnalloc(cf->pool, size));
+    auto* content = static_cast<u_char*>(ngx_pnalloc(cf->pool, key_file_max));
     auto* slot = static_cast<ngx_str_t*>(ngx_array_push(&main->keys));
     if (content == nullptr || slot == nullptr) {
         return failed;
     }
-    const ssize_t length = read_file(reinterpret_cast<char*>(path.data), content, size);
+    const ssize_t length = read_file(reinterpret_cast<char*>(path.data), content, key_file_max);
     if (length < 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "cannot read the key file \"%V\" of \"token_auth_key\"", &path);

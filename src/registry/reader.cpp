@@ -1,115 +1,125 @@
 #include "registry/reader.hpp"
 
-#include <deque>
+#include <fmt/format.h>
 
-#include "registry/rows.hpp"
+#include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
 namespace {
 
-// A SELECT put together from conditions, every value of which is bound. Its rows come a few at a
-// time: SQLite gives them so by itself, PostgreSQL from a cursor.
-class Selection {
+// The WHERE of a SELECT and the values that it compares with; empty ones do not count.
+class Conditions {
   public:
-    explicit Selection(soci::session& session)
-        : session_(session),
-          by_cursor_(session.get_backend_name() == "postgresql"),
-          question_(session),
-          rows_(session) {}
-    ~Selection() {
-        if (open_) {
-            try {
-                session_ << "CLOSE selection";
-            } catch (...) {
-                // The transaction has failed, and ends with its cursors.
-            }
-        }
-    }
-    Selection(const Selection&) = delete;
-    Selection& operator=(const Selection&) = delete;
-
-    void where(const std::string& condition, const char* name, const std::string& value) {
+    void add(std::string_view condition, std::string_view value) {
         if (!value.empty()) {
-            add(condition);
-            texts_.push_back(value);
-            question().exchange(soci::use(texts_.back(), name));
+            append(condition, value);
         }
     }
-
-    void where(const std::string& condition, const char* name, std::int64_t value) {
+    void add(std::string_view condition, std::int64_t value) {
         if (value != 0) {
-            add(condition);
-            number(name, value);
+            append(condition, value);
         }
     }
 
-    void number(const char* name, std::int64_t value) {
-        numbers_.push_back(value);
-        question().exchange(soci::use(numbers_.back(), name));
-    }
-
-    const std::string& conditions() const { return conditions_; }
-
-    // What the rows are fetched into is bound to this one.
-    soci::statement& rows() { return rows_; }
-
-    void run(const std::string& sql) {
-        if (by_cursor_) {
-            begin(question_, "DECLARE selection NO SCROLL CURSOR FOR " + sql);
-            question_.execute(true);
-            open_ = true;
-        }
-        begin(rows_, by_cursor_ ? "FETCH 1000 FROM selection" : sql);
-        rows_.execute();
-    }
-
-    bool fetch() {
-        if (rows_.fetch()) {
-            some_ = true;
-            return true;
-        }
-        if (!by_cursor_ || !some_) {
-            return false;
-        }
-        rows_.execute();
-        some_ = rows_.fetch();
-        return some_;
-    }
+    // "" or " WHERE organization = $1 AND …"
+    const std::string& text() const { return text_; }
+    const Values& values() const { return values_; }
 
   private:
-    // The statement that takes the values.
-    soci::statement& question() { return by_cursor_ ? question_ : rows_; }
-
-    void add(const std::string& condition) {
-        conditions_ += (conditions_.empty() ? " WHERE " : " AND ") + condition;
+    void append(std::string_view condition, Value value) {
+        values_.push_back(value);
+        text_ += fmt::format("{}{} ${}", values_.size() == 1 ? " WHERE " : " AND ", condition,
+                             values_.size());
     }
 
-    static void begin(soci::statement& statement, const std::string& sql) {
-        statement.alloc();
-        statement.prepare(sql);
-        statement.define_and_bind();
-    }
-
-    soci::session& session_;
-    bool by_cursor_;
-    bool open_ = false;
-    bool some_ = false;  // the last batch had rows
-    soci::statement question_;
-    soci::statement rows_;
-    std::string conditions_;
-    std::deque<std::string> texts_;  // a deque: bound values must not move
-    std::deque<long long> numbers_;
+    std::string text_;
+    Values values_;
 };
 
-void add_conditions(Selection& selection, const TokenFilter& filter) {
-    selection.where("t.organization = :org", "org", filter.organization);
-    selection.where("t.group_id = :grp", "grp", filter.group);
-    selection.where("t.user_id = :usr", "usr", filter.user);
-    selection.where("t.role = :role", "role", filter.role);
-    selection.where("t.kind = :kind", "kind", filter.kind);
-    selection.where("t.expires_at > :after", "after", filter.expires_after);
-    selection.where("t.expires_at <= :until", "until", filter.expires_until);
+Conditions conditions_of(const TokenFilter& filter) {
+    Conditions conditions;
+    conditions.add("t.organization =", filter.organization);
+    conditions.add("t.group_id =", filter.group);
+    conditions.add("t.user_id =", filter.user);
+    conditions.add("t.role =", filter.role);
+    conditions.add("t.kind =", filter.kind);
+    conditions.add("t.expires_at >", filter.expires_after);
+    conditions.add("t.expires_at <=", filter.expires_until);
+    return conditions;
+}
+
+constexpr std::string_view select_roles = "SELECT id, scopes FROM roles";
+constexpr std::string_view select_organizations =
+    "SELECT id, suspended, created_at FROM organizations";
+constexpr std::string_view select_groups = "SELECT organization, id, created_at FROM org_groups";
+constexpr std::string_view select_users = "SELECT id, technical, disabled, created_at FROM users";
+constexpr std::string_view select_memberships =
+    "SELECT user_id, organization, role, created_at FROM memberships";
+
+const std::string& select_tokens() {
+    static const std::string sql = fmt::format(
+        "SELECT {}, u.disabled, o.suspended FROM tokens t JOIN users u ON u.id = t.user_id "
+        "LEFT JOIN organizations o ON o.id = t.organization",
+        select_list(TokenPart::whole));
+    return sql;
+}
+
+Role role_of(const Rows& row) {
+    return {std::string(row.text(0)), canonical(split_words(row.text(1)))};
+}
+
+Organization organization_of(const Rows& row) {
+    return {std::string(row.text(0)), row.integer(1) != 0, row.integer(2)};
+}
+
+Group group_of(const Rows& row) {
+    return {std::string(row.text(0)), std::string(row.text(1)), row.integer(2)};
+}
+
+User user_of(const Rows& row) {
+    return {std::string(row.text(0)), row.integer(1) != 0, row.integer(2) != 0, row.integer(3)};
+}
+
+Membership membership_of(const Rows& row) {
+    return {std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)),
+            row.integer(3)};
+}
+
+TokenView view_of(const Rows& row, const Location& location) {
+    const int columns = column_count(TokenPart::whole);
+    TokenView view;
+    read_token(row, TokenPart::whole, location, view.token);
+    view.token.user_disabled = row.integer(columns) != 0;
+    view.organization_suspended = row.integer(columns + 1) != 0;
+    return view;
+}
+
+AuditRow audit_row_of(const Rows& row) {
+    return {row.integer(0),           row.integer(1),           std::string(row.text(2)),
+            std::string(row.text(3)), std::string(row.text(4)), std::string(row.text(5)),
+            std::string(row.text(6))};
+}
+
+// What `make` makes of the one row, if there is one.
+template <typename Make>
+auto only(const std::unique_ptr<Rows>& rows, const Make& make)
+    -> std::optional<decltype(make(*rows))> {
+    if (!rows->next()) {
+        return std::nullopt;
+    }
+    return make(*rows);
+}
+
+template <typename Make, typename Each>
+void all(const std::unique_ptr<Rows>& rows, const Make& make, const Each& each) {
+    while (rows->next()) {
+        each(make(*rows));
+    }
+}
+
+std::string sql(std::string_view select, std::string_view rest) {
+    return fmt::format("{}{}", select, rest);
 }
 
 }  // namespace
@@ -135,223 +145,116 @@ std::string status_name(Status status) {
     return status_names[static_cast<std::size_t>(status)];
 }
 
-Reader::Reader(soci::session& session)
-    : sql_(session),
-      role_(session, "SELECT scopes FROM roles WHERE id = :id"),
-      organization_(session, "SELECT suspended, created_at FROM organizations WHERE id = :id"),
-      group_(session, "SELECT created_at FROM org_groups WHERE organization = :org AND id = :id"),
-      user_(session, "SELECT technical, disabled, created_at FROM users WHERE id = :id"),
-      membership_(session,
-                  "SELECT role, created_at FROM memberships "
-                  "WHERE user_id = :usr AND organization = :org"),
-      token_of_digest_(session, "SELECT id FROM tokens WHERE digest = :digest") {}
-
 std::optional<Role> Reader::role(const std::string& id) {
-    if (!role_.find(id)) {
-        return std::nullopt;
-    }
-    return Role{id, canonical(split_words(role_.get<0>()))};
+    return only(session_.query(sql(select_roles, " WHERE id = $1"), {id}), role_of);
 }
 
 std::optional<Organization> Reader::organization(const std::string& id) {
-    if (!organization_.find(id)) {
-        return std::nullopt;
-    }
-    return Organization{id, organization_.get<0>() != 0, organization_.get<1>()};
+    return only(session_.query(sql(select_organizations, " WHERE id = $1"), {id}), organization_of);
 }
 
 std::optional<Group> Reader::group(const std::string& organization, const std::string& id) {
-    if (!group_.find(organization, id)) {
-        return std::nullopt;
-    }
-    return Group{organization, id, group_.get<0>()};
+    return only(session_.query(sql(select_groups, " WHERE organization = $1 AND id = $2"),
+                               {organization, id}),
+                group_of);
 }
 
 std::optional<User> Reader::user(const std::string& id) {
-    if (!user_.find(id)) {
-        return std::nullopt;
-    }
-    return User{id, user_.get<0>() != 0, user_.get<1>() != 0, user_.get<2>()};
+    return only(session_.query(sql(select_users, " WHERE id = $1"), {id}), user_of);
 }
 
 std::optional<Membership> Reader::membership(const std::string& user,
                                              const std::string& organization) {
-    if (!membership_.find(user, organization)) {
-        return std::nullopt;
-    }
-    return Membership{user, organization, membership_.get<0>(), membership_.get<1>()};
+    return only(session_.query(sql(select_memberships, " WHERE user_id = $1 AND organization = $2"),
+                               {user, organization}),
+                membership_of);
 }
 
 std::optional<TokenView> Reader::token(const std::string& id) {
-    if (!token_) {
-        token_.emplace(sql_);
-        bind_into(*token_, token_row_);
-        token_->exchange(soci::use(token_id_));
-        token_->alloc();
-        token_->prepare(std::string(select_token_rows) + " WHERE t.id = :id");
-        token_->define_and_bind();
-    }
-    token_id_ = id;
-    if (!token_->execute(true)) {
-        return std::nullopt;
-    }
-    return TokenView{registry::token_of(token_row_), token_row_.organization_suspended != 0};
+    return only(session_.query(sql(select_tokens(), " WHERE t.id = $1"), {id}),
+                [&](const Rows& row) { return view_of(row, session_.location()); });
 }
 
 std::optional<std::string> Reader::token_of_digest(const Digest& digest) {
-    if (!token_of_digest_.find(to_hex(digest))) {
-        return std::nullopt;
-    }
-    return token_of_digest_.get<0>();
+    return only(session_.query("SELECT id FROM tokens WHERE digest = $1", {to_hex(digest)}),
+                [](const Rows& row) { return std::string(row.text(0)); });
 }
 
 void Reader::roles(const std::function<void(const Role&)>& each) {
-    std::string id;
-    std::string scopes;
-    soci::statement statement = (sql_.prepare << "SELECT id, scopes FROM roles ORDER BY id",
-                                 soci::into(id), soci::into(scopes));
-    statement.execute();
-    while (statement.fetch()) {
-        each({id, canonical(split_words(scopes))});
-    }
+    all(session_.stream(sql(select_roles, " ORDER BY id")), role_of, each);
 }
 
 void Reader::organizations(const std::function<void(const Organization&)>& each) {
-    std::string id;
-    int suspended = 0;
-    long long created = 0;
-    soci::statement statement =
-        (sql_.prepare << "SELECT id, suspended, created_at FROM organizations ORDER BY id",
-         soci::into(id), soci::into(suspended), soci::into(created));
-    statement.execute();
-    while (statement.fetch()) {
-        each({id, suspended != 0, created});
-    }
+    all(session_.stream(sql(select_organizations, " ORDER BY id")), organization_of, each);
 }
 
 void Reader::groups(const std::string& organization,
                     const std::function<void(const Group&)>& each) {
-    std::string of;
-    std::string id;
-    long long created = 0;
-    Selection selection(sql_);
-    soci::statement& statement = selection.rows();
-    statement.exchange(soci::into(of));
-    statement.exchange(soci::into(id));
-    statement.exchange(soci::into(created));
-    selection.where("organization = :org", "org", organization);
-    selection.run("SELECT organization, id, created_at FROM org_groups" + selection.conditions() +
-                  " ORDER BY organization, id");
-    while (selection.fetch()) {
-        each({of, id, created});
-    }
+    Conditions conditions;
+    conditions.add("organization =", organization);
+    all(session_.stream(sql(select_groups, conditions.text() + " ORDER BY organization, id"),
+                        conditions.values()),
+        group_of, each);
 }
 
 void Reader::users(const std::function<void(const User&)>& each) {
-    std::string id;
-    int technical = 0;
-    int disabled = 0;
-    long long created = 0;
-    Selection selection(sql_);
-    soci::statement& statement = selection.rows();
-    statement.exchange(soci::into(id));
-    statement.exchange(soci::into(technical));
-    statement.exchange(soci::into(disabled));
-    statement.exchange(soci::into(created));
-    selection.run("SELECT id, technical, disabled, created_at FROM users ORDER BY id");
-    while (selection.fetch()) {
-        each({id, technical != 0, disabled != 0, created});
-    }
+    all(session_.stream(sql(select_users, " ORDER BY id")), user_of, each);
 }
 
 void Reader::memberships(const std::string& user, const std::string& organization,
                          const std::function<void(const Membership&)>& each) {
-    std::string member;
-    std::string of;
-    std::string role;
-    long long created = 0;
-    Selection selection(sql_);
-    soci::statement& statement = selection.rows();
-    statement.exchange(soci::into(member));
-    statement.exchange(soci::into(of));
-    statement.exchange(soci::into(role));
-    statement.exchange(soci::into(created));
-    selection.where("user_id = :usr", "usr", user);
-    selection.where("organization = :org", "org", organization);
-    selection.run("SELECT user_id, organization, role, created_at FROM memberships" +
-                  selection.conditions() + " ORDER BY user_id, organization");
-    while (selection.fetch()) {
-        each({member, of, role, created});
-    }
+    Conditions conditions;
+    conditions.add("user_id =", user);
+    conditions.add("organization =", organization);
+    all(session_.stream(
+            sql(select_memberships, conditions.text() + " ORDER BY user_id, organization"),
+            conditions.values()),
+        membership_of, each);
 }
 
 void Reader::tokens(const TokenFilter& filter, const std::function<void(const TokenView&)>& each) {
-    TokenRow row;
-    Selection selection(sql_);
-    bind_into(selection.rows(), row);
-    add_conditions(selection, filter);
-    selection.run(select_token_rows + selection.conditions() + " ORDER BY t.id");
-    while (selection.fetch()) {
-        each({token_of(row), row.organization_suspended != 0});
-    }
+    const Conditions conditions = conditions_of(filter);
+    all(
+        session_.stream(sql(select_tokens(), conditions.text() + " ORDER BY t.id"),
+                        conditions.values()),
+        [&](const Rows& row) { return view_of(row, session_.location()); }, each);
 }
 
 void Reader::audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each) {
-    long long seq = 0;
-    long long at = 0;
-    AuditRow row;
-    Selection selection(sql_);
-    soci::statement& statement = selection.rows();
-    statement.exchange(soci::into(seq));
-    statement.exchange(soci::into(at));
-    statement.exchange(soci::into(row.actor));
-    statement.exchange(soci::into(row.action));
-    statement.exchange(soci::into(row.entity));
-    statement.exchange(soci::into(row.key));
-    statement.exchange(soci::into(row.detail));
-    selection.where("at >= :since", "since", filter.since);
-    selection.where("entity = :entity", "entity", filter.entity);
-    selection.where("key = :key", "key", filter.key);
-    std::string latest =
-        "SELECT seq, at, actor, action, entity, key, detail FROM audit" + selection.conditions();
-    if (filter.limit != 0) {
-        latest += " ORDER BY seq DESC LIMIT :limit";
-        selection.number("limit", static_cast<std::int64_t>(filter.limit));
-    }
-    selection.run("SELECT * FROM (" + latest + ") AS latest ORDER BY seq");
-    while (selection.fetch()) {
-        row.seq = seq;
-        row.at = at;
-        each(row);
-    }
+    Conditions conditions;
+    conditions.add("at >=", filter.since);
+    conditions.add("entity =", filter.entity);
+    conditions.add("key =", filter.key);
+    const std::string limit =
+        filter.limit == 0 ? "" : fmt::format(" ORDER BY seq DESC LIMIT {}", filter.limit);
+    all(session_.stream(
+            fmt::format("SELECT * FROM (SELECT seq, at, actor, action, entity, key, detail "
+                        "FROM audit{}{}) AS latest ORDER BY seq",
+                        conditions.text(), limit),
+            conditions.values()),
+        audit_row_of, each);
 }
 
 std::uint64_t Reader::count_tokens(const TokenFilter& filter) {
-    long long count = 0;
-    Selection selection(sql_);
-    selection.rows().exchange(soci::into(count));
-    add_conditions(selection, filter);
-    selection.run("SELECT COUNT(*) FROM tokens t" + selection.conditions());
-    selection.fetch();
-    return static_cast<std::uint64_t>(count);
+    const Conditions conditions = conditions_of(filter);
+    return count(sql("SELECT count(*) FROM tokens t", conditions.text()), conditions.values());
 }
 
 std::uint64_t Reader::count_memberships_with_role(const std::string& role) {
-    long long count = 0;
-    sql_ << "SELECT COUNT(*) FROM memberships WHERE role = :role", soci::use(role),
-        soci::into(count);
-    return static_cast<std::uint64_t>(count);
+    return count("SELECT count(*) FROM memberships WHERE role = $1", {role});
+}
+
+std::uint64_t Reader::count(std::string_view select, const Values& values) {
+    const auto row = session_.query(select, values);
+    row->next();
+    return static_cast<std::uint64_t>(row->integer(0));
 }
 
 std::optional<std::string> Reader::idle_technical_user() {
-    std::string id;
-    sql_ << "SELECT id FROM users u WHERE technical = 1 AND NOT EXISTS "
-            "(SELECT 1 FROM tokens t WHERE t.user_id = u.id) ORDER BY id LIMIT 1",
-        soci::into(id);
-    if (!sql_.got_data()) {
-        return std::nullopt;
-    }
-    return id;
+    return only(session_.query("SELECT id FROM users u WHERE technical = 1 AND NOT EXISTS "
+                               "(SELECT 1 FROM tokens t WHERE t.user_id = u.id) "
+                               "ORDER BY id LIMIT 1"),
+                [](const Rows& row) { return std::string(row.text(0)); });
 }
 
 }  // namespace token_auth::registry

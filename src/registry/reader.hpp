@@ -10,11 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include <soci/soci.h>
-
 #include "registry/model.hpp"
-#include "registry/prepared.hpp"
-#include "registry/rows.hpp"
+#include "registry/session.hpp"
 
 namespace token_auth::registry {
 
@@ -65,7 +62,7 @@ struct AuditFilter {
 class Reader {
   public:
     // The session must be in a transaction and outlive the reader.
-    explicit Reader(soci::session& session);
+    explicit Reader(Session& session) : session_(session) {}
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
@@ -95,18 +92,10 @@ class Reader {
     std::optional<std::string> idle_technical_user();
 
   protected:
-    soci::session& sql_;
+    Session& session_;
 
   private:
-    Lookup<std::string> role_;
-    Lookup<int, long long> organization_;
-    Lookup<long long> group_;
-    Lookup<int, int, long long> user_;
-    Lookup<std::string, long long> membership_;
-    Lookup<std::string> token_of_digest_;
-    TokenRow token_row_;
-    std::string token_id_;
-    std::optional<soci::statement> token_;
+    std::uint64_t count(std::string_view select, const Values& values);
 };
 
 }  // namespace token_auth::registry

@@ -3,15 +3,15 @@
 namespace token_auth::registry {
 
 void Registry::read(const std::function<void(Reader&)>& body) {
-    connection_.read([&](soci::session& session) {
-        Reader reader(session);
+    session_->read([&] {
+        Reader reader(*session_);
         body(reader);
     });
 }
 
 void Registry::write(const Author& author, const std::function<void(Writer&)>& body) {
-    connection_.write([&](soci::session& session) {
-        Writer writer(session, author);
+    session_->write([&] {
+        Writer writer(*session_, author);
         body(writer);
     });
 }

@@ -1,21 +1,23 @@
 // A registry as tokenctl uses it: transactions of reads (reader.hpp) and audited changes
-// (writer.hpp) over one connection (connection.hpp).
+// (writer.hpp) over one session (session.hpp).
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
-#include "registry/connection.hpp"
 #include "registry/reader.hpp"
+#include "registry/session.hpp"
 #include "registry/writer.hpp"
 
 namespace token_auth::registry {
 
 class Registry {
   public:
-    // Errors as Connection's.
-    Registry(const std::string& url, Access access) : connection_(parse_location(url), access) {}
+    // Errors as open_session()'s.
+    Registry(const std::string& url, Access access)
+        : session_(open_session(parse_location(url), access)) {}
 
     // One snapshot.
     void read(const std::function<void(Reader&)>& body);
@@ -23,10 +25,10 @@ class Registry {
     // All or nothing; `body` sees no other writer's changes meanwhile.
     void write(const Author& author, const std::function<void(Writer&)>& body);
 
-    const Location& location() const { return connection_.location(); }
+    const Location& location() const { return session_->location(); }
 
   private:
-    Connection connection_;
+    std::unique_ptr<Session> session_;
 };
 
 }  // namespace token_auth::registry

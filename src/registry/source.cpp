@@ -1,6 +1,5 @@
 #include "registry/source.hpp"
 
-#include "registry/connection.hpp"
 #include "registry/postgresql/source.hpp"
 #include "registry/sqlite/source.hpp"
 

@@ -189,6 +189,10 @@ std::optional<Problem> check(const Token& token) {
                  time("revoked", token.revoked));
 }
 
+std::string technical_user_id(std::string_view token_id) {
+    return fmt::format("tu-{}", token_id);
+}
+
 bool is_plain_text(std::string_view text, std::size_t max) {
     if (text.empty() || text.size() > max) {
         return false;

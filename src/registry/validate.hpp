@@ -33,6 +33,12 @@ std::optional<Problem> check(const Token& token);
 inline constexpr const char* identifier_rule =
     "must be 1 to 64 letters, digits, dots, underscores or hyphens";
 
+// The technical user of an organization's or group's token that names none; no identifier if the
+// token's id is too long for that, for which there is a clause.
+std::string technical_user_id(std::string_view token_id);
+inline constexpr const char* technical_user_too_long =
+    "id is too long for its technical user to be named tu-<id>; name one in \"user\"";
+
 // Whether it is 1 to `max` bytes of UTF-8 without control characters.
 bool is_plain_text(std::string_view text, std::size_t max);
 

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/text.hpp"
 #include "registry/jsonl.hpp"
-#include "registry/token_text.hpp"
+#include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
+#include "token_auth/text.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -47,9 +50,19 @@ std::string membership_key(const Membership& membership) {
     return membership.user + " " + membership.organization;
 }
 
-// Keeps `created` where it is not given.
+// A digest says nothing to people and has no place in the trail, but that it changed does.
+Json token_difference(const Token& before, const Token& after) {
+    Json out = audit_difference(audit_detail(to_json(before), "token"),
+                                audit_detail(to_json(after), "token"));
+    if (before.digest != after.digest) {
+        out["digest"] = "changed";
+    }
+    return out;
+}
+
+// `created` if it is not given.
 template <typename T>
-void settle_created(T& entity, const std::optional<T>& before, std::int64_t now) {
+void complete_created(T& entity, const std::optional<T>& before, std::int64_t now) {
     if (entity.created == 0) {
         entity.created = before ? before->created : now;
     }
@@ -90,40 +103,13 @@ Json audit_difference(const Json& from, const Json& to) {
     return out;
 }
 
-Writer::Writer(soci::session& session, Author author)
-    : Reader(session),
-      author_(std::move(author)),
-      put_role_(session,
-                "INSERT INTO roles (id, scopes) VALUES (:id, :scopes) "
-                "ON CONFLICT (id) DO UPDATE SET scopes = excluded.scopes"),
-      put_organization_(session,
-                        "INSERT INTO organizations (id, suspended, created_at) "
-                        "VALUES (:id, :s, :at) ON CONFLICT (id) DO UPDATE "
-                        "SET suspended = excluded.suspended, created_at = excluded.created_at"),
-      put_group_(session,
-                 "INSERT INTO org_groups (organization, id, created_at) VALUES (:org, :id, :at) "
-                 "ON CONFLICT (organization, id) DO UPDATE SET created_at = excluded.created_at"),
-      put_user_(session,
-                "INSERT INTO users (id, technical, disabled, created_at) "
-                "VALUES (:id, :t, :d, :at) ON CONFLICT (id) DO UPDATE "
-                "SET disabled = excluded.disabled, created_at = excluded.created_at"),
-      put_membership_(session,
-                      "INSERT INTO memberships (user_id, organization, role, created_at) "
-                      "VALUES (:usr, :org, :role, :at) ON CONFLICT (user_id, organization) "
-                      "DO UPDATE SET role = excluded.role, created_at = excluded.created_at"),
-      unlink_successor_(session,
-                        "UPDATE tokens SET successor = NULL WHERE id = :other AND successor = :id"),
-      unlink_predecessor_(
-          session, "UPDATE tokens SET predecessor = NULL WHERE id = :other AND predecessor = :id"),
-      delete_token_(session, "DELETE FROM tokens WHERE id = :id"),
-      log_(session,
-           "INSERT INTO audit (at, actor, action, entity, key, detail) "
-           "VALUES (:at, :actor, :action, :entity, :key, :detail)") {}
-
 void Writer::log(std::string_view action, std::string_view entity, const std::string& key,
                  const Json& detail) {
-    log_.run(author_.now, author_.name, std::string(action), std::string(entity), key,
-             detail.dump(-1, ' ', false, Json::error_handler_t::replace));
+    session_.execute(
+        "INSERT INTO audit (at, actor, action, entity, key, detail) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        {author_.now, author_.name, action, entity, key,
+         detail.dump(-1, ' ', false, Json::error_handler_t::replace)});
 }
 
 void Writer::require_organization(const std::string& id) {
@@ -133,6 +119,17 @@ void Writer::require_organization(const std::string& id) {
             "makes one",
             base::quoted(id)));
     }
+}
+
+User Writer::require_user(const std::string& id) {
+    auto found = user(id);
+    if (!found) {
+        throw base::Error(fmt::format(
+            "user {} does not exist; `tokenctl user list` lists them, `tokenctl user add` makes "
+            "one",
+            base::quoted(id)));
+    }
+    return std::move(*found);
 }
 
 void Writer::require_role(const std::string& id) {
@@ -152,7 +149,10 @@ Outcome Writer::put(Role value, std::string_view action) {
         return Outcome::unchanged;
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_role_.run(value.id, join_words(value.scopes));
+    session_.execute(
+        "INSERT INTO roles (id, scopes) VALUES ($1, $2) "
+        "ON CONFLICT (id) DO UPDATE SET scopes = excluded.scopes",
+        {value.id, join_words(value.scopes)});
     log(word(action, outcome), "role", value.id, change(before, value, "role"));
     return outcome;
 }
@@ -160,12 +160,16 @@ Outcome Writer::put(Role value, std::string_view action) {
 Outcome Writer::put(Organization value, std::string_view action) {
     require_sound(value);
     const auto before = organization(value.id);
-    settle_created(value, before, now());
+    complete_created(value, before, now());
     if (before == value) {
         return Outcome::unchanged;
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_organization_.run(value.id, value.suspended ? 1 : 0, value.created);
+    session_.execute(
+        "INSERT INTO organizations (id, suspended, created_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (id) DO UPDATE "
+        "SET suspended = excluded.suspended, created_at = excluded.created_at",
+        {value.id, value.suspended ? 1 : 0, value.created});
     log(word(action, outcome), "organization", value.id, change(before, value, "organization"));
     return outcome;
 }
@@ -174,12 +178,15 @@ Outcome Writer::put(Group value, std::string_view action) {
     require_sound(value);
     require_organization(value.organization);
     const auto before = group(value.organization, value.id);
-    settle_created(value, before, now());
+    complete_created(value, before, now());
     if (before == value) {
         return Outcome::unchanged;
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_group_.run(value.organization, value.id, value.created);
+    session_.execute(
+        "INSERT INTO org_groups (organization, id, created_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (organization, id) DO UPDATE SET created_at = excluded.created_at",
+        {value.organization, value.id, value.created});
     log(word(action, outcome), "group", group_key(value), change(before, value, "group"));
     return outcome;
 }
@@ -187,7 +194,7 @@ Outcome Writer::put(Group value, std::string_view action) {
 Outcome Writer::put(User value, std::string_view action) {
     require_sound(value);
     const auto before = user(value.id);
-    settle_created(value, before, now());
+    complete_created(value, before, now());
     if (before == value) {
         return Outcome::unchanged;
     }
@@ -198,21 +205,23 @@ Outcome Writer::put(User value, std::string_view action) {
                         base::quoted(value.id), before->technical ? "technical user" : "person"));
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_user_.run(value.id, value.technical ? 1 : 0, value.disabled ? 1 : 0, value.created);
+    put_row(value);
     log(word(action, outcome), "user", value.id, change(before, value, "user"));
     return outcome;
 }
 
+void Writer::put_row(const User& user) {
+    session_.execute(
+        "INSERT INTO users (id, technical, disabled, created_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (id) DO UPDATE "
+        "SET disabled = excluded.disabled, created_at = excluded.created_at",
+        {user.id, user.technical ? 1 : 0, user.disabled ? 1 : 0, user.created});
+}
+
 Outcome Writer::put(Membership value, std::string_view action) {
     require_sound(value);
-    const auto member = user(value.user);
-    if (!member) {
-        throw base::Error(fmt::format(
-            "user {} does not exist; `tokenctl user list` lists them, `tokenctl user add` makes "
-            "one",
-            base::quoted(value.user)));
-    }
-    if (member->technical) {
+    const User member = require_user(value.user);
+    if (member.technical) {
         throw base::Error(
             fmt::format("user {} is a technical user, which is a member of nothing; name a person",
                         base::quoted(value.user)));
@@ -220,12 +229,16 @@ Outcome Writer::put(Membership value, std::string_view action) {
     require_organization(value.organization);
     require_role(value.role);
     const auto before = membership(value.user, value.organization);
-    settle_created(value, before, now());
+    complete_created(value, before, now());
     if (before == value) {
         return Outcome::unchanged;
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_membership_.run(value.user, value.organization, value.role, value.created);
+    session_.execute(
+        "INSERT INTO memberships (user_id, organization, role, created_at) "
+        "VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, organization) "
+        "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
+        {value.user, value.organization, value.role, value.created});
     log(word(action, outcome), "membership", membership_key(value),
         change(before, value, "membership"));
     return outcome;
@@ -242,7 +255,7 @@ void Writer::remove(const Role& value) {
             base::quoted(value.id), base::counted(members, "membership"),
             base::counted(tokens, "token")));
     }
-    sql_ << "DELETE FROM roles WHERE id = :id", soci::use(value.id);
+    session_.execute("DELETE FROM roles WHERE id = $1", {value.id});
     log("remove", "role", value.id, audit_detail(to_json(value), "role"));
 }
 
@@ -256,7 +269,7 @@ void Writer::remove(const Organization& value) {
     for (const Group& each : owned) {
         remove(each);
     }
-    sql_ << "DELETE FROM organizations WHERE id = :id", soci::use(value.id);
+    session_.execute("DELETE FROM organizations WHERE id = $1", {value.id});
     log("remove", "organization", value.id, audit_detail(to_json(value), "organization"));
 }
 
@@ -265,8 +278,8 @@ void Writer::remove(const Group& value) {
     filter.organization = value.organization;
     filter.group = value.id;
     remove_tokens(filter);
-    sql_ << "DELETE FROM org_groups WHERE organization = :org AND id = :id",
-        soci::use(value.organization), soci::use(value.id);
+    session_.execute("DELETE FROM org_groups WHERE organization = $1 AND id = $2",
+                     {value.organization, value.id});
     log("remove", "group", group_key(value), audit_detail(to_json(value), "group"));
 }
 
@@ -276,13 +289,13 @@ void Writer::remove(const User& value) {
     remove_tokens(filter);
     remove_memberships(value.id, {});
     // A technical user has gone with its last token.
-    sql_ << "DELETE FROM users WHERE id = :id", soci::use(value.id);
+    session_.execute("DELETE FROM users WHERE id = $1", {value.id});
     log("remove", "user", value.id, audit_detail(to_json(value), "user"));
 }
 
 void Writer::remove(const Membership& value) {
-    sql_ << "DELETE FROM memberships WHERE user_id = :usr AND organization = :org",
-        soci::use(value.user), soci::use(value.organization);
+    session_.execute("DELETE FROM memberships WHERE user_id = $1 AND organization = $2",
+                     {value.user, value.organization});
     log("remove", "membership", membership_key(value), audit_detail(to_json(value), "membership"));
 }
 
@@ -291,6 +304,105 @@ void Writer::remove_memberships(const std::string& of_user, const std::string& o
     memberships(of_user, of_organization, [&](const Membership& each) { found.push_back(each); });
     for (const Membership& each : found) {
         remove(each);
+    }
+}
+
+std::string Writer::technical_user(const Token& token, const std::optional<TokenView>& before) {
+    const std::string id = before && before->token.kind != kind_user ? before->token.user
+                                                                     : technical_user_id(token.id);
+    if (!is_identifier(id)) {
+        throw base::Error(technical_user_too_long);
+    }
+    if (!user(id)) {
+        put_row({id, true, false, token.created});
+    }
+    return id;
+}
+
+User Writer::require_subject(const Token& token) {
+    User subject = require_user(token.user);
+    if (token.kind == kind_user && subject.technical) {
+        throw base::Error(
+            fmt::format("user {} is a technical user, which has no personal tokens; name a person",
+                        base::quoted(token.user)));
+    }
+    if (token.kind != kind_user && !subject.technical) {
+        throw base::Error(fmt::format(
+            "user {} is a person, but organization and group tokens act for technical users; leave "
+            "the user out, and one is made",
+            base::quoted(token.user)));
+    }
+    return subject;
+}
+
+void Writer::check_references(const Token& token) {
+    if (!token.organization.empty()) {
+        require_organization(token.organization);
+    }
+    if (!token.group.empty() && !group(token.organization, token.group)) {
+        throw base::Error(fmt::format(
+            "group {} does not exist; `tokenctl group list` lists them, `tokenctl group add` makes "
+            "one",
+            base::quoted(token.organization + "/" + token.group)));
+    }
+    if (!token.role.empty()) {
+        require_role(token.role);
+    }
+    const auto holder = token_of_digest(token.digest.bytes);
+    if (holder && *holder != token.id) {
+        throw base::Error(fmt::format(
+            "digest is that of token {} already; delete that one first, or leave this one out",
+            base::quoted(*holder)));
+    }
+}
+
+Outcome Writer::put(Token value, std::string_view action) {
+    value.scopes = canonical(std::move(value.scopes));
+    require_sound(value);
+    const auto before = token(value.id);
+    if (value.created == 0) {
+        value.created = before ? before->token.created : now();
+    }
+    check_references(value);
+    if (value.user.empty()) {
+        value.user = technical_user(value, before);
+    }
+    value.user_disabled = require_subject(value).disabled;
+    if (before && before->token == value) {
+        return Outcome::unchanged;
+    }
+    put_token(session_, value);
+    const Outcome outcome = before ? Outcome::updated : Outcome::added;
+    log(word(action, outcome), "token", value.id,
+        before ? token_difference(before->token, value) : audit_detail(to_json(value), "token"));
+    return outcome;
+}
+
+void Writer::unlink(const char* column, const std::string& other, const std::string& id) {
+    const auto found = other.empty() ? std::nullopt : token(other);
+    if (!found || (found->token.successor != id && found->token.predecessor != id)) {
+        return;
+    }
+    session_.execute(fmt::format("UPDATE tokens SET {0} = NULL WHERE id = $1 AND {0} = $2", column),
+                     {other, id});
+    log("unlink", "token", other, Json{{"from", id}});
+}
+
+void Writer::remove(const Token& value) {
+    // Whoever was linked to it is so no longer: it may be rotated again.
+    unlink("successor", value.predecessor, value.id);
+    unlink("predecessor", value.successor, value.id);
+    session_.execute("DELETE FROM tokens WHERE id = $1", {value.id});
+    log("delete", "token", value.id, audit_detail(to_json(value), "token"));
+}
+
+void Writer::remove_tokens(const TokenFilter& filter) {
+    std::vector<std::string> ids;
+    tokens(filter, [&](const TokenView& each) { ids.push_back(each.token.id); });
+    for (const std::string& id : ids) {
+        if (const auto found = token(id)) {
+            remove(found->token);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "base/json_fwd.hpp"
 #include "registry/reader.hpp"
@@ -25,7 +25,7 @@ enum class Outcome { added, updated, unchanged };
 
 class Writer : public Reader {
   public:
-    Writer(soci::session& session, Author author);
+    Writer(Session& session, Author author) : Reader(session), author_(std::move(author)) {}
 
     std::int64_t now() const { return author_.now; }
 
@@ -57,26 +57,17 @@ class Writer : public Reader {
     void remove_memberships(const std::string& user, const std::string& organization);
 
     void require_organization(const std::string& id);
+    User require_user(const std::string& id);
     void require_role(const std::string& id);
-    void settle_user(Token& token, const std::optional<TokenView>& before);
+    // The one that an organization's or group's token acts for, made if it is not there.
+    std::string technical_user(const Token& token, const std::optional<TokenView>& before);
+    User require_subject(const Token& token);
     void check_references(const Token& token);
-    void store(const Token& token);
-    // Ends the link of token `other` to token `id`, where it has one.
-    template <typename Statement>
-    void unlink(Statement& statement, const std::string& other, const std::string& id);
+    void put_row(const User& user);
+    // Ends the link, `column`, of token `other` to token `id`, if it has one.
+    void unlink(const char* column, const std::string& other, const std::string& id);
 
     Author author_;
-    Command<std::string, std::string> put_role_;
-    Command<std::string, int, long long> put_organization_;
-    Command<std::string, std::string, long long> put_group_;
-    Command<std::string, int, int, long long> put_user_;
-    Command<std::string, std::string, std::string, long long> put_membership_;
-    TokenRow token_row_;
-    std::optional<soci::statement> put_token_;
-    Command<std::string, std::string> unlink_successor_;
-    Command<std::string, std::string> unlink_predecessor_;
-    Command<std::string> delete_token_;
-    Command<long long, std::string, std::string, std::string, std::string, std::string> log_;
 };
 
 // What an audit row tells of an entity: its object without type, key and digest.

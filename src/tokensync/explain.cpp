@@ -1,13 +1,11 @@
 #include "tokensync/explain.hpp"
 
 #include <fmt/core.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <chrono>
-#include <fstream>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,12 +13,13 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
+#include "base/secret_file.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/validate.hpp"
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/policy.hpp"
@@ -114,21 +113,14 @@ void understand(const Question& question, Asked& asked) {
 }
 
 void add_key(Digester& digester, const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::array<char, key_max + 128> content{};  // room for white space around the key
-    stream.read(content.data(), content.size());
-    const auto size = static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0));
-    const bool read = stream.is_open() && !stream.bad();
-    const std::string_view key = key_of_file(std::string_view(content.data(), size));
-    const bool added = !key.empty() && digester.add_key(key);
-    OPENSSL_cleanse(content.data(), content.size());
-    if (!read) {
+    const base::SecretFile content(file, key_file_max);
+    if (content.error() != 0) {
         throw base::Error(
-            fmt::format("cannot read the key file {}; check its path and its "
-                        "permissions",
-                        file));
+            fmt::format("cannot read the key file {}: {}; check its path and its permissions", file,
+                        std::strerror(content.error())));
     }
-    if (!added) {
+    const std::string_view key = key_of_file(content.content());
+    if (key.empty() || !digester.add_key(key)) {
         throw base::Error(
             fmt::format("the key file {} cannot be taken: a key is {} to {} bytes, and there are "
                         "at most {} of them",

@@ -14,6 +14,7 @@
 #include "cli/time_options.hpp"
 #include "registry/file/source.hpp"
 #include "registry/source.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/check.hpp"
 #include "tokensync/compact.hpp"
 #include "tokensync/explain.hpp"
@@ -85,14 +86,14 @@ int run(Options& options) {
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
     Progress progress(!options.json);
-    SyncOptions wish;
-    wish.force = options.store.force;
-    wish.full = options.full;
-    wish.commit_unchanged = true;
+    SyncOptions sync;
+    sync.force = options.store.force;
+    sync.full = options.full;
+    sync.commit_unchanged = true;
     for (int attempt = 1;; ++attempt) {
         auto writer = std::make_unique<store_writer::StoreWriter>(options.store);
         try {
-            const Outcome outcome = synchronize(*source, writer, wish, progress);
+            const Outcome outcome = synchronize(*source, writer, sync, progress);
             report(outcome, *writer->meta(), options.json);
             return cli::exit_done;
         } catch (const store_writer::StoreReplaced&) {

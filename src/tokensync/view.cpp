@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 
 namespace token_auth::tokensync {
 

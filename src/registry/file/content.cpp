@@ -9,12 +9,12 @@
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
+#include "registry/token_columns.hpp"
+#include "registry/validate.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth::registry {
 namespace {
-
-constexpr std::string_view technical_prefix = "tu-";
 
 // The earliest element whose key one before it has too: { index, index of that one }.
 template <typename Elements, typename KeyOf>
@@ -60,7 +60,7 @@ FileContent::FileContent(std::istream& input, std::string name) : name_(std::mov
     }
     for (auto& [token, line] : tokens_) {
         check(token, line);
-        settle_user(token, line);
+        link_user(token, line);
     }
     require_no_idle_user();
     std::sort(tokens_.begin(), tokens_.end(), [](const auto& a, const auto& b) {
@@ -141,10 +141,7 @@ void FileContent::take(Membership membership, std::size_t line) {
 
 void FileContent::take(Token token, std::size_t line) {
     // What the store does not hold need not be kept.
-    token.description = {};
-    token.prefix = {};
-    token.predecessor = {};
-    token.successor = {};
+    keep_stored(token);
     tokens_.push_back({std::move(token), line});
 }
 
@@ -194,13 +191,11 @@ void FileContent::check(const Token& token, std::size_t line) const {
     }
 }
 
-void FileContent::settle_user(Token& token, std::size_t line) {
+void FileContent::link_user(Token& token, std::size_t line) {
     if (token.user.empty()) {
-        token.user = std::string(technical_prefix) + token.id;
+        token.user = technical_user_id(token.id);
         if (!is_identifier(token.user)) {
-            fail(line, fmt::format("id is too long for its technical user to be named {}<id>; name "
-                                   "one in \"user\"",
-                                   technical_prefix));
+            fail(line, technical_user_too_long);
         }
         if (!users_.contains(token.user)) {
             return;

@@ -55,7 +55,8 @@ class FileContent {
     void check(const Group& group, std::size_t line) const;
     void check(const Membership& membership, std::size_t line) const;
     void check(const Token& token, std::size_t line) const;
-    void settle_user(Token& token, std::size_t line);
+    // Completes the token by the state of its user.
+    void link_user(Token& token, std::size_t line);
     void require_no_idle_user() const;
 
     void require_organization(const std::string& id, std::size_t line) const;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/file_descriptor.hpp"
 #include "base/file_watch.hpp"
 #include "base/redact.hpp"
 #include "registry/token_text.hpp"
@@ -54,25 +55,6 @@ std::string shown_path(const std::string& path) {
 std::int64_t nanoseconds(const timespec& time) {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
-
-class File {
-  public:
-    explicit File(const std::string& path)
-        // Not to wait for the writer of a pipe.
-        : number_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-    ~File() {
-        if (number_ >= 0) {
-            close(number_);
-        }
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-
-    int get() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
 
 }  // namespace
 
@@ -117,13 +99,13 @@ std::string FileSource::all(Sink& sink) {
     return position_;
 }
 
-void FileSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+void FileSource::wait(std::chrono::milliseconds timeout) {
     content_.reset();
     const auto deadline = Clock::now() + timeout;
     while (look() == stamp_) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
         if (left.count() <= 0 ||
-            watch_.wait(std::min(left, poll_interval), stop_fd) == base::Woken::stopped) {
+            watch_.wait(std::min(left, poll_interval), stop_fd()) == base::Woken::stopped) {
             return;
         }
     }
@@ -219,8 +201,9 @@ void FileSource::require_quiet(Clock::time_point deadline) const {
 
 // Empty where the file was not, from beginning to end, what `stamp` says.
 std::optional<std::string> FileSource::read(const Stamp& stamp) const {
-    const File file(path_);
-    if (file.get() < 0) {
+    // Not to wait for the writer of a pipe.
+    const base::FileDescriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.is_open()) {
         if (errno == ENOENT) {
             return std::nullopt;
         }

@@ -1,30 +1,36 @@
 #include "registry/postgresql/pg_connection.hpp"
 
 #include <fmt/core.h>
+#include <libpq-fe.h>
 #include <poll.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
-#include "base/error.hpp"
-#include "registry/postgresql/session.hpp"
+#include "registry/postgresql/explain.hpp"
+#include "registry/schema.hpp"
+#include "registry/source.hpp"
 
-namespace token_auth::registry {
+namespace token_auth::registry::postgresql {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds connect_patience{15};
-constexpr std::chrono::seconds statement_patience{60};
 // A copy of millions of rows is sorted before its first row comes.
 constexpr std::chrono::minutes copy_patience{30};
+constexpr int rows_per_fetch = 1000;
+// PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
+constexpr int server_version_min = 130000;
 
 // One line of COPY's text format, taken apart. Source: PostgreSQL's documentation of COPY.
 class CopyLine {
   public:
-    std::span<const std::string_view> split(std::string_view line) {
+    // The fields hold until the next line; NULL is empty.
+    const std::vector<std::string_view>& split(std::string_view line) {
         fields_.clear();
         if (line.ends_with('\n')) {
             line.remove_suffix(1);
@@ -44,7 +50,10 @@ class CopyLine {
 
   private:
     std::string_view unescape(std::string_view field) {
-        if (field.find('\\') == std::string_view::npos || field == "\\N") {
+        if (field == "\\N") {
+            return {};
+        }
+        if (field.find('\\') == std::string_view::npos) {
             return field;
         }
         const std::size_t begin = plain_.size();
@@ -65,14 +74,135 @@ class CopyLine {
     std::string plain_;
 };
 
+std::int64_t number(std::string_view text) {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+// Values as libpq takes them, in text.
+class Parameters {
+  public:
+    explicit Parameters(const Values& values) {
+        texts_.reserve(values.size());  // so that they stay where they are
+        for (const Value& value : values) {
+            if (std::holds_alternative<std::monostate>(value)) {
+                pointers_.push_back(nullptr);
+                continue;
+            }
+            const auto* const integer = std::get_if<std::int64_t>(&value);
+            texts_.push_back(integer != nullptr ? std::to_string(*integer)
+                                                : std::string(std::get<std::string_view>(value)));
+            pointers_.push_back(texts_.back().c_str());
+        }
+    }
+    int size() const { return static_cast<int>(pointers_.size()); }
+    const char* const* get() const { return pointers_.data(); }
+
+  private:
+    std::vector<std::string> texts_;
+    std::vector<const char*> pointers_;
+};
+
 }  // namespace
 
-Link::Link(const Location& location, int stop_fd) : location_(location), stop_fd_(stop_fd) {
+// A result; with a cursor, one batch after the other.
+class PgConnection::ResultRows : public Rows {
+  public:
+    explicit ResultRows(Result result) : result_(std::move(result)) {}
+
+    bool next() override { return ++row_ < PQntuples(result_.get()); }
+    std::string_view text(int column) const override {
+        return {PQgetvalue(result_.get(), row_, column),
+                static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
+    }
+    std::int64_t integer(int column) const override { return number(text(column)); }
+
+  protected:
+    Result result_;
+    int row_ = -1;
+};
+
+class PgConnection::CursorRows final : public ResultRows {
+  public:
+    CursorRows(PgConnection& connection, const std::string& name)
+        : ResultRows(Result()), connection_(connection), name_(name) {
+        fetch();
+    }
+    ~CursorRows() override {
+        try {
+            connection_.run("CLOSE " + name_);
+        } catch (...) {
+            // The transaction has failed, and ends with its cursors.
+        }
+    }
+
+    bool next() override {
+        if (ResultRows::next()) {
+            return true;
+        }
+        if (PQntuples(result_.get()) < rows_per_fetch) {
+            return false;
+        }
+        fetch();
+        return ResultRows::next();
+    }
+
+  private:
+    void fetch() {
+        result_ = connection_.answer(fmt::format("FETCH {} FROM {}", rows_per_fetch, name_));
+        row_ = -1;
+    }
+
+    PgConnection& connection_;
+    std::string name_;
+};
+
+// The lines of a COPY.
+class PgConnection::CopyRows final : public Rows {
+  public:
+    explicit CopyRows(PgConnection& connection) : connection_(connection) {}
+
+    bool next() override {
+        line_ = connection_.copied(size_);
+        if (line_) {
+            fields_ = &splitter_.split({line_.get(), size_});
+        }
+        return line_ != nullptr;
+    }
+    std::string_view text(int column) const override {
+        return (*fields_)[static_cast<std::size_t>(column)];
+    }
+    std::int64_t integer(int column) const override { return number(text(column)); }
+
+  private:
+    PgConnection& connection_;
+    CopyLine splitter_;
+    CopyText line_;
+    std::size_t size_ = 0;
+    const std::vector<std::string_view>* fields_ = nullptr;
+};
+
+void PgConnection::Freer::operator()(pg_conn* connection) const noexcept {
+    PQfinish(connection);
+}
+
+void PgConnection::Freer::operator()(pg_result* result) const noexcept {
+    PQclear(result);
+}
+
+void PgConnection::Freer::operator()(char* text) const noexcept {
+    PQfreemem(text);
+}
+
+PgConnection::PgConnection(const Location& location, int stop_fd,
+                           std::chrono::milliseconds patience)
+    : Session(location), stop_fd_(stop_fd), patience_(patience) {
     connect();
 }
 
-void Link::connect() {
-    connection_.reset(PQconnectStart(location_.path.c_str()));
+void PgConnection::connect() {
+    connection_.reset(PQconnectStart(location().path.c_str()));
     if (!connection_) {
         throw std::bad_alloc();
     }
@@ -85,7 +215,7 @@ void Link::connect() {
             fail(nullptr);
         }
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-        wait_or_give_up(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, left);
+        await(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, left);
         state = PQconnectPoll(connection_.get());
     }
     PQsetnonblocking(connection_.get(), 1);
@@ -94,7 +224,7 @@ void Link::connect() {
         connection_.get(), [](void*, const char*) {}, nullptr);
 }
 
-bool Link::wait(short events, std::chrono::milliseconds timeout) const {
+bool PgConnection::wait(short events, std::chrono::milliseconds timeout) const {
     const auto deadline = Clock::now() + timeout;
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
@@ -103,7 +233,7 @@ bool Link::wait(short events, std::chrono::milliseconds timeout) const {
         const int ready =
             poll(files.data(), files.size(), left.count() > 0 ? static_cast<int>(left.count()) : 0);
         if (ready < 0 && errno != EINTR) {
-            throw base::Error(fmt::format("cannot wait for the registry {}: {}", location_.shown,
+            throw base::Error(fmt::format("cannot wait for the registry {}: {}", location().shown,
                                           std::strerror(errno)));
         }
         if (ready > 0 && files[0].revents != 0) {
@@ -118,22 +248,28 @@ bool Link::wait(short events, std::chrono::milliseconds timeout) const {
     }
 }
 
-void Link::wait_or_give_up(short events, std::chrono::milliseconds timeout) const {
+void PgConnection::await(short events, std::chrono::milliseconds timeout) const {
     if (!wait(events, timeout)) {
-        throw postgresql::explain(location_, {}, "it does not answer");
+        throw explain(location(), {}, "it does not answer");
     }
 }
 
-void Link::fail(const PGresult* result) const {
+void PgConnection::consume() {
+    if (PQconsumeInput(connection_.get()) != 1) {
+        fail(nullptr);
+    }
+}
+
+void PgConnection::fail(const PGresult* result) const {
     const char* const state =
         result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char* const message =
         result == nullptr ? PQerrorMessage(connection_.get()) : PQresultErrorMessage(result);
-    throw postgresql::explain(location_, state == nullptr ? "" : state, message);
+    throw explain(location(), state == nullptr ? "" : state, message);
 }
 
 // Until all of it is on its way. The server may have something to say first.
-void Link::send(int accepted) {
+void PgConnection::send(int accepted) {
     if (accepted != 1) {
         fail(nullptr);
     }
@@ -145,46 +281,100 @@ void Link::send(int accepted) {
         if (left < 0) {
             fail(nullptr);
         }
-        wait_or_give_up(POLLIN | POLLOUT, statement_patience);
-        if (PQconsumeInput(connection_.get()) != 1) {
-            fail(nullptr);
-        }
+        await(POLLIN | POLLOUT, patience_);
+        consume();
     }
 }
 
-Rows Link::run(const std::string& statements) {
+PgConnection::Result PgConnection::answer(const std::string& statements) {
     send(PQsendQuery(connection_.get(), statements.c_str()));
-    return result(statement_patience);
+    return result(patience_);
 }
 
-Rows Link::run(const std::string& statement, const std::vector<std::string>& parameters) {
-    std::vector<const char*> values;
-    values.reserve(parameters.size());
-    for (const std::string& each : parameters) {
-        values.push_back(each.c_str());
+void PgConnection::run(const std::string& statements) {
+    answer(statements);
+}
+
+// The name of the prepared statement, empty for the first use of it: most run once. Only within a
+// transaction: a pooler may give the next one another connection.
+const std::string& PgConnection::prepared(const std::string& sql) {
+    static const std::string none;
+    if (PQtransactionStatus(connection_.get()) != PQTRANS_INTRANS) {
+        return none;
     }
-    send(PQsendQueryParams(connection_.get(), statement.c_str(), static_cast<int>(values.size()),
-                           nullptr, values.data(), nullptr, nullptr, 0));
-    return result(statement_patience);
+    const auto [found, first] = prepared_.try_emplace(sql);
+    if (!first && found->second.empty()) {
+        const std::string name = fmt::format("token_auth_{}", ++names_);
+        send(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
+        result(patience_);
+        found->second = name;
+        deallocate_ = true;
+    }
+    return found->second;
+}
+
+PgConnection::Result PgConnection::ask(const std::string& sql, const Values& values) {
+    const Parameters parameters(values);
+    const std::string& name = prepared(sql);
+    send(name.empty() ? PQsendQueryParams(connection_.get(), sql.c_str(), parameters.size(),
+                                          nullptr, parameters.get(), nullptr, nullptr, 0)
+                      : PQsendQueryPrepared(connection_.get(), name.c_str(), parameters.size(),
+                                            parameters.get(), nullptr, nullptr, 0));
+    return result(patience_);
+}
+
+std::unique_ptr<Rows> PgConnection::query(std::string_view sql, const Values& values) {
+    return std::make_unique<ResultRows>(ask(std::string(sql), values));
+}
+
+std::unique_ptr<Rows> PgConnection::stream(std::string_view sql, const Values& values) {
+    const std::string name = fmt::format("rows_{}", ++names_);
+    const Parameters parameters(values);
+    const std::string declare = fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", name, sql);
+    send(PQsendQueryParams(connection_.get(), declare.c_str(), parameters.size(), nullptr,
+                           parameters.get(), nullptr, nullptr, 0));
+    result(patience_);
+    return std::make_unique<CursorRows>(*this, name);
+}
+
+std::unique_ptr<Rows> PgConnection::copy(std::string_view sql) {
+    send(PQsendQuery(connection_.get(), fmt::format("COPY ({}) TO STDOUT", sql).c_str()));
+    result(copy_patience);
+    return std::make_unique<CopyRows>(*this);
+}
+
+PgConnection::CopyText PgConnection::copied(std::size_t& size) {
+    for (;;) {
+        char* line = nullptr;
+        const int length = PQgetCopyData(connection_.get(), &line, 1);
+        if (length > 0) {
+            size = static_cast<std::size_t>(length);
+            return CopyText(line);
+        }
+        if (length < 0) {
+            result(patience_);
+            return nullptr;
+        }
+        await(POLLIN, copy_patience);
+        consume();
+    }
 }
 
 // The last result; one that failed before it counts more. All are taken off, so that the connection
 // can go on.
-Rows Link::result(std::chrono::milliseconds patience) {
-    Rows last(nullptr);
-    Rows failed(nullptr);
+PgConnection::Result PgConnection::result(std::chrono::milliseconds patience) {
+    Result last;
+    Result failed;
     for (;;) {
         while (PQisBusy(connection_.get()) != 0) {
-            wait_or_give_up(POLLIN, patience);
-            if (PQconsumeInput(connection_.get()) != 1) {
-                fail(nullptr);
-            }
+            await(POLLIN, patience);
+            consume();
         }
-        Rows next(PQgetResult(connection_.get()));
-        if (next.get() == nullptr && failed.get() != nullptr) {
+        Result next(PQgetResult(connection_.get()));
+        if (!next && failed) {
             fail(failed.get());
         }
-        if (next.get() == nullptr) {
+        if (!next) {
             return last;
         }
         const ExecStatusType status = PQresultStatus(next.get());
@@ -196,31 +386,7 @@ Rows Link::result(std::chrono::milliseconds patience) {
     }
 }
 
-void Link::copy(const std::string& query,
-                const std::function<void(std::span<const std::string_view>)>& each) {
-    send(PQsendQuery(connection_.get(), fmt::format("COPY ({}) TO STDOUT", query).c_str()));
-    result(copy_patience);
-    CopyLine fields;
-    for (;;) {
-        char* line = nullptr;
-        const int size = PQgetCopyData(connection_.get(), &line, 1);
-        if (size > 0) {
-            const std::unique_ptr<char, decltype(&PQfreemem)> owned(line, PQfreemem);
-            each(fields.split({line, static_cast<std::size_t>(size)}));
-            continue;
-        }
-        if (size < 0) {
-            break;
-        }
-        wait_or_give_up(POLLIN, copy_patience);
-        if (PQconsumeInput(connection_.get()) != 1) {
-            fail(nullptr);
-        }
-    }
-    result(statement_patience);
-}
-
-bool Link::notified(std::chrono::milliseconds timeout) {
+bool PgConnection::notified(std::chrono::milliseconds timeout) {
     const auto take_off = [&] {
         bool any = false;
         while (PGnotify* const each = PQnotifies(connection_.get())) {
@@ -238,13 +404,11 @@ bool Link::notified(std::chrono::milliseconds timeout) {
         if (left.count() <= 0 || !wait(POLLIN, left)) {
             return false;
         }
-        if (PQconsumeInput(connection_.get()) != 1) {
-            fail(nullptr);
-        }
+        consume();
     }
 }
 
-std::string text_array(std::span<const std::string_view> texts) {
+std::string PgConnection::list(const std::vector<std::string_view>& texts) const {
     std::string out = "{";
     for (const std::string_view text : texts) {
         if (out.size() > 1) {
@@ -262,4 +426,78 @@ std::string text_array(std::span<const std::string_view> texts) {
     return out + "}";
 }
 
-}  // namespace token_auth::registry
+void PgConnection::begin(Access access) {
+    // Within the transaction: a pooler may give the next one another connection.
+    run(
+        fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; "
+                    "SET LOCAL search_path = token_auth, pg_temp",
+                    access == Access::write ? "READ WRITE" : "READ ONLY"));
+    writes_ = access == Access::write;
+    if (writes_) {
+        // Before the first query, which is when the snapshot is taken.
+        run(fmt::format("SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN EXCLUSIVE MODE",
+                        lock_seconds));
+    }
+}
+
+void PgConnection::commit() {
+    // Behind a pooler, whoever gets this connection next would meet the names of our statements.
+    run(std::exchange(deallocate_, false) ? "DEALLOCATE ALL; COMMIT" : "COMMIT");
+    prepared_.clear();
+    if (std::exchange(writes_, false)) {
+        prune();
+    }
+}
+
+void PgConnection::roll_back() noexcept {
+    try {
+        prepared_.clear();
+        writes_ = false;
+        run(std::exchange(deallocate_, false) ? "ROLLBACK; DEALLOCATE ALL" : "ROLLBACK");
+    } catch (...) {
+        // The first error counts; without a connection nothing is left to roll back.
+    }
+}
+
+void PgConnection::prune() noexcept {
+    try {
+        run("BEGIN ISOLATION LEVEL READ COMMITTED; "
+            "SELECT token_auth.prune_changes(100000); COMMIT");
+    } catch (...) {
+        // The next one does it; what was to be done is done.
+        roll_back();
+    }
+}
+
+int PgConnection::backend_pid() const {
+    return PQbackendPID(connection_.get());
+}
+
+void PgConnection::require_server() const {
+    const int version = PQserverVersion(connection_.get());
+    if (version < server_version_min) {
+        throw base::Error(fmt::format(
+            "registry {}: its server is PostgreSQL {}, but 13 or later is needed; upgrade it",
+            location().shown, version / 10000));
+    }
+}
+
+void PgConnection::require_schema() {
+    require_server();
+    const auto rows = query("SELECT value FROM token_auth.meta WHERE name = 'schema_version'");
+    const std::string version(rows->next() ? rows->text(0) : "unknown");
+    if (version != std::to_string(schema_version)) {
+        throw base::Error(fmt::format(
+            "registry {}: has schema version {}, but this program knows {}; use the programs of "
+            "the release that made it",
+            location().shown, version, schema_version));
+    }
+}
+
+std::unique_ptr<PgConnection> open(const Location& location) {
+    auto connection = std::make_unique<PgConnection>(location);
+    connection->require_schema();
+    return connection;
+}
+
+}  // namespace token_auth::registry::postgresql

@@ -1,89 +1,92 @@
-// A connection to PostgreSQL that waits for no server for ever: a descriptor that becomes readable
-// ends every wait, and so does a server that stays silent. (The name of a host is looked up by
-// libpq at once, for as long as the system's resolver takes.)
+// A session with PostgreSQL that waits for no server for ever: a descriptor that becomes readable
+// ends every wait, and so does a server that stays silent. (libpq looks a host's name up at once,
+// for as long as the system's resolver takes.)
 //
 // Source: libpq's asynchronous functions (PQconnectPoll, PQsendQueryParams, PQgetCopyData with
-// async, PQnotifies). SOCI has none of them, nor COPY, which is how millions of rows are read.
+// async, PQnotifies).
 #pragma once
 
-#include <libpq-fe.h>
-
 #include <chrono>
-#include <functional>
+#include <map>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "registry/connection.hpp"
-#include "registry/source.hpp"
+#include "registry/session.hpp"
 
-namespace token_auth::registry {
+struct pg_conn;
+struct pg_result;
 
-// The rows that a statement gave.
-class Rows {
+namespace token_auth::registry::postgresql {
+
+// After an exception outside of a transaction it is of no use any more.
+class PgConnection final : public Session {
   public:
-    explicit Rows(PGresult* result) : result_(result) {}
-    const PGresult* get() const { return result_.get(); }
-    int size() const { return PQntuples(result_.get()); }
-    int columns() const { return PQnfields(result_.get()); }
-    std::string_view at(int row, int column) const {
-        return {PQgetvalue(result_.get(), row, column),
-                static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
-    }
+    // Connects. `stop_fd` as for Source::stop_on(): its end of a wait is the exception Stopped.
+    // `patience` is how long a statement may stay without an answer.
+    explicit PgConnection(const Location& location, int stop_fd = -1,
+                          std::chrono::milliseconds patience = std::chrono::hours(1));
 
-  private:
-    struct Clearer {
-        void operator()(PGresult* result) const noexcept { PQclear(result); }
-    };
-    std::unique_ptr<PGresult, Clearer> result_;
-};
+    std::unique_ptr<Rows> query(std::string_view sql, const Values& values = {}) override;
+    std::unique_ptr<Rows> stream(std::string_view sql, const Values& values = {}) override;
+    std::unique_ptr<Rows> copy(std::string_view sql) override;
+    void run(const std::string& statements) override;
+    std::string list(const std::vector<std::string_view>& texts) const override;
+    std::string_view in_list() const override { return "= ANY ($1::text[])"; }
 
-// After an exception it is of no use any more. Errors are base::Error, as postgresql::explain()
-// words them.
-class Link {
-  public:
-    // `stop_fd` as for Source::stop_on(): its end of a wait is the exception Stopped.
-    Link(const Location& location, int stop_fd);
-
-    // Runs statements without parameters, separated by semicolons; the rows of the last one.
-    Rows run(const std::string& statements);
-    // One statement, with texts for $1, $2, …
-    Rows run(const std::string& statement, const std::vector<std::string>& parameters);
-
-    // Gives each row of a query, its columns as text; NULL comes as "\N". The views hold until the
-    // next row.
-    void copy(const std::string& query,
-              const std::function<void(std::span<const std::string_view>)>& each);
+    void begin(Access access) override;
+    void commit() override;
+    void roll_back() noexcept override;
 
     // Waits for a notification, at most `timeout`; whether there was one. All that have come are
     // taken off.
     bool notified(std::chrono::milliseconds timeout);
 
-    int server_version() const { return PQserverVersion(connection_.get()); }
     // As the server told it when the connection was made.
-    int backend_pid() const { return PQbackendPID(connection_.get()); }
+    int backend_pid() const;
+
+    // Check that this program can work with the server, and with its registry too; base::Error.
+    void require_server() const;
+    void require_schema();
 
   private:
-    struct Finisher {
-        void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
+    struct Freer {
+        void operator()(pg_conn* connection) const noexcept;
+        void operator()(pg_result* result) const noexcept;
+        void operator()(char* text) const noexcept;
     };
+    using Result = std::unique_ptr<pg_result, Freer>;
+    using CopyText = std::unique_ptr<char, Freer>;
+    class ResultRows;
+    class CursorRows;
+    class CopyRows;
 
     void connect();
-    // Waits until the socket is ready for `events` of poll(2); false where `timeout` passed.
+    // Waits until the socket is ready for `events` of poll(2); false if `timeout` passed.
     bool wait(short events, std::chrono::milliseconds timeout) const;
-    void wait_or_give_up(short events, std::chrono::milliseconds timeout) const;
+    // The same; no answer is an error.
+    void await(short events, std::chrono::milliseconds timeout) const;
+    void consume();
     void send(int accepted);
-    Rows result(std::chrono::milliseconds patience);
-    [[noreturn]] void fail(const PGresult* result) const;
+    Result result(std::chrono::milliseconds patience);
+    Result answer(const std::string& statements);
+    Result ask(const std::string& sql, const Values& values);
+    const std::string& prepared(const std::string& sql);
+    // The next line of a COPY and its size; null at the end.
+    CopyText copied(std::size_t& size);
+    // Shortens the change log, if there is something to shorten.
+    void prune() noexcept;
+    [[noreturn]] void fail(const pg_result* result) const;
 
-    Location location_;
     int stop_fd_;
-    std::unique_ptr<PGconn, Finisher> connection_;
+    std::chrono::milliseconds patience_;
+    std::unique_ptr<pg_conn, Freer> connection_;
+    std::map<std::string, std::string> prepared_;  // in this transaction: names by text
+    bool deallocate_ = false;                      // some have a name
+    bool writes_ = false;                          // this transaction does
+    unsigned names_ = 0;                           // given to statements and cursors
 };
 
-// Texts as one parameter of type text[].
-std::string text_array(std::span<const std::string_view> texts);
+// Connects to a registry and checks that it is one; base::Error.
+std::unique_ptr<PgConnection> open(const Location& location);
 
-}  // namespace token_auth::registry
+}  // namespace token_auth::registry::postgresql

@@ -1,44 +1,39 @@
-// A registry in a PostgreSQL database as a source for the store; see postgresql_position.hpp.
+// A registry in a PostgreSQL database as a source for the store; see position.hpp.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "registry/connection.hpp"
-#include "registry/postgresql/pg_connection.hpp"
-#include "registry/postgresql/position.hpp"
+#include "registry/session.hpp"
 #include "registry/source.hpp"
 
 namespace token_auth::registry {
 
 // Connects when it is first needed, and again after an error. Changes are announced by NOTIFY
-// where that reaches it; where it does not (a replica, a pooler), they are looked for often.
+// if that reaches it; if not (a replica, a pooler), they are looked for often.
 class PostgresqlSource final : public Source {
   public:
     explicit PostgresqlSource(Location location);
     ~PostgresqlSource() override;
 
-    void stop_on(int fd) override { stop_fd_ = fd; }
     std::string identity() override;
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
     bool no_change_between(const std::string& position, const std::string& latest) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
 
   private:
     // The connection, and what was learnt when it was made.
-    struct Session;
+    struct Server;
 
-    Session& session();
-    // Runs `body`; an exception ends the connection.
+    // Connects if need be and runs `body`; an exception ends the connection.
     template <typename Body>
-    auto with_session(const Body& body);
+    auto with_server(const Body& body);
 
     Location location_;
-    int stop_fd_ = -1;
-    std::unique_ptr<Session> session_;
+    std::unique_ptr<Server> server_;
 };
 
 }  // namespace token_auth::registry

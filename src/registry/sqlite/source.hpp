@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "base/file_watch.hpp"
-#include "registry/connection.hpp"
 #include "registry/source.hpp"
+#include "registry/sqlite/sqlite_session.hpp"
 
 namespace token_auth::registry {
 
@@ -31,7 +31,7 @@ class SqliteSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
 
   private:
     // Device and inode of the file, its log and its index; zeros for one that is missing.
@@ -39,14 +39,14 @@ class SqliteSource final : public Source {
     Files files() const;
 
     // One snapshot.
-    void read(const std::function<void(soci::session&)>& body);
+    void read(const std::function<void(sqlite::SqliteSession&)>& body);
     bool in_place() const;
     bool moved_on();
 
     Location location_;
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<sqlite::SqliteSession> session_;
     base::FileWatch watch_;
-    Files files_{};           // that the connection has open
+    Files files_{};           // that the session has open
     std::int64_t seen_ = -1;  // the last row of the log that was read; -1: none yet
 };
 

@@ -1,0 +1,60 @@
+#include "registry/postgresql/create.hpp"
+
+#include <fmt/core.h>
+
+#include "registry/postgresql/pg_connection.hpp"
+#include "registry/schema.hpp"
+
+namespace token_auth::registry::postgresql {
+namespace {
+
+constexpr std::string_view insufficient_privilege = "42501";
+
+void make_tables(PgConnection& connection, const std::string& registry_id, std::int64_t now) {
+    for (const std::string_view statement : postgresql_schema()) {
+        connection.execute(statement);
+    }
+    const auto put = [&](std::string_view name, const std::string& value) {
+        connection.execute("INSERT INTO token_auth.meta (name, value) VALUES ($1, $2)",
+                           {name, value});
+    };
+    put("registry_id", registry_id);
+    put("created_at", std::to_string(now));
+    put("schema_version", std::to_string(schema_version));
+}
+
+bool make_roles(PgConnection& connection) {
+    connection.run("SAVEPOINT roles");
+    try {
+        for (const std::string_view statement : postgresql_roles()) {
+            connection.execute(statement);
+        }
+    } catch (const SqlError& error) {
+        if (error.code() != insufficient_privilege) {
+            throw;
+        }
+        connection.run("ROLLBACK TO SAVEPOINT roles");
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool create(const Location& location, const std::string& registry_id, std::int64_t now) {
+    PgConnection connection(location);
+    connection.require_server();
+    if (connection.query("SELECT 1 FROM pg_namespace WHERE nspname = 'token_auth'")->next()) {
+        throw base::Error(fmt::format(
+            "registry {}: is a registry already (its schema token_auth is there); nothing was "
+            "changed",
+            location.shown));
+    }
+    connection.run("BEGIN");
+    make_tables(connection, registry_id, now);
+    const bool roles_made = make_roles(connection);
+    connection.run("COMMIT");
+    return roles_made;
+}
+
+}  // namespace token_auth::registry::postgresql

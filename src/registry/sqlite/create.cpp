@@ -1,0 +1,150 @@
+#include "registry/sqlite/create.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "registry/schema.hpp"
+#include "registry/sqlite/sqlite_session.hpp"
+
+namespace token_auth::registry::sqlite {
+namespace {
+
+constexpr mode_t file_mode = 0640;
+
+// A file in the making, removed unless it is kept.
+class Draft {
+  public:
+    explicit Draft(const Location& location)
+        : location_(location), path_(fmt::format("{}.init-{}", location.path, ::getpid())) {
+        const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode);
+        if (file < 0) {
+            explain_open(errno);
+        }
+        const bool ok = ::fchmod(file, file_mode) == 0;  // whatever the umask
+        const int problem = errno;
+        ::close(file);
+        if (!ok) {
+            ::unlink(path_.c_str());
+            fail(location_, fmt::format("cannot set its mode: {}", std::strerror(problem)));
+        }
+    }
+    ~Draft() {
+        for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+            ::unlink((path_ + suffix).c_str());
+        }
+    }
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+
+    const std::string& path() const { return path_; }
+
+    // Gives it the registry's name, where nothing else has it.
+    void keep() {
+        if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, location_.path.c_str(),
+                        RENAME_NOREPLACE) != 0) {
+            fail(location_, fmt::format("cannot be put in place: {}", std::strerror(errno)));
+        }
+        sync_directory();
+    }
+
+  private:
+    [[noreturn]] void explain_open(int problem) const {
+        const std::string directory = parent();
+        switch (problem) {
+            case ENOENT:
+                fail(location_,
+                     fmt::format("directory {} does not exist; make it first", directory));
+            case ENOTDIR:
+                fail(location_, fmt::format("{} is not a directory; name another path by "
+                                            "--registry",
+                                            directory));
+            default:
+                fail(location_, fmt::format("cannot be made in {}: {}; check its permissions and "
+                                            "free space",
+                                            directory, std::strerror(problem)));
+        }
+    }
+
+    std::string parent() const {
+        const auto directory = std::filesystem::path(location_.path).parent_path();
+        return directory.empty() ? "." : directory.string();
+    }
+
+    // The name must survive a power cut as the content does.
+    void sync_directory() const {
+        const int directory = ::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory >= 0) {
+            ::fsync(directory);
+            ::close(directory);
+        }
+    }
+
+    const Location& location_;
+    std::string path_;
+};
+
+void refuse_existing(const Location& location) {
+    struct stat status {};
+    if (::lstat(location.path.c_str(), &status) == 0) {
+        try {
+            open(location, Access::read);
+        } catch (const base::Error& error) {
+            fail(location,
+                 "something that is not a usable registry is at this path; move it away, or name "
+                 "another path by --registry");
+        }
+        fail(location, "is a registry already; nothing was changed");
+    }
+    // SQLite would take an older registry's log for the new one's.
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+        const std::string left = location.path + suffix;
+        if (::lstat(left.c_str(), &status) == 0) {
+            fail(location,
+                 fmt::format("{} is left over from an older file; remove it first", left));
+        }
+    }
+}
+
+void fill(SqliteSession& session, const std::string& registry_id, std::int64_t now) {
+    session.run(fmt::format("PRAGMA application_id = {}", application_id));
+    session.write([&] {
+        for (const std::string_view statement : sqlite_schema()) {
+            session.execute(statement);
+        }
+        session.execute("INSERT INTO meta (name, value) VALUES ('registry_id', $1)", {registry_id});
+        session.execute("INSERT INTO meta (name, value) VALUES ('created_at', $1)",
+                        {std::to_string(now)});
+        session.run(fmt::format("PRAGMA user_version = {}", schema_version));
+    });
+    // last, so that what is renamed is one file without a log beside it
+    const auto mode = session.query("PRAGMA journal_mode = WAL");
+    if (!mode->next() || mode->text(0) != "wal") {
+        fail(session.location(),
+             "its file system has no shared memory for SQLite's WAL mode; put the registry on a "
+             "local file system");
+    }
+}
+
+}  // namespace
+
+void create(const Location& location, const std::string& registry_id, std::int64_t now) {
+    refuse_existing(location);
+    Draft draft(location);
+    {
+        SqliteSession session(location, draft.path(), Access::write);
+        fill(session, registry_id, now);
+    }
+    draft.keep();
+    // The first connection makes -wal and -shm, which then stay.
+    open(location, Access::write);
+}
+
+}  // namespace token_auth::registry::sqlite

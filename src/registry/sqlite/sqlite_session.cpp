@@ -1,0 +1,246 @@
+#include "registry/sqlite/sqlite_session.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/json.hpp"
+#include "registry/schema.hpp"
+
+namespace token_auth::registry::sqlite {
+namespace {
+
+constexpr int busy_seconds = 10;
+// Room for what a large import changes, so that little of it is written twice.
+constexpr int cache_kibibytes = 64 * 1024;
+constexpr const char* not_a_registry =
+    "this file is no token-auth registry; name another by --registry or TOKEN_AUTH_REGISTRY";
+
+std::string explain(int code, const char* message) {
+    switch (code & 0xff) {
+        case SQLITE_NOTADB:
+            return not_a_registry;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return fmt::format(
+                "another program has been writing it for {} seconds; try again when it is done",
+                busy_seconds);
+        case SQLITE_READONLY:
+            return "cannot be written; run as its owner, and check that its file system is "
+                   "writable (an account that only reads needs its -wal and -shm files: any "
+                   "tokenctl command of its owner makes those)";
+        case SQLITE_CANTOPEN:
+            return "cannot be opened; check the permissions of its directory and of its -wal "
+                   "and -shm files (any tokenctl command of its owner makes those)";
+        case SQLITE_FULL:
+            return "the disk is full; make room and try again";
+        case SQLITE_CORRUPT:
+            return "is damaged; restore it from a backup";
+        case SQLITE_IOERR:
+            return "cannot be read or written (I/O error); check its disk and free space";
+        default:
+            return fmt::format("SQLite answered: {}", message);
+    }
+}
+
+// What can be said of the file before SQLite sees it.
+void check_file(const Location& location, Access access) {
+    const char* path = location.path.c_str();
+    struct stat status {};
+    if (::stat(path, &status) != 0) {
+        if (errno == ENOENT) {
+            fail(location,
+                 "there is no such file; make a registry by `tokenctl init`, or name another by "
+                 "--registry or TOKEN_AUTH_REGISTRY");
+        }
+        fail(location, fmt::format("cannot be reached: {}; check the path and its permissions",
+                                   std::strerror(errno)));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        fail(location, "is not a regular file; name the registry's file, not its directory");
+    }
+    const int wanted = access == Access::write ? R_OK | W_OK : R_OK;
+    if (::faccessat(AT_FDCWD, path, wanted, AT_EACCESS) != 0) {
+        fail(location,
+             access == Access::write
+                 ? fmt::format("cannot be written: {}; run as its owner", std::strerror(errno))
+                 : fmt::format("cannot be read: {}; run as its owner, or as a member of its group",
+                               std::strerror(errno)));
+    }
+}
+
+void check_version(SqliteSession& session) {
+    if (session.number("PRAGMA application_id") != application_id) {
+        fail(session.location(), not_a_registry);
+    }
+    const std::int64_t version = session.number("PRAGMA user_version");
+    if (version != schema_version) {
+        fail(session.location(),
+             fmt::format("has schema version {}, but this program knows {}; use the "
+                         "programs of the release that made it",
+                         version, schema_version));
+    }
+}
+
+}  // namespace
+
+void fail(const Location& location, const std::string& text) {
+    throw base::Error(fmt::format("registry {}: {}", location.shown, text));
+}
+
+// A statement that runs; idle again when it goes.
+class SqliteSession::Running final : public Rows {
+  public:
+    Running(SqliteSession& session, Idle::node_type node)
+        : session_(session), node_(std::move(node)), statement_(node_.mapped().get()) {}
+    ~Running() override {
+        sqlite3_reset(statement_);
+        session_.idle_.insert(std::move(node_));
+    }
+
+    void bind(const Values& values) {
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            // SQLite counts names as they come in the text.
+            const int at =
+                sqlite3_bind_parameter_index(statement_, fmt::format("${}", i + 1).c_str());
+            const int code =
+                std::visit([&](const auto& value) { return bind_one(at, value); }, values[i]);
+            if (code != SQLITE_OK) {
+                throw session_.error(code);
+            }
+        }
+    }
+
+    bool next() override {
+        if (ended_) {
+            return false;
+        }
+        const int code = sqlite3_step(statement_);
+        ended_ = code != SQLITE_ROW;
+        if (ended_ && code != SQLITE_DONE) {
+            throw session_.error(code);
+        }
+        return !ended_;
+    }
+
+    std::string_view text(int column) const override {
+        const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+        return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+    }
+
+    std::int64_t integer(int column) const override {
+        return sqlite3_column_int64(statement_, column);
+    }
+
+  private:
+    int bind_one(int at, std::monostate) { return sqlite3_bind_null(statement_, at); }
+    int bind_one(int at, std::int64_t value) { return sqlite3_bind_int64(statement_, at, value); }
+    int bind_one(int at, std::string_view value) {
+        return sqlite3_bind_text(statement_, at, value.data() == nullptr ? "" : value.data(),
+                                 static_cast<int>(value.size()), SQLITE_TRANSIENT);
+    }
+
+    SqliteSession& session_;
+    Idle::node_type node_;
+    sqlite3_stmt* statement_;
+    bool ended_ = false;
+};
+
+void SqliteSession::Closer::operator()(sqlite3* database) const noexcept {
+    sqlite3_close(database);
+}
+
+void SqliteSession::Closer::operator()(sqlite3_stmt* statement) const noexcept {
+    sqlite3_finalize(statement);
+}
+
+SqliteSession::SqliteSession(Location location, const std::string& path, Access access)
+    : Session(std::move(location)) {
+    // Debian's SQLite would take a path such as "file:x" for a URI.
+    const std::string plain = path.front() == '/' ? path : "./" + path;
+    const int mode = access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    sqlite3* database = nullptr;
+    const int code = sqlite3_open_v2(plain.c_str(), &database, mode, nullptr);
+    database_.reset(database);
+    if (code != SQLITE_OK) {
+        throw error(code);
+    }
+    sqlite3_extended_result_codes(database, 1);
+    sqlite3_busy_timeout(database, 1000 * busy_seconds);
+}
+
+SqlError SqliteSession::error(int code) const {
+    const char* const message = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
+    return {fmt::format("registry {}: {}", location().shown, explain(code, message)),
+            std::to_string(code)};
+}
+
+SqliteSession::Idle::node_type SqliteSession::prepare(std::string_view sql) {
+    auto found = idle_.find(sql);
+    if (found == idle_.end()) {
+        sqlite3_stmt* statement = nullptr;
+        const int code =
+            sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                               SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        if (code != SQLITE_OK) {
+            throw error(code);
+        }
+        found = idle_.emplace(sql, statement);
+    }
+    return idle_.extract(found);
+}
+
+std::unique_ptr<Rows> SqliteSession::query(std::string_view sql, const Values& values) {
+    auto running = std::make_unique<Running>(*this, prepare(sql));
+    running->bind(values);
+    return running;
+}
+
+void SqliteSession::run(const std::string& statements) {
+    const int code = sqlite3_exec(database_.get(), statements.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) {
+        throw error(code);
+    }
+}
+
+std::string SqliteSession::list(const std::vector<std::string_view>& texts) const {
+    return base::Json(texts).dump(-1, ' ', false, base::Json::error_handler_t::replace);
+}
+
+std::int64_t SqliteSession::number(std::string_view sql) {
+    const auto rows = query(sql);
+    return rows->next() ? rows->integer(0) : 0;
+}
+
+void SqliteSession::keep_wal() {
+    int on = 1;
+    sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    run("PRAGMA journal_size_limit = 0");
+}
+
+void SqliteSession::begin(Access access) {
+    run(access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
+}
+
+void SqliteSession::roll_back() noexcept {
+    // An error that rolled back by itself leaves nothing to end; the first error counts.
+    sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+std::unique_ptr<SqliteSession> open(const Location& location, Access access) {
+    check_file(location, access);
+    auto session = std::make_unique<SqliteSession>(location, location.path, access);
+    session->keep_wal();
+    check_version(*session);
+    session->run(
+        fmt::format("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -{}",
+                    cache_kibibytes));
+    return session;
+}
+
+}  // namespace token_auth::registry::sqlite
