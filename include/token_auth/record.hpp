@@ -23,7 +23,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/digest.hpp"
 

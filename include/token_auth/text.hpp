@@ -17,9 +17,6 @@ bool is_identifier(std::string_view text) noexcept;
 // "group" or "organization/group".
 bool is_group(std::string_view text) noexcept;
 
-// Whether all bytes of a text may be part of an identifier. True for an empty text.
-bool are_identifier_letters(std::string_view text) noexcept;
-
 // scope-token (%x21 / %x23-5B / %x5D-7E), 1 to 128 bytes.
 bool is_scope(std::string_view text) noexcept;
 

@@ -47,11 +47,8 @@ my @layers = (
 );
 # Files that may include what the rest of their layer may not.
 my %owner = (
-    'include/token_auth/rescue.hpp' => { lmdb => 1 },
-    'src/store/snapshot.cpp'        => { lmdb => 1 },
-    'src/store/store.cpp'           => { lmdb => 1 },
-    'include/token_auth/store.hpp'  => { system => 1 },    # dev_t, ino_t
-    'src/nginx/ngx.hpp'             => { nginx => 1 },
+    'include/token_auth/store.hpp' => { system => 1 },    # dev_t, ino_t
+    'src/nginx/ngx.hpp'            => { nginx => 1 },
 );
 
 for my $layer (@layers) {

@@ -107,7 +107,7 @@ class Parser {
         if (!unknown.empty()) {
             const std::string& first = unknown.front();
             const bool option = first.starts_with("-");
-            return fmt::format("unknown {} {}", option ? "option" : "argument",
+            return fmt::format("{} {} is not known here", option ? "option" : "argument",
                                base::quoted(option ? first.substr(0, first.find('=')) : first));
         }
         if (const CLI::Option* option = repeated(app_)) {

@@ -1,15 +1,15 @@
 #include "token_auth/credential.hpp"
 
-#include "token_auth/letters.hpp"
+#include "token_auth/char_class.hpp"
 
 namespace token_auth {
 namespace {
 
 // tchar of RFC 9110 section 5.6.2. A scheme's name ends at any other byte.
-using SchemeLetters =
-    Letters<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
+using SchemeChars =
+    CharClass<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
 
-using Token68Letters = Letters<'-', '.', '_', '~', '+', '/'>;
+using Token68Chars = CharClass<'-', '.', '_', '~', '+', '/'>;
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
@@ -30,7 +30,7 @@ bool begins_with(std::string_view text, std::string_view word) noexcept {
 
 bool has_scheme(std::string_view field, std::string_view name) noexcept {
     return begins_with(field, name) &&
-           (field.size() == name.size() || !SchemeLetters::hold(field[name.size()]));
+           (field.size() == name.size() || !SchemeChars::contains(field[name.size()]));
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {
@@ -60,7 +60,7 @@ bool is_token68(std::string_view text) noexcept {
     while (end > 0 && text[end - 1] == '=') {
         --end;
     }
-    return end != 0 && Token68Letters::hold_all(text.substr(0, end));
+    return end != 0 && Token68Chars::contains_all(text.substr(0, end));
 }
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {

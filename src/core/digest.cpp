@@ -43,7 +43,7 @@ bool start(Sha256State& state) noexcept {
     return done;
 }
 void compress(Sha256State& state, const unsigned char* blocks, std::size_t count) noexcept {
-    SHA256_CTX context;
+    SHA256_CTX context;  // of which SHA256_Transform() needs the state alone
     std::memcpy(context.h, state.data(), sizeof(state));
     for (; count > 0; --count, blocks += block_size) {
         SHA256_Transform(&context, blocks);

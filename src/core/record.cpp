@@ -5,42 +5,14 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth {
 namespace {
 
-// A token's entry: offsets of its fixed part.
-constexpr std::size_t digest_at = 0;
-constexpr std::size_t digest_rest = digest_size - 8;
-constexpr std::size_t expires_at = 24;
-constexpr std::size_t number_at = 32;
-constexpr std::size_t role_at = 36;
-constexpr std::size_t flags_at = 40;
-constexpr std::size_t id_size_at = 42;
-constexpr std::size_t organization_size_at = 43;
-constexpr std::size_t name_size_at = 44;
-constexpr std::size_t subject_size_at = 45;
-constexpr std::size_t key_index_at = 46;
-constexpr std::size_t version_at = 47;
-constexpr std::size_t texts_at = 48;
-
-constexpr unsigned kind_bits = 0x3;  // 0 organization, 1 group, 2 user
-constexpr unsigned revoked_bit = 1U << 2;
-constexpr unsigned disabled_bit = 1U << 3;
-constexpr unsigned digest_bit = 1U << 4;  // the one that the key leaves out
-constexpr unsigned group_bit = 1U << 5;
-constexpr unsigned not_before_bit = 1U << 6;
-constexpr unsigned scopes_bit = 1U << 7;
-constexpr unsigned allow_bit = 1U << 8;
-constexpr unsigned memberships_bit = 1U << 9;
-constexpr unsigned many_memberships_bit = 1U << 10;
-constexpr unsigned followed_bit = 1U << 11;
-constexpr unsigned known_bits = (1U << 12) - 1;
-constexpr unsigned optional_bits =
-    group_bit | not_before_bit | scopes_bit | allow_bit | memberships_bit;
+using namespace token_layout;
 
 // A user's record: entry size 4, length of the id 1, id, count 4, rows, names.
 constexpr std::size_t row_size = 12;  // number 4, role 2, name's size 2, its offset 4
@@ -140,7 +112,7 @@ unsigned kind_number(Kind kind) noexcept {
 }
 
 bool is_subject(std::string_view text) noexcept {
-    return text.empty() || (text.size() <= identifier_max && are_identifier_letters(text));
+    return text.empty() || is_identifier(text);
 }
 
 bool is_encodable(const Membership& membership) noexcept {
@@ -378,78 +350,6 @@ bool TokenView::parse_optional(std::string_view value, unsigned flags) noexcept 
     return fits && reader.ok();
 }
 
-bool TokenView::is_followed() const noexcept {
-    return (load<std::uint16_t>(at_ + flags_at) & followed_bit) != 0;
-}
-
-bool TokenView::is_of(const Digest& digest) const noexcept {
-    const bool bit = (load<std::uint16_t>(at_ + flags_at) & digest_bit) != 0;
-    return std::memcmp(at_ + digest_at, digest.data() + 8, digest_rest) == 0 &&
-           bit == ((digest[7] & 1) != 0);
-}
-
-Kind TokenView::kind() const noexcept {
-    return static_cast<Kind>(1U << (load<std::uint16_t>(at_ + flags_at) & kind_bits));
-}
-bool TokenView::revoked() const noexcept {
-    return (load<std::uint16_t>(at_ + flags_at) & revoked_bit) != 0;
-}
-bool TokenView::disabled() const noexcept {
-    return (load<std::uint16_t>(at_ + flags_at) & disabled_bit) != 0;
-}
-std::uint8_t TokenView::key_index() const noexcept {
-    return load<std::uint8_t>(at_ + key_index_at);
-}
-std::int64_t TokenView::expires() const noexcept {
-    return load<std::int64_t>(at_ + expires_at);
-}
-std::int64_t TokenView::not_before() const noexcept {
-    return not_before_ == 0 ? 0 : load<std::int64_t>(at_ + not_before_);
-}
-std::uint32_t TokenView::organization_number() const noexcept {
-    return kind() == kind_user ? 0 : load<std::uint32_t>(at_ + number_at);
-}
-std::uint16_t TokenView::role() const noexcept {
-    return kind() == kind_user ? no_role : load<std::uint16_t>(at_ + role_at);
-}
-std::uint64_t TokenView::user_key() const noexcept {
-    return kind() == kind_user ? load<std::uint64_t>(at_ + number_at) : 0;
-}
-
-std::string_view TokenView::id() const noexcept {
-    return {at_ + texts_at, load<std::uint8_t>(at_ + id_size_at)};
-}
-std::string_view TokenView::organization() const noexcept {
-    return {id().data() + id().size(), load<std::uint8_t>(at_ + organization_size_at)};
-}
-std::string_view TokenView::name() const noexcept {
-    const std::string_view before = organization();
-    return {before.data() + before.size(), load<std::uint8_t>(at_ + name_size_at)};
-}
-std::string_view TokenView::subject() const noexcept {
-    const std::string_view before = name();
-    return {before.data() + before.size(), load<std::uint8_t>(at_ + subject_size_at)};
-}
-std::string_view TokenView::group() const noexcept {
-    return group_ == 0 ? std::string_view()
-                       : std::string_view(at_ + group_ + 1, load<std::uint8_t>(at_ + group_));
-}
-std::string_view TokenView::scopes() const noexcept {
-    return scopes_ == 0 ? std::string_view()
-                        : std::string_view(at_ + scopes_ + 2, load<std::uint16_t>(at_ + scopes_));
-}
-std::string_view TokenView::allow() const noexcept {
-    return allow_ == 0
-               ? std::string_view()
-               : std::string_view(at_ + allow_ + 1, cidr_size * load<std::uint8_t>(at_ + allow_));
-}
-
-bool TokenView::has_many_memberships() const noexcept {
-    return (load<std::uint16_t>(at_ + flags_at) & many_memberships_bit) != 0;
-}
-std::size_t TokenView::membership_count() const noexcept {
-    return memberships_ == 0 ? 0 : load<std::uint8_t>(at_ + memberships_);
-}
 Membership TokenView::membership(std::size_t index) const noexcept {
     Membership out;
     if (index < membership_count()) {

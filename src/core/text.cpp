@@ -1,16 +1,16 @@
 #include "token_auth/text.hpp"
 
-#include "token_auth/letters.hpp"
+#include "token_auth/char_class.hpp"
 
 namespace token_auth {
 namespace {
 
-using IdentifierLetters = Letters<'-', '.', '_'>;
+using IdentifierChars = CharClass<'-', '.', '_'>;
 
 }  // namespace
 
 bool is_identifier(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= identifier_max && IdentifierLetters::hold_all(text);
+    return !text.empty() && text.size() <= identifier_max && IdentifierChars::contains_all(text);
 }
 
 bool is_group(std::string_view text) noexcept {
@@ -18,10 +18,6 @@ bool is_group(std::string_view text) noexcept {
     return slash == std::string_view::npos
                ? is_identifier(text)
                : is_identifier(text.substr(0, slash)) && is_identifier(text.substr(slash + 1));
-}
-
-bool are_identifier_letters(std::string_view text) noexcept {
-    return IdentifierLetters::hold_all(text);
 }
 
 bool is_scope(std::string_view text) noexcept {

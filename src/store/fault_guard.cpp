@@ -115,6 +115,7 @@ bool FaultGuard::watch(const char* map, std::size_t size) noexcept {
         table[i].begin.store(begin, std::memory_order_release);
         ++watched;
         slot_ = i;
+        lost_ = &table[i].lost;
         return true;
     }
     errno = EMFILE;
@@ -127,13 +128,10 @@ void FaultGuard::release() noexcept {
     }
     table[slot_].begin.store(0, std::memory_order_release);
     slot_ = -1;
+    lost_ = nullptr;
     if (--watched == 0) {
         uninstall();
     }
-}
-
-bool FaultGuard::is_lost() const noexcept {
-    return slot_ >= 0 && table[slot_].lost.load(std::memory_order_acquire);
 }
 
 }  // namespace token_auth

@@ -5,6 +5,7 @@
 // Only faults in a watched map are taken. Any other goes to the handler that was there before.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 
 namespace token_auth {
@@ -23,10 +24,13 @@ class FaultGuard {
     void release() noexcept;
 
     // Whether a part of the map was replaced by zeros.
-    bool is_lost() const noexcept;
+    bool is_lost() const noexcept {
+        return lost_ != nullptr && lost_->load(std::memory_order_acquire);
+    }
 
   private:
     int slot_ = -1;
+    const std::atomic<bool>* lost_ = nullptr;  // the slot's
 };
 
 }  // namespace token_auth

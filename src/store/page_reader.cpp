@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 
 namespace token_auth {
 namespace {
@@ -151,7 +151,7 @@ bool PageReader::is_newest(const Commit& commit) const noexcept {
            word(meta + meta_main_at + tree_root_at) == commit.main.root;
 }
 
-bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) const noexcept {
+inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) const noexcept {
     if (number >= page_count_) {
         return false;
     }
@@ -187,7 +187,7 @@ class PageReader::Guess {
 
 // A load puts nodes one below the other from the end of the page. So what will most likely be read
 // is asked for at once, rather than one wait for memory after another.
-void PageReader::prefetch(const char* page, const Shape& shape, unsigned index) const noexcept {
+inline void PageReader::prefetch(const char* page, const Shape& shape, unsigned index) const noexcept {
     __builtin_prefetch(page);
     __builtin_prefetch(page + page_header + 2 * index);
     const std::size_t from_end = std::min<std::size_t>(
@@ -200,7 +200,7 @@ void PageReader::prefetch(const char* page, const Shape& shape, unsigned index) 
 // `above` is the index of the first node, from `first` on, whose key is above the key; and the
 // range becomes that of the keys around it. The next node is the next guess, and after some steps
 // bisection, as keys may be spread unevenly.
-bool PageReader::search(const Page& page, unsigned first, unsigned probe, std::uint64_t key,
+inline bool PageReader::search(const Page& page, unsigned first, unsigned probe, std::uint64_t key,
                         Range& range, unsigned& above) const noexcept {
     unsigned low = first;
     unsigned high = page.count();

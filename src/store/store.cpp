@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-#include "base/load.hpp"
+#include "token_auth/load.hpp"
 #include "store/file_map.hpp"
 #include "store/page_reader.hpp"
 #include "store/role_table.hpp"

@@ -5,12 +5,12 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
 #include "cli/time_options.hpp"
 #include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
@@ -41,24 +41,6 @@ std::uint64_t limit_option(const std::string& text) {
                           base::ErrorKind::invalid_argument);
     }
     return std::stoull(text);
-}
-
-base::Json parsed(const std::string& detail) {
-    base::Json object = base::Json::parse(detail, nullptr, false);
-    return object.is_discarded() ? base::Json::object() : object;
-}
-
-std::string json_of(const registry::AuditRow& row) {
-    const base::Json object{{"seq", row.seq},
-                            {"at", base::format_time(row.at)},
-                            {"actor", row.actor},
-                            {"action", row.action},
-                            {"entity", row.entity},
-                            {"key", row.key},
-                            {"detail", parsed(row.detail)}};
-    std::string text = base::json_line(object);
-    text.pop_back();
-    return text;
 }
 
 int audit(const Context& context, const Options& options) {

@@ -85,6 +85,26 @@ std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
     return text_of(object);
 }
 
+std::string json_of(const registry::AuditRow& row) {
+    base::Json detail = base::Json::parse(row.detail, nullptr, false);
+    return text_of({{"seq", row.seq},
+                    {"at", base::format_time(row.at)},
+                    {"actor", row.actor},
+                    {"action", row.action},
+                    {"entity", row.entity},
+                    {"key", row.key},
+                    {"detail", detail.is_discarded() ? base::Json::object() : std::move(detail)}});
+}
+
+std::string json_of(const registry::ImportCounts& counts) {
+    return text_of(
+        {{"added", counts.added}, {"updated", counts.updated}, {"unchanged", counts.unchanged}});
+}
+
+std::string json_of(const registry::NewRegistry& made, const std::string& location) {
+    return text_of({{"registry", location}, {"id", made.id}}, "added");
+}
+
 const char* name_of(registry::Outcome outcome) {
     switch (outcome) {
         case registry::Outcome::added:

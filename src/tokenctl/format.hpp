@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "registry/importer.hpp"
+#include "registry/registry.hpp"
 #include "registry/writer.hpp"
 
 namespace token_auth::tokenctl {
@@ -21,6 +23,10 @@ std::string json_of(const registry::TokenView& view, std::int64_t now,
 // A token that rotate made, with the end of the one before it.
 std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
                               std::int64_t predecessor_expires);
+std::string json_of(const registry::AuditRow& row);
+std::string json_of(const registry::ImportCounts& counts);
+// A registry that init made; `location` is its URL without a password.
+std::string json_of(const registry::NewRegistry& made, const std::string& location);
 
 const char* name_of(registry::Outcome outcome);
 

@@ -8,11 +8,11 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/importer.hpp"
 #include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -33,14 +33,9 @@ int import_file(const Context& context, const std::string& file) {
     std::istream& input = standard ? std::cin : opened;
     const auto counts = registry::import_lines(registry, context.author(), input,
                                                standard ? "standard input" : file);
-    if (context.json) {
-        cli::print_json({{"added", counts.added},
-                         {"updated", counts.updated},
-                         {"unchanged", counts.unchanged}});
-    } else {
-        cli::note(fmt::format("{} added, {} updated, {} unchanged", counts.added, counts.updated,
-                              counts.unchanged));
-    }
+    report(context,
+           Report{json_of(counts), fmt::format("{} added, {} updated, {} unchanged", counts.added,
+                                               counts.updated, counts.unchanged)});
     return cli::exit_done;
 }
 

@@ -1,10 +1,10 @@
 // init: makes a new, empty registry.
 #include <fmt/format.h>
 
-#include "base/json.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -18,11 +18,8 @@ int init(const Context& context) {
             "CREATEROLE: only this registry's owner can use it until an administrator runs the "
             "statements in docs/TOKENCTL.md");
     }
-    if (context.json) {
-        cli::print_json({{"outcome", "added"}, {"registry", location.shown}, {"id", made.id}});
-    } else {
-        cli::note(fmt::format("made registry {}", location.shown));
-    }
+    report(context,
+           Report{json_of(made, location.shown), fmt::format("made registry {}", location.shown)});
     return cli::exit_done;
 }
 

@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::size_t line_max = 16 * 1024;  // bytes; a token has 4096 at most
 
-// Reads a line that is typed and not shown; its length. readpassphrase() shows what is typed again
-// also if a signal ends the program.
+// Reads a line from the terminal, which does not show what is typed; its length. readpassphrase()
+// gives the terminal its echo back also if a signal ends the program.
 std::size_t read_terminal(std::string& buffer) {
-    if (readpassphrase("Token: ", buffer.data(), buffer.size(), RPP_ECHO_OFF | RPP_STDIN) ==
+    if (readpassphrase("Token: ", buffer.data(), buffer.size(), RPP_ECHO_OFF | RPP_REQUIRE_TTY) ==
         nullptr) {
         throw base::Error(fmt::format(
             "cannot read the token from the terminal: {}; give it from a file or a pipe",

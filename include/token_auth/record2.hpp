@@ -1,2 +1,0 @@
-#pragma once
-#include "token_auth/record.hpp"
