@@ -176,8 +176,9 @@ class EntityReader {
         for (const std::string& user : users) {
             all[user];
         }
-        const auto rows = rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
-                                  {users.begin(), users.end()});
+        const auto rows =
+            rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
+                    {users.begin(), users.end()});
         while (rows->next()) {
             all.find(rows->text(0))
                 ->second.push_back({std::string(rows->text(1)), std::string(rows->text(2))});

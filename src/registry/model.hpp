@@ -85,7 +85,8 @@ struct Token {
     std::string successor;
     // Read with the token; no columns of its own.
     bool user_disabled = false;
-    // Of a user token, by organization: all of its user's, or the first memberships_max + 1 of them.
+    // Of a user token, by organization: all of its user's, or the first memberships_max + 1 of
+    // them.
     std::vector<MemberOf> memberships;
     bool operator==(const Token&) const = default;
 };

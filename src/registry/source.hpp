@@ -53,8 +53,9 @@ class Source {
     virtual std::uint64_t token_count() = 0;
 
     // Gives the sink all entities that changed after `position`, in their present state, all of one
-    // snapshot: if a user or a membership changed, that user's memberships and tokens. Returns the new position (equal to `position` where nothing changed).
-    // Empty where that position is not in the change log (any more): then all() is called for.
+    // snapshot: if a user or a membership changed, that user's memberships and tokens. Returns the
+    // new position (equal to `position` where nothing changed). Empty where that position is not in
+    // the change log (any more): then all() is called for.
     virtual std::optional<std::string> changes(const std::string& position, Sink& sink) = 0;
 
     // Gives the sink everything, of one snapshot: organizations, roles, tokens by digest, then the

@@ -27,7 +27,9 @@ class ChangeSet {
     void erase(std::uint64_t key) { add(Change::erase, key, {}); }
 
     // One entry, beside others under its key.
-    void put_token(std::uint64_t key, std::string_view entry) { add(Change::put_token, key, entry); }
+    void put_token(std::uint64_t key, std::string_view entry) {
+        add(Change::put_token, key, entry);
+    }
     void erase_token(const Digest& digest);
     void put_user(std::uint64_t key, std::string_view entry) { add(Change::put_user, key, entry); }
     void erase_user(std::string_view user) { add(Change::erase_user, user_key(user), user); }
@@ -47,6 +49,16 @@ class ChangeSet {
             const std::string_view value = rest.substr(0, head.size);
             rest.remove_prefix(head.size);
             apply(target, head, value);
+        }
+    }
+
+    // Calls put(key, value) with each change; all must be whole records that are put.
+    template <typename Put>
+    void for_each_put(const Put& put) const {
+        std::string_view rest = bytes_;
+        for (Head head; take(rest, head);) {
+            put(head.key, rest.substr(0, head.size));
+            rest.remove_prefix(head.size);
         }
     }
 

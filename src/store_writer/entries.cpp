@@ -53,9 +53,15 @@ std::string with_token(std::uint64_t key, std::string_view value, std::string_vi
         throw DamagedRecord("a token's record is damaged");
     }
     const Digest digest = token.entry(key).digest;
-    std::string whole = tokens_of(value, [&](const TokenView& old) { return !old.is_of(digest); });
+    const auto before = [&](const TokenView& old) { return old.entry(key).digest < digest; };
+    const auto behind = [&](const TokenView& old) { return old.entry(key).digest > digest; };
+    std::string whole = tokens_of(value, before);
     append_token(whole, entry);
-    return whole;
+    const std::string rest = tokens_of(value, behind);
+    if (!rest.empty()) {
+        set_followed(whole.data() + (whole.size() - entry.size()), true);
+    }
+    return whole += rest;
 }
 
 std::string without_token(std::string_view value, std::string_view digest) {
@@ -77,7 +83,15 @@ std::string without_user(std::string_view value, std::string_view user) {
 }
 
 std::string with_user(std::string_view value, std::string_view entry) {
-    return without_user(value, parse_user(entry).user) += entry;
+    const std::string others = without_user(value, parse_user(entry).user);
+    std::string whole;
+    std::string_view rest = others;
+    while (!rest.empty() && parse_user(rest).bytes < entry) {
+        whole += parse_user(rest).bytes;
+        rest.remove_prefix(parse_user(rest).bytes.size());
+    }
+    whole += entry;
+    return whole += rest;
 }
 
 }  // namespace token_auth::store_writer

@@ -8,8 +8,8 @@
 
 namespace token_auth::store_writer {
 
-// The value with the entry (of the same digest or user) in its place, or behind the others.
-// Throw DamagedRecord.
+// The value with the entry in the place of the one of the same digest or user: entries
+// are sorted by digest, or by their bytes. Throw DamagedRecord.
 std::string with_token(std::uint64_t key, std::string_view value, std::string_view entry);
 std::string with_user(std::string_view value, std::string_view entry);
 

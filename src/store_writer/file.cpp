@@ -41,8 +41,9 @@ void sync_directory(const std::string& path) {
 void read_in_large_pieces(const std::string& file, std::uint64_t size) noexcept {
     const base::FileDescriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
-    if (!descriptor.is_open() || fstat(descriptor.get(), &info) != 0 || fsync(descriptor.get()) != 0 ||
-        size > static_cast<std::uint64_t>(info.st_size) || size > half_of_memory()) {
+    if (!descriptor.is_open() || fstat(descriptor.get(), &info) != 0 ||
+        fsync(descriptor.get()) != 0 || size > static_cast<std::uint64_t>(info.st_size) ||
+        size > half_of_memory()) {
         return;
     }
     posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);

@@ -9,8 +9,8 @@ namespace token_auth::store_writer {
 // Makes the directory's entries durable. Throws StoreError.
 void sync_directory(const std::string& path);
 
-// Has the first bytes of a file, which nobody has mapped, in memory in pieces as large as the kernel
-// can: who maps it then needs fewer steps to find a page. Nothing depends on it.
+// Has the first bytes of a file, which nobody has mapped, in memory in pieces as large as the
+// kernel can: who maps it then needs fewer steps to find a page. Nothing depends on it.
 //
 // Source: madvise(2), MADV_HUGEPAGE; Linux 6.18 on ext4, XFS and Btrfs makes pieces of 2 MiB.
 void read_in_large_pieces(const std::string& file, std::uint64_t size) noexcept;

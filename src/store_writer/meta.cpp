@@ -185,8 +185,7 @@ Numbers read_numbers(MDB_txn* transaction, const std::string& path, const Conten
     while (error == MDB_SUCCESS && to_key(key) < meta_record_key) {
         RoleEntry role;
         if (!decode(to_view(value), role)) {
-            throw DamagedStore(
-                fmt::format("the store {} is damaged: a role cannot be read", path));
+            throw DamagedStore(fmt::format("the store {} is damaged: a role cannot be read", path));
         }
         numbers.add_role(std::string(role.name),
                          static_cast<std::uint16_t>(to_key(key) - first_role_key));

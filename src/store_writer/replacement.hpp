@@ -37,8 +37,9 @@ class Replacement {
     Directory directory() const;
 
     // Makes the exchange, durably, and removes what was there before. Everything in the new
-    // directory must be on disk and have its modes, and commits must be held off. Throws StoreReplaced, with all as it was, where
-    // another directory than that of the site is there by now.
+    // directory must be on disk and have its modes, and commits must be held off. Throws
+    // StoreReplaced, with all as it was, where another directory than that of the site is there by
+    // now.
     void take_place();
 
   private:

@@ -65,8 +65,8 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       directory_((lock_->hold(options.lock_wait), options)),
       generation_(std::max(options.generation, lock_->generation())) {
     remove_leftover(site(), *lock_);
-    damage_ = inspect(directory_.real(), lock_->was_there(),
-                      options.read_through || lock_->at_work());
+    damage_ =
+        inspect(directory_.real(), lock_->was_there(), options.read_through || lock_->at_work());
     if (!damage_.empty()) {
         return;
     }
@@ -212,26 +212,13 @@ void StoreWriter::begin_load() {
     });
 }
 
-namespace {
-
-// Takes a batch of a load.
-struct Appender {
-    void put(std::uint64_t key, std::string_view value) const {
-        store_writer::append(transaction, path, key, value);
-    }
-
-    MDB_txn* transaction;
-    const std::string& path;
-};
-
-}  // namespace
-
 void StoreWriter::append(const ChangeSet& batch) {
     transact([&](MDB_txn* transaction) {
         // The marker has the last of all keys.
         erase(transaction, path(), meta_record_key);
-        const Appender appender{transaction, path()};
-        batch.apply(appender);
+        batch.for_each_put([&](std::uint64_t key, std::string_view value) {
+            store_writer::append(transaction, path(), key, value);
+        });
         store_writer::append(transaction, path(), meta_record_key, unfinished_marker());
     });
 }

@@ -25,8 +25,8 @@ class Replacement;
 class StoreWriter {
   public:
     // Looks at the store in a directory without liblmdb, which a damaged one may crash: what is
-    // wrong with it, empty if nothing is, or if there is none. `ours`: tokensync made the directory.
-    // `read_through`: every record. Throws if the directory is to be left alone.
+    // wrong with it, empty if nothing is, or if there is none. `ours`: tokensync made the
+    // directory. `read_through`: every record. Throws if the directory is to be left alone.
     using Inspect =
         std::function<std::string(const std::string& directory, bool ours, bool read_through)>;
 

@@ -1,9 +1,9 @@
 // The lock of tokensync's own, beside the store, and what must outlive a store.
 //
 // The file <store>.sync is 0600: nginx, which may read the store, can neither lock nor write it.
-// Whoever keeps the store up to date holds it by flock(2) for as long as they run. Whoever commits to
-// the store or exchanges it holds its first byte meanwhile, and whoever makes a new store beside it
-// the second one, by open file description locks of fcntl(2): "tokensync compact" works beside a
+// Whoever keeps the store up to date holds it by flock(2) for as long as they run. Whoever commits
+// to the store or exchanges it holds its first byte meanwhile, and whoever makes a new store beside
+// it the second one, by open file description locks of fcntl(2): "tokensync compact" works beside a
 // "tokensync watch". The kernel lets go of them when the process ends, in every PID namespace.
 #pragma once
 
@@ -43,8 +43,7 @@ class SyncLock {
     class Held {
       public:
         Held() noexcept = default;
-        Held(Held&& other) noexcept
-            : file_(std::exchange(other.file_, -1)), part_(other.part_) {}
+        Held(Held&& other) noexcept : file_(std::exchange(other.file_, -1)), part_(other.part_) {}
         Held& operator=(Held&&) = delete;
         ~Held();
 

@@ -15,7 +15,8 @@ std::string encoded_suspensions(const std::vector<std::string_view>& organizatio
         size += 1 + id.size();
     }
     std::string value(size, '\0');
-    value.resize(encode_suspensions(organizations.data(), organizations.size(), value.data(), size));
+    value.resize(
+        encode_suspensions(organizations.data(), organizations.size(), value.data(), size));
     return value;
 }
 

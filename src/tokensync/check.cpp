@@ -3,7 +3,12 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -11,9 +16,9 @@
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "cli/table.hpp"
-#include "store_writer/sorted_diff.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
+#include "tokensync/sorted_diff.hpp"
 #include "tokensync/view.hpp"
 
 namespace token_auth::tokensync {
@@ -27,7 +32,8 @@ constexpr std::chrono::milliseconds between_attempts{200};
 
 struct Difference {
     std::string problem;  // "missing" (in the store), "extra" (there), "differs"
-    Name name;
+    std::string sort;     // of the entity: "token"
+    std::string id;
     std::vector<std::string> fields;
 };
 
@@ -45,51 +51,184 @@ struct Result {
     }
 };
 
-// Lists how a snapshot differs from the records it is given, in the order of their keys.
-class Comparison : private store_writer::Differences {
+// Tokens of one key by the rest of their digests.
+std::map<std::string, TokenView> tokens_of(std::uint64_t key, std::string_view value) {
+    std::map<std::string, TokenView> tokens;
+    for (TokenView token; !value.empty() && token.parse(value);
+         value.remove_prefix(token.bytes().size())) {
+        const Digest digest = token.entry(key).digest;
+        tokens[std::string(digest.begin(), digest.end())] = token;
+    }
+    return tokens;
+}
+
+std::map<std::string, std::string_view> users_of(std::string_view value) {
+    std::map<std::string, std::string_view> users;
+    for (UserView user; !value.empty() && user.parse(value);
+         value.remove_prefix(user.bytes.size())) {
+        users[std::string(user.user)] = user.bytes;
+    }
+    return users;
+}
+
+std::set<std::string> suspended_in(std::string_view value) {
+    std::set<std::string> ids;
+    std::uint32_t count = 0;
+    std::string_view rest;
+    if (suspensions(value, count, rest)) {
+        for (std::string_view id; next_suspension(rest, id);) {
+            ids.emplace(id);
+        }
+    }
+    return ids;
+}
+
+// Calls each(key, left or null, right or null) for what is not the same in both.
+template <typename Map, typename Same, typename Each>
+void for_each_difference(const Map& left, const Map& right, const Same& same, const Each& each) {
+    for (const auto& [key, value] : left) {
+        const auto other = right.find(key);
+        if (other == right.end()) {
+            each(key, &value, nullptr);
+        } else if (!same(value, other->second)) {
+            each(key, &value, &other->second);
+        }
+    }
+    for (const auto& [key, value] : right) {
+        if (!left.contains(key)) {
+            each(key, nullptr, &value);
+        }
+    }
+}
+
+// Lists how a store differs from the records it is given, in the order of their keys.
+class Comparison : private Differences {
   public:
-    Comparison(const View& view, Result& result)
-        : result_(result),
-          transaction_(view.begin(meta_)),
-          diff_(store_writer::RecordCursor(transaction_.get(), view.path()), *this) {}
+    Comparison(View& view, Result& result)
+        : meta_(store_writer::owned(view.meta())),
+          result_(result),
+          diff_(view, static_cast<Differences&>(*this)) {}
 
     const store_writer::Meta& meta() const noexcept { return meta_; }
 
-    void put(std::string_view key, std::string_view value) {
+    void put(std::uint64_t key, std::string_view value) {
+        listed_ = false;
         diff_.put(key, value);
         if (!listed_) {
             count(key, value);
         }
-        listed_ = false;
     }
 
     void finish() {
         diff_.finish();
-        if (meta_.counts != seen_.counts) {
-            result_.add({"differs", {"record", "meta"}, {"counts"}});
+        for (std::size_t i = 0; i < seen_.keys.size(); ++i) {
+            seen_.keys[i].id = meta_.contents.keys[i].id;
         }
-        if (meta_.key_uses != seen_.key_uses) {
-            result_.add({"differs", {"record", "meta"}, {"digests"}});
+        store_writer::Contents counted{seen_.counts, meta_.contents.keys};
+        if (!(counted == meta_.contents)) {
+            result_.add({"differs", "record", "meta", {"counts"}});
+        }
+        counted = {meta_.contents.counts, seen_.keys};
+        if (!(counted == meta_.contents)) {
+            result_.add({"differs", "record", "meta", {"digests"}});
         }
     }
 
   private:
-    void missing(std::string_view key, std::string_view value) override {
-        result_.add({"missing", name_of(key, value), {}});
+    void missing(std::uint64_t key, std::string_view value) override {
         listed_ = true;
+        list(key, {}, value);
     }
-    void differs(std::string_view key, std::string_view found, std::string_view value) override {
-        result_.add({"differs", name_of(key, value), differing_fields(key, found, value)});
-        count(key, found);
+    void differs(std::uint64_t key, std::string_view found, std::string_view value) override {
         listed_ = true;
-    }
-    void extra(std::string_view key, std::string_view found) override {
-        result_.add({"extra", name_of(key, found), {}});
         count(key, found);
+        list(key, found, value);
+    }
+    void extra(std::uint64_t key, std::string_view found) override {
+        count(key, found);
+        list(key, found, {});
+    }
+
+    void list(std::uint64_t key, std::string_view found, std::string_view value) {
+        if (!is_sound(key, found)) {
+            result_.add({value.empty() ? "extra" : "differs",
+                         "record",
+                         fmt::format("with the key {:016x}", key),
+                         {"damaged"}});
+        } else if (key < first_user_key) {
+            list_tokens(key, found, value);
+        } else if (key < first_suspension_key) {
+            list_users(found, value);
+        } else if (key < first_role_key) {
+            list_suspensions(found, value);
+        } else {
+            list_role(found, value);
+        }
+    }
+
+    static bool is_sound(std::uint64_t key, std::string_view value) {
+        try {
+            store_writer::Contents contents;
+            if (!value.empty()) {
+                contents.count(key, value, +1);
+            }
+            return true;
+        } catch (const store_writer::DamagedRecord&) {
+            return false;
+        }
+    }
+
+    void list_tokens(std::uint64_t key, std::string_view found, std::string_view value) {
+        for_each_difference(
+            tokens_of(key, found), tokens_of(key, value),
+            [](const TokenView& a, const TokenView& b) { return differing_fields(a, b).empty(); },
+            [&](const std::string&, const TokenView* in_store, const TokenView* wanted) {
+                const TokenView& token = wanted != nullptr ? *wanted : *in_store;
+                result_.add({in_store == nullptr ? "missing"
+                             : wanted == nullptr ? "extra"
+                                                 : "differs",
+                             "token", std::string(token.id()),
+                             in_store != nullptr && wanted != nullptr
+                                 ? differing_fields(*in_store, *wanted)
+                                 : std::vector<std::string>()});
+            });
+    }
+
+    void list_users(std::string_view found, std::string_view value) {
+        for_each_difference(
+            users_of(found), users_of(value), std::equal_to<>(),
+            [&](const std::string& id, const std::string_view*, const std::string_view*) {
+                result_.add({"differs", "user", id, {"memberships"}});
+            });
+    }
+
+    void list_suspensions(std::string_view found, std::string_view value) {
+        std::vector<std::string> ids;
+        const std::set<std::string> left = suspended_in(found);
+        const std::set<std::string> right = suspended_in(value);
+        std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(),
+                                      std::back_inserter(ids));
+        for (const std::string& id : ids) {
+            result_.add({"differs", "organization", id, {"suspended"}});
+        }
+    }
+
+    void list_role(std::string_view found, std::string_view value) {
+        RoleEntry in_store;
+        RoleEntry wanted;
+        decode(found, in_store);
+        decode(value, wanted);
+        const std::string name(wanted.name.empty() ? in_store.name : wanted.name);
+        if (in_store.exists == wanted.exists) {
+            result_.add(
+                {"differs", "role", name, {in_store.name == wanted.name ? "scopes" : "number"}});
+        } else {
+            result_.add({wanted.exists ? "missing" : "extra", "role", name, {}});
+        }
     }
 
     // What the store holds.
-    void count(std::string_view key, std::string_view value) {
+    void count(std::uint64_t key, std::string_view value) {
         try {
             seen_.count(key, value, +1);
         } catch (const store_writer::DamagedRecord&) {
@@ -97,30 +236,33 @@ class Comparison : private store_writer::Differences {
         }
     }
 
-    Result& result_;
     store_writer::Meta meta_;
-    store_writer::Meta seen_;
-    store_writer::TransactionHandle transaction_;
-    store_writer::SortedDiff diff_;
+    Result& result_;
+    SortedDiff diff_;
+    store_writer::Contents seen_;
     bool listed_ = false;  // the record given last is not in the store as it is
 };
 
-Result compare(registry::Source& source, const View& view) {
+Result compare(registry::Source& source, View& view) {
     Result result;
     const std::string identity = source.identity();
+    store_writer::Numbers numbers = view.numbers();
     Comparison comparison(view, result);
     if (comparison.meta().source != identity) {
-        result.add({"differs",
-                    {"registry", fmt::format("{} (the store is a copy of {})", identity,
-                                             comparison.meta().source)},
-                    {"identity"}});
+        result.add(
+            {"differs",
+             "registry",
+             fmt::format("{} (the store is a copy of {})", identity, comparison.meta().source),
+             {"identity"}});
         result.other = true;
         return result;
     }
-    RecordSink<Comparison> sink(comparison, nullptr);
+    RecordsTo<Comparison> sink(comparison, nullptr, std::move(numbers));
     const std::string position = source.all(sink);
+    sink.finish();
     comparison.finish();
-    result.behind = !source.no_change_between(comparison.meta().position, position);
+    // Somebody may have committed meanwhile: the store is what it is now.
+    result.behind = !source.no_change_between(std::string(view.meta().position), position);
     return result;
 }
 
@@ -131,7 +273,7 @@ void print(const std::string& path, const std::string& source, const Result& res
     }
     cli::Table table({"PROBLEM", "ENTITY", "ID", "FIELDS"});
     for (const Difference& difference : result.listed) {
-        table.row({difference.problem, difference.name.sort, difference.name.id,
+        table.row({difference.problem, difference.sort, difference.id,
                    fmt::format("{}", fmt::join(difference.fields, ", "))});
     }
     std::string text = table.text();
@@ -158,8 +300,8 @@ void print_json(const Result& result) {
     for (const Difference& difference : result.listed) {
         base::Json item;
         item["problem"] = difference.problem;
-        item["entity"] = difference.name.sort;
-        item["id"] = difference.name.id;
+        item["entity"] = difference.sort;
+        item["id"] = difference.id;
         item["fields"] = difference.fields;
         json["differences"].push_back(item);
     }
@@ -169,7 +311,7 @@ void print_json(const Result& result) {
 }  // namespace
 
 bool check(registry::Source& source, const std::string& path, bool json) {
-    const View view(path);
+    View view(path);
     Result result = compare(source, view);
     for (int attempt = 1; attempt < attempts && result.total > 0 && result.behind; ++attempt) {
         std::this_thread::sleep_for(between_attempts);

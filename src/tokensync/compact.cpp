@@ -4,16 +4,18 @@
 
 #include <chrono>
 #include <limits>
-#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/json.hpp"
 #include "cli/output.hpp"
 #include "store_writer/bulk_loader.hpp"
-#include "store_writer/merge.hpp"
-#include "store_writer/record_cursor.hpp"
+#include "store_writer/file.hpp"
 #include "store_writer/replacement.hpp"
 #include "store_writer/store_writer.hpp"
+#include "store_writer/sync_lock.hpp"
+#include "tokensync/account.hpp"
+#include "tokensync/merge.hpp"
 #include "tokensync/report.hpp"
 #include "tokensync/view.hpp"
 
@@ -30,40 +32,43 @@ struct Compacted {
     std::uint64_t after = 0;
 };
 
-// Gives the target all records of a snapshot.
+// Gives the target all records of the store; the numbers that they have. If somebody commits
+// meanwhile, they may be of several commits.
 template <typename Target>
-void copy_records(MDB_txn* transaction, const std::string& path, Target& target) {
-    store_writer::RecordCursor records(transaction, path);
-    for (; !records.at_end(); records.next()) {
-        target.put(records.key(), records.value());
+store_writer::Numbers copy_records(View& view, Target& target) {
+    const store_writer::Numbers numbers = view.numbers();
+    view.rewind();
+    std::uint64_t key = 0;
+    for (std::string_view value; view.next(key, value) && key < meta_record_key;) {
+        target.put(key, value);
     }
+    return numbers;
 }
 
-// Appends the store's present content to a new one, page after full page; returns its meta record.
+// Appends the store's present content to a new one, page after full page.
 // (LMDB's own copy would keep half-filled pages as they are, and the size of the map.)
-store_writer::Meta copy(const std::string& path, store_writer::StoreWriter& fresh) {
-    const View view(path);  // checks, too, that the store is one that nginx would serve
-    store_writer::Meta meta;
-    const store_writer::TransactionHandle transaction = view.begin(meta);
+store_writer::Meta copy(View& view, store_writer::StoreWriter& fresh) {
+    const store_writer::Meta meta = store_writer::owned(view.meta());
     store_writer::BulkLoader load(fresh);
-    copy_records(transaction.get(), path, load);
-    load.finish(meta.source, meta.position);
+    const store_writer::Numbers numbers = copy_records(view, load);
+    load.finish(meta, numbers);
     return meta;
 }
 
-// Brings the copy up to date with a store that was written to meanwhile, and has its age.
-void catch_up(store_writer::StoreWriter& fresh, MDB_txn* held, const std::string& path,
-              const store_writer::Meta& meta, bool changed) {
+// Brings the copy up to date with the store, which nobody commits to now, and has its age.
+void catch_up(store_writer::StoreWriter& fresh, View& view, const store_writer::Meta& copied) {
+    const store_writer::Meta meta = store_writer::owned(view.meta());
     fresh.raise(meta.generation);
     constexpr auto any = std::numeric_limits<std::uint64_t>::max();
-    if (!changed) {
-        fresh.commit(store_writer::ChangeSet(any), meta, true);
+    if (meta.generation == copied.generation) {
+        fresh.commit(store_writer::ChangeSet(any), meta, fresh.numbers(), nullptr);
         return;
     }
-    store_writer::Merge merge(fresh, any);
-    copy_records(held, path, merge);
+    View copy(fresh.site().real);
+    Merge merge(copy, any);
+    const store_writer::Numbers numbers = copy_records(view, merge);
     merge.finish();
-    fresh.commit(merge.changes(), meta, true);
+    fresh.commit(merge.changes(), meta, numbers, &merge.contents());
 }
 
 Compacted compact_once(const store_writer::StoreOptions& options) {
@@ -73,9 +78,11 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
         throw store_writer::StoreError(
             fmt::format("there is no store at {}; run \"tokensync run\" to build it", path));
     }
-    store_writer::remove_leftover(site);
-    store_writer::Replacement beside(site, replacing_waits);
-    // Where another one was waited for that replaced the store, it is another store by now.
+    View view(path);  // checks, too, that the store is one that nginx would serve
+    store_writer::SyncLock lock(site);
+    store_writer::remove_leftover(site, lock);
+    store_writer::Replacement beside(site, lock, replacing_waits);
+    // If another one was waited for that replaced the store, it is another store by now.
     const auto require_same = [&] {
         const store_writer::Site now = store_writer::find_site(options);
         if (now.device != site.device || now.inode != site.inode) {
@@ -83,24 +90,21 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
         }
     };
     require_same();
-    store_writer::StoreWriter fresh(beside.take_directory(), 0);
-    const store_writer::Meta copied = copy(path, fresh);
+    store_writer::StoreWriter fresh(beside.directory(), lock.generation());
+    const store_writer::Meta copied = copy(view, fresh);
+    fresh.settle_in_memory();
 
-    // From here on, those who would write to the store wait; readers do not.
-    const store_writer::Environment live = store_writer::open_environment(site.real, 0);
-    const store_writer::TransactionHandle held = store_writer::begin(live.get(), path, 0, "hold");
+    // From here on, those who would commit to the store wait; readers do not.
+    const store_writer::SyncLock::Held held = lock.commit();
     require_same();
-    const std::optional<store_writer::Meta> meta = store_writer::read_meta(held.get(), path);
-    if (!meta) {
-        throw store_writer::StoreReplaced(path);
-    }
+    catch_up(fresh, view, copied);
     Compacted result;
-    result.before = store_writer::size_of(live.get(), path).disk;
-    catch_up(fresh, held.get(), path, *meta, meta->generation != copied.generation);
+    result.before = disk_bytes(path);
+    result.generation = fresh.generation();
     store_writer::sync_directory(fresh.site().real);
+    lock.raise_generation(fresh.generation());
+    result.after = fresh.size().disk;
     beside.take_place();
-    result.generation = fresh.meta()->generation;
-    result.after = store_writer::size_of(fresh.environment(), path).disk;
     return result;
 }
 
@@ -124,6 +128,7 @@ Compacted compact_store(const store_writer::StoreOptions& options) {
 
 void compact(const store_writer::StoreOptions& options, bool json) {
     const auto begun = std::chrono::steady_clock::now();
+    become_owner(options);
     const Compacted done = compact_store(options);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
     if (json) {

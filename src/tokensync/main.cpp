@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <memory>
 #include <optional>
@@ -15,11 +16,14 @@
 #include "registry/file/source.hpp"
 #include "registry/source.hpp"
 #include "store_writer/error.hpp"
+#include "tokensync/account.hpp"
 #include "tokensync/check.hpp"
 #include "tokensync/compact.hpp"
 #include "tokensync/explain.hpp"
+#include "tokensync/inspect.hpp"
 #include "tokensync/progress.hpp"
 #include "tokensync/report.hpp"
+#include "tokensync/restart.hpp"
 #include "tokensync/status.hpp"
 #include "tokensync/sync.hpp"
 #include "tokensync/watch.hpp"
@@ -42,6 +46,7 @@ struct Options {
     std::string heartbeat = "5s";
     std::string log_format;
     bool full = false;
+    bool rebuild = false;
     bool json = false;
     Question question;
     std::vector<std::string> strays;
@@ -85,13 +90,15 @@ int run(Options& options) {
     options.store.lock_wait = run_waits;
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
+    become_owner(options.store);
     Progress progress(!options.json);
     SyncOptions sync;
     sync.force = options.store.force;
     sync.full = options.full;
+    sync.rebuild = options.rebuild || is_restarted();
     sync.commit_unchanged = true;
     for (int attempt = 1;; ++attempt) {
-        auto writer = std::make_unique<store_writer::StoreWriter>(options.store);
+        auto writer = std::make_unique<store_writer::StoreWriter>(options.store, inspect);
         try {
             const Outcome outcome = synchronize(*source, writer, sync, progress);
             report(outcome, *writer->meta(), options.json);
@@ -101,6 +108,17 @@ int run(Options& options) {
             if (attempt == run_attempts) {
                 throw;
             }
+        }
+    }
+}
+
+// A registry that is away is waited for, then with the rights of the store's owner.
+void open_as_root(registry::Source& source) {
+    try {
+        source.identity();
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::failed) {
+            throw;
         }
     }
 }
@@ -120,6 +138,10 @@ int watch_command(Options& options) {
                               base::ErrorKind::invalid_argument);
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
+    }
+    if (geteuid() == 0) {
+        open_as_root(*source);
+        become_owner(options.store);
     }
     watch(*source, options.store, std::chrono::seconds(heartbeat), format);
     return cli::exit_done;
@@ -181,6 +203,8 @@ void add_run(cli::Command root, Options& options) {
         root.command("run", "Bring the store up to date once", [&options] { return run(options); });
     add_writing_options(command, options);
     command.flag("--full", options.full, "Read everything, not only what changed");
+    command.flag("--rebuild", options.rebuild,
+                 "Make the store anew, with a higher generation than any before");
 }
 
 void add_watch(cli::Command root, Options& options) {
@@ -228,7 +252,7 @@ int tokensync_main(int argc, char** argv) {
                          "Keeps the token store of nginx's token-auth module up to date");
     cli::Command root = program.root();
     add_source_options(root, options);
-    options.store.path = "/var/lib/token-auth/db";
+    options.store.path = "/var/lib/tokensync/db";
     root.option("--db", "DIR", options.store.path, "The store: a directory")
         .env("TOKEN_AUTH_DB")
         .show_default();
@@ -240,7 +264,7 @@ int tokensync_main(int argc, char** argv) {
         root.command("compact", "Write the store anew without unused space; may be run at any time",
                      [&options] { return compact_command(options); }),
         options);
-    root.command("status", "Generation, age, counts, size and readers",
+    root.command("status", "Generation, age, counts and size",
                  [&options] { return status_command(options); });
     root.command("check",
                  "Compare store and registry (or file); exit status 4 and a list if they differ",
@@ -253,5 +277,6 @@ int tokensync_main(int argc, char** argv) {
 }  // namespace token_auth::tokensync
 
 int main(int argc, char** argv) {
+    token_auth::tokensync::restart_on_fault(argv);
     return token_auth::tokensync::tokensync_main(argc, argv);
 }

@@ -7,9 +7,9 @@
 
 #include "store_writer/bulk_loader.hpp"
 #include "store_writer/replacement.hpp"
-#include "store_writer/sorted_diff.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
+#include "tokensync/sorted_diff.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -18,26 +18,25 @@ namespace {
 constexpr std::chrono::seconds replacing_waits{5};
 
 // Compares the old store with the records of the new one, and counts those that are not in it.
-class Gone : private store_writer::Differences {
+class Gone : private Differences {
   public:
-    explicit Gone(const store_writer::StoreWriter& old)
-        : transaction_(store_writer::begin_reading(old.environment(), old.path())),
-          diff_(store_writer::RecordCursor(transaction_.get(), old.path()), *this) {}
+    explicit Gone(const std::string& path)
+        : store_(path), diff_(store_, static_cast<Differences&>(*this)) {}
 
-    void put(std::string_view key, std::string_view value) { diff_.put(key, value); }
+    void put(std::uint64_t key, std::string_view value) { diff_.put(key, value); }
     void finish() { diff_.finish(); }
 
     std::uint64_t records() const noexcept { return records_; }
     std::uint64_t tokens() const noexcept { return tokens_; }
 
   private:
-    void extra(std::string_view key, std::string_view /*found*/) override {
+    void extra(std::uint64_t key, std::string_view /*found*/) override {
         ++records_;
-        tokens_ += is_token_key(key) ? 1 : 0;
+        tokens_ += key < first_user_key ? 1 : 0;
     }
 
-    store_writer::TransactionHandle transaction_;
-    store_writer::SortedDiff diff_;
+    View store_;
+    SortedDiff diff_;
     std::uint64_t records_ = 0;
     std::uint64_t tokens_ = 0;
 };
@@ -48,17 +47,17 @@ class LoadBeside {
     LoadBeside(store_writer::StoreWriter& fresh, const store_writer::StoreWriter& old)
         : load_(fresh), old_(old) {
         comparing_ = old.damage().empty() && old.meta();
-        compare([&] { gone_ = std::make_unique<Gone>(old_); });
+        compare([&] { gone_ = std::make_unique<Gone>(old_.site().real); });
     }
 
-    void put(std::string_view key, std::string_view value) {
+    void put(std::uint64_t key, std::string_view value) {
         load_.put(key, value);
         compare([&] { gone_->put(key, value); });
     }
 
-    void finish(const std::string& identity, const std::string& position) {
+    void finish(const store_writer::Meta& meta, const store_writer::Numbers& numbers) {
         compare([&] { gone_->finish(); });
-        load_.finish(identity, position);
+        load_.finish(meta, numbers);
     }
 
     Rebuilt result(const store_writer::StoreWriter& fresh) const {
@@ -69,8 +68,8 @@ class LoadBeside {
             result.tokens_erased = gone_->tokens();
         } else if (old_.meta()) {
             // At least so many.
-            const std::uint64_t before = old_.meta()->counts.tokens;
-            const std::uint64_t after = fresh.meta()->counts.tokens;
+            const std::uint64_t before = old_.meta()->contents.counts.tokens;
+            const std::uint64_t after = fresh.meta()->contents.counts.tokens;
             result.tokens_erased = before > after ? before - after : 0;
             result.erased = result.tokens_erased;
         }
@@ -103,22 +102,24 @@ Rebuilt rebuild(registry::Source& source, std::unique_ptr<store_writer::StoreWri
                 Progress& progress, const std::string& identity,
                 const std::function<void(const Rebuilt&)>& approve) {
     const store_writer::Site site = writer->site();
-    store_writer::Replacement beside(site, replacing_waits);
+    store_writer::Replacement beside(site, writer->lock(), replacing_waits);
     auto fresh =
-        std::make_unique<store_writer::StoreWriter>(beside.take_directory(), writer->generation());
+        std::make_unique<store_writer::StoreWriter>(beside.directory(), writer->generation());
     Rebuilt result;
     {
         LoadBeside loaded(*fresh, *writer);
         progress.start(source.token_count());
-        RecordSink<LoadBeside> sink(loaded, &progress);
-        const std::string position = source.all(sink);
-        loaded.finish(identity, position);
+        RecordsTo<LoadBeside> sink(loaded, &progress);
+        store_writer::Meta meta;
+        meta.position = source.all(sink);
+        meta.source = identity;
+        sink.finish();
+        loaded.finish(meta, sink.numbers());
         result = loaded.result(*fresh);
     }
     approve(result);
-    store_writer::sync_directory(fresh->site().real);
-    beside.take_place();
-    fresh->moved(site);
+    fresh->settle_in_memory();
+    fresh->take_place_of(*writer, beside);
     writer = std::move(fresh);
     return result;
 }

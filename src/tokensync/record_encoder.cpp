@@ -1,13 +1,12 @@
 #include "tokensync/record_encoder.hpp"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
-#include "base/text.hpp"
 #include "base/time.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
@@ -23,18 +22,6 @@ namespace {
                     whose, what));
 }
 
-std::string hint_of_digest(std::string_view digest) {
-    std::string hint;
-    for (const char byte : digest.substr(0, 4)) {
-        hint += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    }
-    return hint;
-}
-
-std::string_view digest_text(const Digest& digest) {
-    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
 std::string label(std::string_view id) {
     return is_identifier(id) ? fmt::format("\"{}\"", id) : base::quoted(id);
 }
@@ -44,8 +31,7 @@ std::string token_label(const registry::Token& token) {
     if (is_identifier(token.id)) {
         return fmt::format("the token \"{}\"", token.id);
     }
-    return fmt::format("the token with the digest {}…",
-                       hint_of_digest(digest_text(token.digest.bytes)));
+    return "the token " + digest_hint(token.digest.bytes);
 }
 
 void require_identifier(std::string_view id, const std::string& whose, const char* which) {
@@ -55,55 +41,15 @@ void require_identifier(std::string_view id, const std::string& whose, const cha
     }
 }
 
-template <typename Record>
-bool decodes(std::string_view value) {
-    Record record;
-    return decode(value, record);
-}
-
-template <typename Record>
-std::vector<std::string> record_fields(std::string_view left, std::string_view right,
-                                       std::string_view field) {
-    if (!decodes<Record>(left) || !decodes<Record>(right)) {
-        return {"damaged"};
-    }
-    return {std::string(field)};
-}
-
-std::vector<std::string> token_fields(std::string_view left, std::string_view right) {
-    TokenRecord a;
-    TokenRecord b;
-    if (!decode(left, a) || !decode(right, b)) {
-        return {"damaged"};
-    }
-    std::vector<std::string> fields;
-    const auto compare = [&](const char* name, bool same) {
-        if (!same) {
-            fields.emplace_back(name);
-        }
-    };
-    compare("id", a.id == b.id);
-    compare("kind", a.kind == b.kind);
-    compare("subject", a.subject == b.subject);
-    compare("organization", a.organization == b.organization);
-    compare("group", a.group == b.group);
-    compare("role", a.role == b.role);
-    compare("scopes", a.scopes == b.scopes);
-    compare("name", a.name == b.name);
-    compare("allow", a.allow == b.allow);
-    compare("not_before", a.not_before == b.not_before);
-    compare("expires", a.expires == b.expires);
-    compare("revoked", a.revoked == b.revoked);
-    compare("disabled", a.subject_disabled == b.subject_disabled);
-    compare("key_id", a.key_id == b.key_id);
-    return fields;
+std::string membership_label(const std::string& user, const std::string& organization) {
+    return fmt::format("the membership of {} in {}", label(user), label(organization));
 }
 
 }  // namespace
 
-template <typename Record>
-std::string_view Encoder::value_of(const Record& record) {
-    return {value_.data(), token_auth::encode(record, value_.data(), value_.size())};
+std::string digest_hint(const Digest& digest) {
+    return fmt::format("with the digest {:02x}{:02x}{:02x}{:02x}…", digest[0], digest[1], digest[2],
+                       digest[3]);
 }
 
 std::string_view Encoder::join(const std::vector<std::string>& scopes, const std::string& whose) {
@@ -120,6 +66,12 @@ std::string_view Encoder::join(const std::vector<std::string>& scopes, const std
     if (scopes_.size() > scopes_max) {
         reject(whose, fmt::format("has more than {} bytes of scopes", scopes_max));
     }
+    std::string sorted(scopes_.size(), '\0');
+    std::size_t size = 0;
+    if (!canonical_scopes(scopes_, sorted.data(), size)) {
+        reject(whose, "has too many scopes");
+    }
+    scopes_.assign(sorted, 0, size);
     return scopes_;
 }
 
@@ -152,155 +104,150 @@ std::string_view Encoder::printable_name(std::string_view name) {
     return name_;
 }
 
-Entry Encoder::encode(const registry::Membership& membership) {
-    const std::string whose = fmt::format("the membership of {} in {}", label(membership.user),
-                                          label(membership.organization));
-    require_identifier(membership.user, whose, "a user");
+Membership Encoder::membership(const registry::MemberOf& membership, const std::string& user) {
+    const std::string whose = membership_label(user, membership.organization);
     require_identifier(membership.organization, whose, "an organization");
     require_identifier(membership.role, whose, "a role");
-    const std::string_view value = value_of(MembershipRecord{membership.role});
-    return {this->membership(membership.user, membership.organization), value};
+    return {membership.organization, organization_number(membership.organization),
+            numbers_.role(membership.role)};
 }
 
-Entry Encoder::encode(const registry::Organization& organization) {
-    require_identifier(organization.id, fmt::format("the organization {}", label(organization.id)),
-                       "an id");
-    const std::string_view value = value_of(OrganizationRecord{organization.suspended});
-    return {this->organization(organization.id), value};
-}
-
-Entry Encoder::encode(const registry::Role& role) {
-    const std::string whose = fmt::format("the role {}", label(role.id));
-    require_identifier(role.id, whose, "an id");
-    const std::string_view value = value_of(RoleRecord{join(role.scopes, whose)});
-    return {this->role(role.id), value};
-}
-
-Entry Encoder::encode(const registry::Token& token) {
-    TokenRecord record;
-    record.kind = token.kind;
-    record.revoked = token.revoked != 0;
-    // A person may be disabled by one small write to their own record.
-    record.subject_disabled = token.user_disabled && token.kind != kind_user;
-    record.key_id = token.digest.key_id;
-    record.not_before = token.not_before;
-    record.expires = token.expires;
+std::string_view Encoder::token(const registry::Token& token) {
     // A number that stands for no time is most likely one of milliseconds.
     for (const std::int64_t time : {token.not_before, token.expires}) {
         if (time < 0 || time > base::time_max) {
             reject(token_label(token), "has a time that is none (seconds since 1970)");
         }
     }
-    record.id = token.id;
-    record.subject = token.user;
-    record.organization = token.organization;
-    record.group = token.group;
-    record.role = token.role;
-    record.name = printable_name(token.name);
+    TokenEntry entry;
+    entry.digest = token.digest.bytes;
+    entry.kind = token.kind;
+    entry.revoked = token.revoked != 0;
+    entry.disabled = token.user_disabled;
+    entry.key_index = numbers_.key(token.digest.key_id);
+    entry.expires = token.expires;
+    entry.not_before = token.not_before;
+    entry.id = token.id;
+    entry.name = printable_name(token.name);
+    entry.subject = token.user;
+    entry.group = token.group;
     // The label costs an allocation, of which a full load has none to spare.
     if (!token.scopes.empty()) {
-        record.scopes = join(token.scopes, token_label(token));
+        entry.scopes = join(token.scopes, token_label(token));
     }
     if (!token.allow.empty()) {
-        record.allow = pack(token.allow, token_label(token));
+        entry.allow = pack(token.allow, token_label(token));
     }
-    const std::string_view value = value_of(record);
-    if (value.empty()) {
-        const std::string whose = token_label(token);
-        require_identifier(token.id, whose, "an id");
-        require_identifier(token.user, whose, "a user");
-        for (const auto& [id, which] :
-             {std::pair{&token.organization, "an organization"}, std::pair{&token.group, "a group"},
-              std::pair{&token.role, "a role"}}) {
-            if (!id->empty()) {
-                require_identifier(*id, whose, which);
-            }
+    if (token.kind == kind_user) {
+        entry.user_key = user_key(token.user);
+        entry.many_memberships = token.memberships.size() > memberships_max;
+        for (std::size_t i = 0; !entry.many_memberships && i < token.memberships.size(); ++i) {
+            entry.memberships[entry.membership_count++] =
+                membership(token.memberships[i], token.user);
         }
-        if (token.name.size() > name_max) {
-            reject(whose, fmt::format("has a name of more than {} bytes", name_max));
-        }
-        reject(whose, "has an organization or a group that does not go with its kind");
+    } else {
+        entry.organization = token.organization;
+        entry.organization_number = organization_number(token.organization);
     }
-    return {this->token(token.digest.bytes), value};
-}
-
-Entry Encoder::encode(const registry::User& user) {
-    require_identifier(user.id, fmt::format("the user {}", label(user.id)), "an id");
-    const std::string_view value = value_of(UserRecord{user.disabled});
-    return {this->user(user.id), value};
-}
-
-std::string_view Encoder::membership(const std::string& user, const std::string& organization) {
-    return membership_key(user, organization, key_);
-}
-
-std::string_view Encoder::organization(const std::string& id) {
-    return organization_key(id, key_);
-}
-
-std::string_view Encoder::role(const std::string& id) {
-    return role_key(id, key_);
-}
-
-std::string_view Encoder::token(const Digest& digest) {
-    return token_key(digest, key_);
-}
-
-std::string_view Encoder::user(const std::string& id) {
-    return user_key(id, key_);
-}
-
-Name name_of(std::string_view key, std::string_view value) {
-    const char tag = key.empty() ? '\0' : key.front();
-    const std::string_view rest = key.empty() ? key : key.substr(1);
-    switch (tag) {
-        case tag_membership: {
-            const std::size_t end = rest.find('\0');
-            if (end == std::string_view::npos) {
-                return {"membership", base::printable(rest)};
-            }
-            return {"membership", base::printable(rest.substr(0, end)) + ' ' +
-                                      base::printable(rest.substr(end + 1))};
+    if (!token.role.empty()) {
+        if (token.kind == kind_user || !is_identifier(token.role)) {
+            reject_token(token);
         }
-        case tag_organization:
-            return {"organization", base::printable(rest)};
-        case tag_role:
-            return {"role", base::printable(rest)};
-        case tag_user:
-            return {"user", base::printable(rest)};
-        case tag_token: {
-            TokenRecord record;
-            if (decode(value, record)) {
-                return {"token", std::string(record.id)};
-            }
-            return {"token", fmt::format("with the digest {}…", hint_of_digest(rest))};
+        entry.role = numbers_.role(token.role);
+    }
+    const std::size_t size = encode(entry, false, value_.data(), value_.size());
+    if (size == 0) {
+        reject_token(token);
+    }
+    return {value_.data(), size};
+}
+
+void Encoder::reject_token(const registry::Token& token) {
+    const std::string whose = token_label(token);
+    require_identifier(token.id, whose, "an id");
+    require_identifier(token.user, whose, "a user");
+    for (const auto& [id, which] :
+         {std::pair{&token.organization, "an organization"}, std::pair{&token.group, "a group"},
+          std::pair{&token.role, "a role"}}) {
+        if (!id->empty()) {
+            require_identifier(*id, whose, which);
         }
-        default:
-            return {"record", fmt::format("with the key {}…", hint_of_digest(key))};
     }
+    if (token.name.size() > name_max) {
+        reject(whose, fmt::format("has a name of more than {} bytes", name_max));
+    }
+    reject(whose, "has an organization, a group or a role that does not go with its kind");
 }
 
-std::string describe(std::string_view key, std::string_view value) {
-    const Name name = name_of(key, value);
-    return fmt::format("{} {}", name.sort, name.id);
+std::string_view Encoder::user(const std::string& id, const std::vector<registry::MemberOf>& all) {
+    if (all.size() <= memberships_max) {
+        return {};
+    }
+    require_identifier(id, fmt::format("the user {}", label(id)), "an id");
+    std::vector<Membership> memberships;
+    memberships.reserve(all.size());
+    for (const registry::MemberOf& one : all) {
+        memberships.push_back(membership(one, id));
+    }
+    std::sort(memberships.begin(), memberships.end(), [](const Membership& a, const Membership& b) {
+        return std::pair(a.number, a.organization) < std::pair(b.number, b.organization);
+    });
+    user_.resize(user_record_size(id, memberships.data(), memberships.size()));
+    if (user_.empty() || encode_user(id, memberships.data(), memberships.size(), user_.data(),
+                                     user_.size()) != user_.size()) {
+        reject(fmt::format("the user {}", label(id)), "has more memberships than a record holds");
+    }
+    return user_;
 }
 
-std::vector<std::string> differing_fields(std::string_view key, std::string_view left,
-                                          std::string_view right) {
-    switch (key.empty() ? '\0' : key.front()) {
-        case tag_membership:
-            return record_fields<MembershipRecord>(left, right, "role");
-        case tag_organization:
-            return record_fields<OrganizationRecord>(left, right, "suspended");
-        case tag_role:
-            return record_fields<RoleRecord>(left, right, "scopes");
-        case tag_token:
-            return token_fields(left, right);
-        case tag_user:
-            return record_fields<UserRecord>(left, right, "disabled");
-        default:
-            return {"damaged"};
-    }
+std::string_view Encoder::role(const registry::Role& role) {
+    const std::string whose = fmt::format("the role {}", label(role.id));
+    require_identifier(role.id, whose, "an id");
+    const RoleEntry entry{true, role.id, join(role.scopes, whose)};
+    return {value_.data(), encode(entry, value_.data(), value_.size())};
+}
+
+std::string_view Encoder::absent_role(const std::string& name) {
+    return {value_.data(), encode(RoleEntry{false, name, {}}, value_.data(), value_.size())};
+}
+
+void Encoder::require_organization(const std::string& id) {
+    require_identifier(id, fmt::format("the organization {}", label(id)), "an id");
+}
+
+std::vector<std::string> differing_fields(const TokenView& left, const TokenView& right) {
+    std::vector<std::string> fields;
+    const auto compare = [&](const char* name, bool same) {
+        if (!same) {
+            fields.emplace_back(name);
+        }
+    };
+    const auto same_memberships = [&] {
+        bool same = left.has_many_memberships() == right.has_many_memberships() &&
+                    left.membership_count() == right.membership_count();
+        for (std::size_t i = 0; same && i < left.membership_count(); ++i) {
+            const Membership a = left.membership(i);
+            const Membership b = right.membership(i);
+            same = a.organization == b.organization && a.role == b.role;
+        }
+        return same;
+    };
+    compare("id", left.id() == right.id());
+    compare("kind", left.kind() == right.kind());
+    compare("subject", left.subject() == right.subject());
+    compare("organization", left.organization() == right.organization());
+    compare("group", left.group() == right.group());
+    compare("role", left.kind() == kind_user || left.role() == right.role());
+    compare("memberships", same_memberships());
+    compare("scopes", left.scopes() == right.scopes());
+    compare("name", left.name() == right.name());
+    compare("allow", left.allow() == right.allow());
+    compare("not_before", left.not_before() == right.not_before());
+    compare("expires", left.expires() == right.expires());
+    compare("revoked", left.revoked() == right.revoked());
+    compare("disabled", left.disabled() == right.disabled());
+    compare("key_id", left.key_index() == right.key_index());
+    return fields;
 }
 
 }  // namespace token_auth::tokensync

@@ -2,63 +2,53 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "registry/model.hpp"
+#include "store_writer/meta.hpp"
 #include "token_auth/record.hpp"
 
 namespace token_auth::tokensync {
-
-struct Entry {
-    std::string_view key;
-    std::string_view value;
-};
 
 // Views that an Encoder gives hold until its next call. An entity that does not fit into a record
 // is a base::Error that names the entity, the field and the remedy.
 class Encoder {
   public:
-    Entry encode(const registry::Membership& membership);
-    Entry encode(const registry::Organization& organization);
-    Entry encode(const registry::Role& role);
-    Entry encode(const registry::Token& token);
-    Entry encode(const registry::User& user);
+    // Roles and keys of digests that have no number yet are given one.
+    explicit Encoder(store_writer::Numbers& numbers) : numbers_(numbers) {}
 
-    // Empty where there can be no such record.
-    std::string_view membership(const std::string& user, const std::string& organization);
-    std::string_view organization(const std::string& id);
-    std::string_view role(const std::string& id);
-    std::string_view token(const Digest& digest);
-    std::string_view user(const std::string& id);
+    std::string_view token(const registry::Token& token);
+    // Of a user with more memberships than a token's record holds; empty for others.
+    std::string_view user(const std::string& id, const std::vector<registry::MemberOf>& all);
+    std::string_view role(const registry::Role& role);
+    // Of a role that is named, but is not there.
+    std::string_view absent_role(const std::string& name);
+
+    // Of the same entities' ids.
+    static void require_organization(const std::string& id);
 
   private:
-    template <typename Record>
-    std::string_view value_of(const Record& record);
+    Membership membership(const registry::MemberOf& membership, const std::string& user);
     std::string_view join(const std::vector<std::string>& scopes, const std::string& whose);
-    std::string_view printable_name(std::string_view name);
     std::string_view pack(const std::vector<std::string>& blocks, const std::string& whose);
+    std::string_view printable_name(std::string_view name);
+    [[noreturn]] static void reject_token(const registry::Token& token);
 
-    KeyBuffer key_{};
-    std::array<char, value_max> value_{};
+    store_writer::Numbers& numbers_;
+    std::array<char, token_entry_max> value_{};
+    std::string user_;
     std::string scopes_;
     std::string allow_;
     std::string name_;
 };
 
-// A record for people: `token "x7"`, `membership of "ann" in "acme"`. Never a whole digest.
-std::string describe(std::string_view key, std::string_view value);
+// "the token with the digest 1a2b3c4d…", as much of it as may be shown.
+std::string digest_hint(const Digest& digest);
 
-// The entity's sort ("token") and its id ("x7", "ann acme"), for programs.
-struct Name {
-    std::string sort;
-    std::string id;
-};
-Name name_of(std::string_view key, std::string_view value);
-
-// The names of the fields in which two records of one key differ.
-std::vector<std::string> differing_fields(std::string_view key, std::string_view left,
-                                          std::string_view right);
+// The names of the fields in which two entries of one digest differ.
+std::vector<std::string> differing_fields(const TokenView& left, const TokenView& right);
 
 }  // namespace token_auth::tokensync

@@ -9,7 +9,7 @@ namespace token_auth::tokensync {
 
 std::string outcome_line(const Outcome& outcome, const store_writer::Meta& meta) {
     const double milliseconds = static_cast<double>(outcome.took.count()) / 1000;
-    const std::string tokens = base::counted(meta.counts.tokens, "token");
+    const std::string tokens = base::counted(meta.contents.counts.tokens, "token");
     if (!outcome.full && !outcome.changed()) {
         return fmt::format("up to date: {}, generation {}, {:.1f} ms", tokens, outcome.generation,
                            milliseconds);
@@ -35,7 +35,7 @@ base::Json outcome_fields(const Outcome& outcome, const store_writer::Meta& meta
     }
     line["written"] = outcome.written;
     line["erased"] = outcome.erased;
-    line["tokens"] = meta.counts.tokens;
+    line["tokens"] = meta.contents.counts.tokens;
     line["generation"] = outcome.generation;
     line["milliseconds"] = static_cast<double>(outcome.took.count()) / 1000;
     return line;

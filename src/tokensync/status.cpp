@@ -1,7 +1,6 @@
 #include "tokensync/status.hpp"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -29,10 +28,7 @@ Facts gather(View& view) {
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
     facts.age = std::max<std::int64_t>(now.count() - view.meta().synced, 0);
-    struct stat file {};
-    if (stat((view.path() + "/data.mdb").c_str(), &file) == 0) {
-        facts.disk = static_cast<std::uint64_t>(file.st_blocks) * 512;
-    }
+    facts.disk = disk_bytes(view.path());
     return facts;
 }
 

@@ -9,10 +9,11 @@
 
 #include "base/error.hpp"
 #include "store_writer/bulk_loader.hpp"
-#include "store_writer/merge.hpp"
 #include "store_writer/replacement.hpp"
+#include "tokensync/merge.hpp"
 #include "tokensync/rebuild.hpp"
 #include "tokensync/record_sink.hpp"
+#include "tokensync/view.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -49,6 +50,8 @@ class Run {
         if (!writer_->damage().empty()) {
             outcome.damage = writer_->damage();
             replace(outcome);
+        } else if (options_.rebuild) {
+            replace(outcome);
         } else if (!meta) {
             load(outcome);
         } else {
@@ -80,6 +83,8 @@ class Run {
             }
         } catch (const store_writer::TooManyChanges&) {
             replace(outcome);
+        } catch (const store_writer::NoNumberLeft&) {
+            replace(outcome);  // a new one gives all numbers anew
         } catch (const store_writer::DamagedStore& error) {
             outcome.damage = error.problem();
             replace(outcome);
@@ -89,7 +94,7 @@ class Run {
     // False if the store's position is not in the log.
     bool incremental(Outcome& outcome) {
         store_writer::ChangeSet changes(most_changes());
-        RecordSink<store_writer::ChangeSet> sink(changes, nullptr);
+        ChangeSink sink(changes, writer_->numbers());
         const std::string before = writer_->meta()->position;
         const std::optional<std::string> position = source_.changes(before, sink);
         if (!position) {
@@ -99,7 +104,7 @@ class Run {
             return true;
         }
         try {
-            note(outcome, writer_->commit(changes, at(*position), false,
+            note(outcome, writer_->commit(changes, at(*position), sink.finish(), nullptr,
                                           [&](const store_writer::Tally& tally) {
                                               require_few_removed(tally.tokens_erased);
                                           }));
@@ -117,23 +122,22 @@ class Run {
     }
 
     std::uint64_t most_changes() const {
-        const Counts& counts = writer_->meta()->counts;
-        return std::max(changes_max,
-                        (counts.tokens + counts.users + counts.memberships) / changes_part);
+        return std::max(changes_max, writer_->meta()->contents.counts.tokens / changes_part);
     }
 
     void merge(Outcome& outcome, std::uint64_t most) {
         outcome.full = true;
         progress_.start(source_.token_count());
-        store_writer::Merge merge(*writer_, most);
-        RecordSink<store_writer::Merge> sink(merge, &progress_);
+        View store(writer_->site().real);
+        Merge merge(store, most);
+        RecordsTo<Merge> sink(merge, &progress_, writer_->numbers());
         const std::string position = source_.all(sink);
+        sink.finish();
         merge.finish();
         require_same_source();
         require_few_removed(merge.tokens_erased());
-        merge.meta().source = identity_;
-        merge.meta().position = position;
-        note(outcome, writer_->commit(merge.changes(), merge.meta(), true));
+        note(outcome,
+             writer_->commit(merge.changes(), at(position), sink.numbers(), &merge.contents()));
     }
 
     void replace(Outcome& outcome) {
@@ -149,14 +153,15 @@ class Run {
             outcome.written = done.written;
             outcome.erased = done.erased;
         } catch (const store_writer::NotReplaceable& error) {
-            if (!outcome.damage.empty()) {
-                throw store_writer::StoreError(fmt::format(
-                    "{}; stop nginx or let it answer 503 for the while, remove the directory and "
-                    "run \"tokensync run\": a new one cannot be put in its place, for {}",
-                    outcome.damage, error.what()));
+            if (!outcome.damage.empty() || options_.rebuild) {
+                throw store_writer::StoreError(
+                    fmt::format("{}{}a new store cannot be put in its place: {}", outcome.damage,
+                                outcome.damage.empty() ? "" : "; ", error.what()));
             }
             // It takes more memory, but no second directory.
             merge(outcome, std::numeric_limits<std::uint64_t>::max());
+        } catch (const store_writer::NoNumberLeft& error) {
+            throw base::Error(error.what());
         }
     }
 
@@ -164,10 +169,12 @@ class Run {
         outcome.full = true;
         progress_.start(source_.token_count());
         store_writer::BulkLoader loaded(*writer_);
-        RecordSink<store_writer::BulkLoader> sink(loaded, &progress_);
+        RecordsTo<store_writer::BulkLoader> sink(loaded, &progress_);
         const std::string position = source_.all(sink);
+        sink.finish();
         require_same_source();
-        loaded.finish(identity_, position);
+        loaded.finish(at(position), sink.numbers());
+        writer_->settle_in_memory();
         outcome.committed = true;
         outcome.written = loaded.records();
     }
@@ -183,7 +190,7 @@ class Run {
     }
 
     void require_few_removed(std::uint64_t removed) const {
-        const std::uint64_t before = writer_->meta() ? writer_->meta()->counts.tokens : 0;
+        const std::uint64_t before = writer_->meta() ? writer_->meta()->contents.counts.tokens : 0;
         if (!options_.force && before > few_tokens && removed > before / 2) {
             throw base::Error(
                 fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "

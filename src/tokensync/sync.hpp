@@ -27,7 +27,8 @@ struct Outcome {
 
 struct SyncOptions {
     bool force = false;             // take over a store of another registry; remove many tokens
-    bool full = false;              // read everything, also where the changes would do
+    bool full = false;              // read everything, also if the changes would do
+    bool rebuild = false;           // into a new store
     bool commit_unchanged = false;  // where nothing changed, note in the store that it is so
 };
 

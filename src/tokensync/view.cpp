@@ -1,6 +1,9 @@
 #include "tokensync/view.hpp"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 #include "store_writer/error.hpp"
 
@@ -13,7 +16,18 @@ View::View(const std::string& path) : path_(path), buffer_(std::size_t{256} * 10
 }
 
 void View::fail() const {
-    throw store_writer::StoreError(fmt::format("the store {}: {}", path_, store_.problem()));
+    const std::string_view problem = store_.problem();
+    const std::size_t end = std::min(problem.rfind("; "), problem.size());
+    const std::string_view remedy = problem.substr(std::min(end + 2, problem.size()));
+    throw store_writer::DamagedStore(fmt::format("the store {}: {}", path_, problem.substr(0, end)),
+                                     remedy);
+}
+
+std::uint64_t disk_bytes(const std::string& path) {
+    struct stat file {};
+    return stat((path + "/data.mdb").c_str(), &file) == 0
+               ? static_cast<std::uint64_t>(file.st_blocks) * 512
+               : 0;
 }
 
 const StoreMeta& View::meta() {
@@ -31,9 +45,25 @@ StoreSize View::size() {
     return size;
 }
 
-void View::rewind() {
+void View::rewind(std::uint64_t from) {
     run_ = {};
+    run_.next = from;
     left_ = 0;
+}
+
+store_writer::Numbers View::numbers() {
+    store_writer::Numbers numbers;
+    numbers.set_keys(meta().keys);
+    rewind(first_role_key);
+    std::uint64_t key = 0;
+    RoleEntry role;
+    for (std::string_view value; next(key, value) && key < meta_record_key;) {
+        if (decode(value, role)) {
+            numbers.add_role(std::string(role.name),
+                             static_cast<std::uint16_t>(key - first_role_key));
+        }
+    }
+    return numbers;
 }
 
 bool View::next(std::uint64_t& key, std::string_view& value) {

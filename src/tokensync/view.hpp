@@ -6,13 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "store_writer/meta.hpp"
 #include "token_auth/store.hpp"
 
 namespace token_auth::tokensync {
 
 class View {
   public:
-    // store_writer::StoreError where there is no store or it cannot be read; of all that follows,
+    // store_writer::DamagedStore if there is no store or it cannot be read; of all that follows,
     // too.
     explicit View(const std::string& path);
 
@@ -26,7 +27,11 @@ class View {
     // one commit, the newest then: what differs from another source must be asked again.
     // False at the end. The value holds until the next call.
     bool next(std::uint64_t& key, std::string_view& value);
-    void rewind();
+    // Goes on with the first record from a key on.
+    void rewind(std::uint64_t from = 0);
+
+    // The numbers of its roles and keys. Rewinds.
+    store_writer::Numbers numbers();
 
   private:
     [[noreturn]] void fail() const;
@@ -38,5 +43,8 @@ class View {
     std::string_view rest_;
     std::size_t left_ = 0;  // records in rest_
 };
+
+// What a store's file takes of the disk.
+std::uint64_t disk_bytes(const std::string& path);
 
 }  // namespace token_auth::tokensync

@@ -18,7 +18,9 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "store_writer/error.hpp"
+#include "tokensync/inspect.hpp"
 #include "tokensync/read_ahead.hpp"
+#include "tokensync/restart.hpp"
 #include "tokensync/service.hpp"
 #include "tokensync/sync.hpp"
 
@@ -66,6 +68,7 @@ class Watch {
           show_progress_(format == LogFormat::text),
           log_(format),
           stop_(stop_signals()) {
+        options_.read_through = true;
         source_.stop_on(stop_.get());
     }
 
@@ -110,7 +113,8 @@ class Watch {
         }
         if (!writer_) {
             wait_for_directory();
-            writer_ = std::make_unique<store_writer::StoreWriter>(options_);
+            writer_ = std::make_unique<store_writer::StoreWriter>(options_, inspect);
+            options_.read_through = false;
             options_.lock_wait = replacing_takes;
             if (unread_) {
                 read_ahead(options_.path + "/data.mdb");
@@ -121,6 +125,7 @@ class Watch {
         Progress progress(!started_ && show_progress_, [this] { tick(); });
         SyncOptions sync;
         sync.force = options_.force && !started_;
+        sync.rebuild = is_restarted() && !started_;
         // Workers do not take up one that was put in place with a lower generation.
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
         sync.commit_unchanged = beat || !started_ || lower;
@@ -137,9 +142,9 @@ class Watch {
         started_ = true;
         reopened_ = false;
         service_.ready();
-        service_.status(fmt::format("Up to date at {}: {}, generation {}",
-                                    base::format_time(meta.synced / 1000),
-                                    base::counted(meta.counts.tokens, "token"), meta.generation));
+        service_.status(fmt::format(
+            "Up to date at {}: {}, generation {}", base::format_time(meta.synced / 1000),
+            base::counted(meta.contents.counts.tokens, "token"), meta.generation));
         service_.alive();
     }
 

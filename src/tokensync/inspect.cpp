@@ -1,0 +1,129 @@
+#include "tokensync/inspect.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file_descriptor.hpp"
+#include "store/file_map.hpp"
+#include "store/page_reader.hpp"
+#include "store_writer/error.hpp"
+#include "store_writer/meta.hpp"
+#include "tokensync/view.hpp"
+
+namespace token_auth::tokensync {
+namespace {
+
+enum class State { none, unfinished, store, damaged, foreign, format_1 };
+
+bool exists(const std::string& file) {
+    return access(file.c_str(), F_OK) == 0;
+}
+
+// By its first pages and its meta record.
+State state_of(const std::string& file) {
+    FileMap map;
+    PageReader reader;
+    if (!map.open(file.c_str())) {
+        return errno == 0 || errno == ENOENT ? State::none : State::damaged;
+    }
+    if (reader.open(map.data(), map.size()) != PageReader::Problem::none) {
+        return State::damaged;
+    }
+    const Commit commit = reader.newest();
+    if (commit.main.entries == 0) {
+        return State::unfinished;
+    }
+    if ((commit.main.flags & tree_flags_known) != tree_integer_key) {
+        return State::format_1;
+    }
+    std::string_view value;
+    StoreMeta meta;
+    if (reader.find(commit.main, meta_record_key, value) != Found::found) {
+        return State::damaged;
+    }
+    switch (decode(std::string(value.substr(0, meta_record_max)), meta)) {
+        case MetaState::whole:
+            return State::store;
+        case MetaState::unfinished:
+            return State::unfinished;
+        case MetaState::not_a_store:
+            return State::foreign;
+        case MetaState::other_format:
+        case MetaState::damaged:
+            break;
+    }
+    return State::damaged;
+}
+
+// Its lock file stays in the directory; one that works holds it.
+void require_no_old_tokensync(const std::string& directory) {
+    const base::FileDescriptor lock(
+        open((directory + "/sync.lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (lock.is_open() && flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        throw store_writer::StoreError(fmt::format(
+            "a tokensync of release 0.1 works on the store {}; stop it, and run this again to make "
+            "a store of format 2",
+            directory));
+    }
+}
+
+// Why it cannot be read; empty if it can. With every record, if asked.
+std::string problem_of(const std::string& directory, bool read_through) {
+    try {
+        View view(directory);
+        const store_writer::Meta meta = store_writer::owned(view.meta());
+        if (!read_through) {
+            return {};
+        }
+        view.size();  // goes through the free pages
+        store_writer::Contents contents;
+        std::uint64_t key = 0;
+        for (std::string_view value; view.next(key, value) && key != meta_record_key;) {
+            contents.count(key, value, +1);
+        }
+        for (std::size_t i = 0; i < contents.keys.size(); ++i) {
+            contents.keys[i].id = meta.contents.keys[i].id;
+        }
+        return contents == meta.contents
+                   ? std::string()
+                   : fmt::format(
+                         "the store {} is damaged: it holds other records than its meta "
+                         "record counts",
+                         directory);
+    } catch (const store_writer::DamagedStore& error) {
+        return error.problem();
+    } catch (const store_writer::DamagedRecord& error) {
+        return fmt::format("the store {} is damaged: {}", directory, error.what());
+    }
+}
+
+}  // namespace
+
+std::string inspect(const std::string& directory, bool ours, bool read_through) {
+    const std::string file = directory + "/data.mdb";
+    require_no_old_tokensync(directory);
+    const State state = state_of(file);
+    const bool known = ours || exists(directory + "/sync.lock");
+    if (state == State::foreign ||
+        (!known && (state == State::damaged || state == State::format_1))) {
+        throw store_writer::StoreError(
+            fmt::format("the directory {} holds the file data.mdb of another program, or a damaged "
+                        "store; name an empty or a new directory with --db",
+                        directory));
+    }
+    switch (state) {
+        case State::none:
+        case State::unfinished:
+            unlink(file.c_str());
+            return {};
+        case State::format_1:
+            return fmt::format("the store {} is of format 1, made by tokensync 0.1", directory);
+        default:
+            return problem_of(directory, read_through);
+    }
+}
+
+}  // namespace token_auth::tokensync
