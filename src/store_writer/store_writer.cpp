@@ -66,7 +66,7 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       generation_(std::max(options.generation, lock_->generation())) {
     remove_leftover(site(), *lock_);
     damage_ =
-        inspect(directory_.real(), lock_->was_there(), options.read_through || lock_->at_work());
+        inspect(directory_.real(), lock_->generation() > 0, options.read_through || lock_->at_work());
     if (!damage_.empty()) {
         return;
     }

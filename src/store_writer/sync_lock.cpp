@@ -40,16 +40,25 @@ struct flock part(off_t begin, short type) {
 
 }  // namespace
 
-SyncLock::SyncLock(const Site& site) : path_(site.real + ".sync") {
-    was_there_ = access(path_.c_str(), F_OK) == 0;
+SyncLock::SyncLock(const Site& site) : store_(site.path), path_(site.real + ".sync") {
     open_file();
     read();
+}
+
+// One in which nothing was written is of no use to anybody.
+SyncLock::~SyncLock() {
+    if (held_ && generation_ == 0 && !at_work_ && is_in_place()) {
+        unlink(path_.c_str());
+    }
 }
 
 void SyncLock::open_file() {
     file_ = base::FileDescriptor(
         open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     struct stat info {};
+    if (!file_.is_open() && errno == ENOENT) {
+        fail_file("make the store's directory", store_, ENOENT);
+    }
     if (!file_.is_open()) {
         fail_file("open tokensync's lock file", path_, errno,
                   errno == ELOOP ? "remove that link" : remedy(errno));
@@ -67,6 +76,7 @@ void SyncLock::hold(std::chrono::milliseconds wait) {
     for (;;) {
         if (flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
             if (is_in_place()) {
+                held_ = true;
                 break;
             }
             open_file();  // another one took its place before it was locked
@@ -77,10 +87,9 @@ void SyncLock::hold(std::chrono::milliseconds wait) {
         }
         if (std::chrono::steady_clock::now() >= deadline) {
             throw StoreError(
-                fmt::format("another tokensync is writing the store that {} belongs to; wait until "
-                            "it is done, or stop it (a running \"tokensync watch\" keeps the store "
-                            "up to date)",
-                            path_));
+                fmt::format("another tokensync is writing the store {}; wait until it is done, or "
+                            "stop it (a running \"tokensync watch\" keeps the store up to date)",
+                            store_));
         }
         std::this_thread::sleep_for(between_attempts);
     }
@@ -96,7 +105,7 @@ void SyncLock::read() {
     }
     std::string_view text(buffer.data(), static_cast<std::size_t>(size));
     std::uint64_t generation = 0;
-    at_work_ = was_there_ && !text.empty();
+    at_work_ = !text.empty();
     if (!text.starts_with(head)) {
         return;
     }

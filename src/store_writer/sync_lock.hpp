@@ -21,15 +21,15 @@ class SyncLock {
   public:
     // Makes the file if it is missing. Throws StoreError.
     explicit SyncLock(const Site& site);
+    ~SyncLock();
+    SyncLock(const SyncLock&) = delete;
+    SyncLock& operator=(const SyncLock&) = delete;
 
     // Takes the store for this process alone. Throws StoreError if another one has it for all of
     // `wait`.
     void hold(std::chrono::milliseconds wait);
 
-    // Whether there was such a file before: then the store's directory is tokensync's.
-    bool was_there() const noexcept { return was_there_; }
-
-    // No store at this path had a higher generation.
+    // No store at this path had a higher generation; 0 if there was none.
     std::uint64_t generation() const noexcept { return generation_; }
     // While commits are held off.
     void raise_generation(std::uint64_t generation);
@@ -70,9 +70,10 @@ class SyncLock {
     void write() const;
     bool is_in_place() const noexcept;
 
+    std::string store_;  // for messages
     std::string path_;
     base::FileDescriptor file_;
-    bool was_there_ = false;
+    bool held_ = false;
     bool at_work_ = false;
     std::uint64_t generation_ = 0;
 };

@@ -27,7 +27,7 @@ State state_of(const std::string& file) {
     FileMap map;
     PageReader reader;
     if (!map.open(file.c_str())) {
-        return errno == 0 || errno == ENOENT ? State::none : State::damaged;
+        return errno == 0 || errno == ENOENT ? State::none : State::damaged;  // also if not ours
     }
     if (reader.open(map.data(), map.size()) != PageReader::Problem::none) {
         return State::damaged;
@@ -110,8 +110,8 @@ std::string inspect(const std::string& directory, bool ours, bool read_through) 
     if (state == State::foreign ||
         (!known && (state == State::damaged || state == State::format_1))) {
         throw store_writer::StoreError(
-            fmt::format("the directory {} holds the file data.mdb of another program, or a damaged "
-                        "store; name an empty or a new directory with --db",
+            fmt::format("the directory {} holds the LMDB file of another program, or a damaged "
+                        "store that is not known here; name an empty or a new directory with --db",
                         directory));
     }
     switch (state) {

@@ -85,6 +85,7 @@ void print_json(const std::string& path, const StoreMeta& meta, const Facts& fac
     json["counts"]["user_records"] = meta.counts.users;
     json["digests"] = digests;
     json["file_bytes"] = facts.size.file;
+    json["map_bytes"] = facts.size.file;  // the file is as long as the map
     json["disk_bytes"] = facts.disk;
     json["unused_bytes"] = facts.size.unused;
     cli::print_json(json);

@@ -45,7 +45,7 @@ for my $what (sort keys %damages) {
         is $run->{status}, 0, 'run: exit status';
         like $run->{err}, qr/^warning: [^;\n]+; a new one took its place$/, 'says what was wrong'
             or diag $run->{err};
-        like $run->{out}, qr/^full load into a new store: 302 records written, \d+ erased; 300 tokens, /,
+        like $run->{out}, qr/^full load into a new store: 301 records written, \d+ erased; 300 tokens, /,
             'and what was done';
         cmp_ok $world->json('status')->{generation}, '>', $before, 'a higher generation';
         is $world->sync('check')->{status}, 0, 'equal to the registry';
@@ -73,7 +73,7 @@ subtest 'damage that only a look at everything shows' => sub {
     is $world->sync('check')->{status}, 1, 'check ends with an error';
     my $json = $world->json('run', '--full');
     ok $json->{rebuilt}, 'run --full makes a new one';
-    like $json->{damage}, qr/MDB_CORRUPTED|MDB_PAGE_NOTFOUND|damaged/, 'and says why';
+    like $json->{damage}, qr/damaged/, 'and says why';
     is $world->sync('check')->{status}, 0, 'equal';
 };
 
@@ -81,14 +81,10 @@ subtest 'a store of another version' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2);
     $world->sync_ok('run');
-    my $dump = $world->run_program({}, 'mdb_dump', $world->db)->{out};
-    $dump =~ s/^( 4d\n \w{12})01/${1}7f/m or die 'no meta record';
-    TokenAuth::Sync::spew($world->dir . '/dump', $dump);
-    unlink glob $world->db . '/*.mdb';
-    is $world->run_program({}, 'mdb_load', '-f', $world->dir . '/dump', $world->db)->{status}, 0, 'made';
+    $world->tamper(sub { $_[0]{ 'ff' x 8 } =~ s/^(544b41555448)02/${1}7f/ or die 'no meta record' });
     my $run = $world->sync('run');
     is $run->{status}, 0, 'exit status' or diag $run->{err};
-    like $run->{err}, qr/is of another version of token-auth; a new one took its place/, 'is replaced';
+    like $run->{err}, qr/it has another format; a new one took its place/, 'is replaced';
     is $world->sync('check')->{status}, 0, 'equal';
 };
 

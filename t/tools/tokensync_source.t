@@ -57,7 +57,7 @@ subtest 'all sorts of entities' => sub {
     is $world->decision('p1-token', '--org', 'other'), 'not_a_member', 'elsewhere';
     is $world->decision('g1-token', '--group', 'ops'), 'ok', 'a group';
     is_deeply $world->status->{counts},
-        { tokens => 3, users => 1, organizations => 1, memberships => 1, roles => 1 }, 'counts';
+        { tokens => 3, user_records => 0, suspended_organizations => 0, roles => 1 }, 'counts';
 
     $world->put(@lines, user('tu-t1', technical => $yes, disabled => $yes));
     is_deeply counts($world->json('run')), [ $yes, 1, 0, 3 ], 'a technical user is in its tokens';
@@ -265,7 +265,7 @@ subtest 'an export makes the same store as its registry' => sub {
     my $dump = sub {
         my @lines = grep { /^ / } split /\n/, $world->run_program({}, 'mdb_dump', $_[0])->{out};
         my %records = @lines;
-        delete $records{ ' ' . unpack 'H*', 'M' };
+        delete $records{ ' ' . 'ff' x 8 };
         return \%records;
     };
     my $other = $world->dir . '/other';
@@ -273,7 +273,7 @@ subtest 'an export makes the same store as its registry' => sub {
         'sqlite:' . $world->registry, '--db', $other, 'run');
     is $run->{status}, 0, 'from the registry';
     my $records = $dump->($world->db);
-    is scalar(keys %$records), 10, 'records';
+    is scalar(keys %$records), 7, 'records';
     is_deeply $records, $dump->($other), 'are the same';
     is $world->decision($rotated), 'ok', 'a successor';
     is $world->decision('t2-token'), 'token_revoked', 'a disabled technical user';
