@@ -61,7 +61,10 @@ void SyncLock::open_file() {
     }
     if (!file_.is_open()) {
         fail_file("open tokensync's lock file", path_, errno,
-                  errno == ELOOP ? "remove that link" : remedy(errno));
+                  errno == ELOOP    ? "remove that link"
+                  : errno == EACCES ? "put the store into a directory of tokensync's own (see "
+                                      "docs/TOKENSYNC.md)"
+                                    : remedy(errno));
     }
     if (fstat(file_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
         throw StoreError(fmt::format("{} is not a regular file; remove it", path_));

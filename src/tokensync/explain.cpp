@@ -186,7 +186,10 @@ std::string why_stale(std::int64_t synced, const Asked& asked) {
     const std::int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                                  std::chrono::system_clock::now().time_since_epoch())
                                  .count();
-    if (!asked.max_age || !is_stale(synced, now, *asked.max_age)) {
+    // Asked for in words, 0 is no way to ask for nothing, as it is in nginx.
+    const bool stale = asked.max_age && (*asked.max_age == 0 ? synced < now
+                                                             : is_stale(synced, now, *asked.max_age));
+    if (!stale) {
         return {};
     }
     return synced > now ? fmt::format(

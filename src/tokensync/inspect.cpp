@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/file_descriptor.hpp"
 #include "store/file_map.hpp"
 #include "store/page_reader.hpp"
@@ -72,6 +75,10 @@ void require_no_old_tokensync(const std::string& directory) {
 
 // Why it cannot be read; empty if it can. With every record, if asked.
 std::string problem_of(const std::string& directory, bool read_through) {
+    if (access((directory + "/data.mdb").c_str(), R_OK | W_OK) != 0) {
+        return fmt::format("cannot read and write {}/data.mdb: {}", directory,
+                           std::strerror(errno));
+    }
     try {
         View view(directory);
         const store_writer::Meta meta = store_writer::owned(view.meta());

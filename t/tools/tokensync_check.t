@@ -145,7 +145,7 @@ subtest 'a damaged store' => sub {
     for my $command ('status', 'check', 'explain') {
         my $result = $world->sync({ stdin => 't1-token' }, $command);
         is $result->{status}, 1, "$command: exit status";
-        like $result->{err}, qr/data\.mdb is truncated; run "tokensync run --rebuild"/, "$command: remedy";
+        like $result->{err}, qr/it is damaged; run "tokensync run --rebuild"/, "$command: remedy";
     }
 };
 

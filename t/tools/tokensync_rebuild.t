@@ -196,7 +196,7 @@ subtest 'where the directory above is not writable' => sub {
     $large->copy_registry($large_registry, $large->registry);
     $large->ctl_ok('org', 'list');    # makes -wal and -shm
     chmod 0644, map { $large->registry . $_ } '', '-wal', '-shm';
-    chown $uid, -1, $large->db, glob $large->db . '/*';
+    chown $uid, -1, $large->db, glob($large->db . '/*'), $large->db . '.sync';
     my @as = ('setpriv', "--reuid=$uid", '--regid=0', '--clear-groups');
     my $run = sub {
         return $large->run_program({}, @as, $large->tool('tokensync'), $large->locations, 'run', @_);
@@ -211,9 +211,10 @@ subtest 'where the directory above is not writable' => sub {
     truncate $large->db . '/data.mdb', 16_384 or die;
     $done = $run->();
     is $done->{status}, 1, 'a damaged one cannot be mended: exit status';
-    like $done->{err}, qr/data\.mdb is truncated; .*remove the directory .* is not writable for this account/,
+    like $done->{err}, qr/it is damaged; a new store cannot be put in its place: .* is not writable for this account/,
         'what to do';
-    is $large->sync('run')->{status}, 0, 'root can';
+    chown $uid, -1, $large->dir;
+    is $large->sync('run')->{status}, 0, 'root can, if the directory above is that account\'s';
     is((stat $large->db)[4], $uid, 'and gives the new one to the same account');
     is $run->()->{status}, 0, 'which goes on with it';
 };

@@ -17,7 +17,7 @@ my ($yes, $no) = (JSON::PP::true, JSON::PP::false);
 subtest 'it is loaded, and edits of it are applied' => sub {
     my $world = TokenAuth::FileWorld->new;
     $world->put(@some);
-    is_deeply counts($world->json('run')), [ $yes, 5, 0, 3 ], 'the first load';
+    is_deeply counts($world->json('run')), [ $yes, 4, 0, 3 ], 'the first load';
     is $world->decision('t1-token'), 'ok', 'a token is let in';
     my $status = $world->status;
     like $status->{position}, qr/^file:[0-9a-f]{64}$/, 'position';

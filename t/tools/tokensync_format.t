@@ -1,0 +1,218 @@
+# The store's second format: from the first one, equal keys, numbers of roles, generations, faults.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Fcntl qw(:flock);
+use Test::More;
+use TokenAuth::Sync;
+
+sub token { return TokenAuth::Sync::token(@_) }
+sub equal { return is $_[0]->sync('check')->{status}, 0, $_[1] // 'equal to the registry' }
+sub spew  { return TokenAuth::Sync::spew(@_) }
+sub generation { return $_[0]->json('status')->{generation} }
+
+# What tokensync 0.1 left: main database without integer keys, two lock files.
+sub format_1 {
+    my ($world) = @_;
+    mkdir $world->db or die $world->db . ": $!";
+    spew($world->dir . '/dump', "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n 4d\n 544b41555448\nDATA=END\n");
+    my $load = $world->run_program({}, 'mdb_load', '-f', $world->dir . '/dump', $world->db);
+    is $load->{status}, 0, 'made' or diag $load->{err};
+    spew($world->db . '/sync.lock', '');
+    return;
+}
+
+subtest 'a store of format 1' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    format_1($world);
+    for my $command (qw(status check)) {
+        my $result = $world->sync($command);
+        is $result->{status}, 1, "$command: exit status";
+        like $result->{err}, qr/of format 1, made by tokensync 0\.1.*run "tokensync run" to make a new one/,
+            "$command: what to do";
+    }
+    open my $lock, '<', $world->db . '/sync.lock' or die;
+    flock $lock, LOCK_EX or die;
+    my $inode = (stat $world->db)[1];
+    my $run = $world->sync('run');
+    is $run->{status}, 1, 'one that is worked on: exit status';
+    like $run->{err}, qr/a tokensync of release 0\.1 works on the store .*; stop it/, 'what to do';
+    is((stat $world->db)[1], $inode, 'it is left alone');
+    close $lock;
+    $run = $world->sync('run');
+    is $run->{status}, 0, 'another: exit status';
+    like $run->{err}, qr/is of format 1, made by tokensync 0\.1; a new one took its place/, 'is replaced';
+    is_deeply [ map { s{.*/}{}r } glob $world->db . '/*' ], ['data.mdb'], 'as a whole';
+    equal($world);
+    is $world->decision('t1-token'), 'ok', 'and served';
+};
+
+subtest 'tokens with equal keys' => sub {
+    my $world = TokenAuth::Sync->new;
+    # 63 bits are the key: these differ in the bit that it leaves out, and in the rest.
+    my $digest = sub { return 'sha256:' . 'ab' x 7 . $_[0] . $_[1] x 24 };
+    my %digests = (a => $digest->('10', '00'), b => $digest->('11', '00'), c => $digest->('10', 'ff'),
+        d => $digest->('11', '77'));
+    $world->import_lines({ type => 'organization', id => 'acme' },
+        map { token($_, digest => $digests{$_}) } qw(c a));
+    $world->sync_ok('run');
+    equal($world, 'two, loaded');
+    $world->import_lines(map { token($_, digest => $digests{$_}) } qw(d b));
+    $world->sync_ok('run');
+    equal($world, 'two more, added');
+    is $world->json('status')->{counts}{tokens}, 4, 'all are counted';
+    $world->ctl_ok('revoke', 'b');
+    $world->sync_ok('run');
+    equal($world, 'one changed');
+    $world->ctl_ok('delete', 'a');
+    $world->sync_ok('run');
+    equal($world, 'the first deleted');
+    is $world->json('status')->{counts}{tokens}, 3, 'and not counted';
+    $world->ctl_ok('delete', 'c', 'd');
+    $world->sync_ok('run');
+    equal($world, 'all but one');
+    $world->ctl_ok('delete', 'b');
+    $world->sync_ok('run');
+    equal($world, 'the last');
+};
+
+subtest 'memberships' => sub {
+    my $world = TokenAuth::Sync->new;
+    my @organizations = map { "o$_" } 1 .. 6;
+    $world->import_lines((map { { type => 'organization', id => $_ } } @organizations),
+        { type => 'role', id => 'reader', scopes => ['agents:read'] },
+        { type => 'role', id => 'writer', scopes => ['agents:write'] },
+        { type => 'user', id => 'ann' }, token('p1', kind => 'user', user => 'ann', organization => undef));
+    $world->sync_ok('run');
+    for my $count (1 .. 6) {
+        $world->ctl_ok('member', 'add', 'ann', "o$count", '--role', 'reader');
+        $world->sync_ok('run');
+        equal($world, "$count memberships");
+        is $world->decision('p1-token', '--org', "o$_", '--scope', 'agents:read'), 'ok', "in o$_" for 1 .. $count;
+        is $world->json('status')->{counts}{user_records}, $count > 4 ? 1 : 0, 'a record of their own beyond 4';
+    }
+    $world->sync_ok('run', '--full');
+    is $world->decision('p1-token', '--org', 'o6'), 'ok', 'read anew';
+    $world->ctl_ok('role', 'set', 'reader', 'agents:list');
+    $world->sync_ok('run');
+    is $world->decision('p1-token', '--org', 'o3', '--scope', 'agents:list'), 'ok', 'a role changed';
+    $world->ctl_ok('org', 'suspend', 'o3');
+    $world->sync_ok('run');
+    equal($world, 'one is suspended');
+    is $world->decision('p1-token', '--org', 'o3'), 'organization_suspended', 'seen';
+    is $world->json('status')->{counts}{suspended_organizations}, 1, 'counted';
+    $world->ctl_ok('org', 'resume', 'o3');
+    $world->ctl_ok('member', 'remove', 'ann', $_) for 'o1', 'o2';
+    $world->sync_ok('run');
+    equal($world, 'back to 4');
+    is $world->json('status')->{counts}{user_records}, 0, 'the record is gone';
+    is $world->decision('p1-token', '--org', 'o1'), 'not_a_member', 'no member any more';
+    is $world->decision('p1-token', '--org', 'o6'), 'ok', 'still one';
+    $world->ctl_ok('user', 'disable', 'ann');
+    $world->sync_ok('run');
+    equal($world, 'disabled');
+    is $world->decision('p1-token', '--org', 'o6'), 'token_revoked', 'seen';
+};
+
+subtest 'generations' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    $world->sync_ok('run');
+    my $sync = $world->db . '.sync';
+    my $far = generation($world) + 1_000_000_000;
+    my $content = TokenAuth::Sync::slurp($sync);
+    $content =~ s/ \d{20} / sprintf ' %020d ', $far/e or die $content;
+    spew($sync, $content);
+    $world->sync_ok('run');
+    cmp_ok generation($world), '>', $far, 'above the one in the lock file';
+    my $before = generation($world);
+    unlink glob $world->db . '/*';
+    $world->sync_ok('run');
+    cmp_ok generation($world), '>', $before, 'that outlives the store';
+    $before = generation($world);
+    my $inode = (stat $world->db . '/data.mdb')[1];
+    my $run = $world->json('run', '--rebuild');
+    ok $run->{rebuilt}, 'run --rebuild makes a new one';
+    cmp_ok generation($world), '>', $before, 'above it';
+    isnt((stat $world->db . '/data.mdb')[1], $inode, 'in another file');
+    for my $what ([ 'missing', sub { unlink $sync } ], [ 'scribbled over', sub { spew($sync, "\0noise" x 99) } ],
+        [ 'cut', sub { truncate $sync, 20 } ]) {
+        $before = generation($world);
+        $what->[1]->();
+        $world->sync_ok('run');
+        cmp_ok generation($world), '>', $before, "a lock file that is $what->[0]: above the store's";
+        is $world->decision('t1-token'), 'ok', 'which is sound';
+    }
+    mkdir "$sync.d" or die;
+    unlink $sync;
+    rename "$sync.d", $sync or die;
+    $run = $world->sync('run');
+    is $run->{status}, 1, 'a directory in its place: exit status';
+    like $run->{err}, qr/db\.sync/, 'names it';
+    rmdir $sync;
+};
+
+subtest 'a lock file that is removed under a watch' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    my $watch = $world->watch('--heartbeat', '0');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /full load/ }), 'up';
+    unlink $world->db . '.sync' or die;
+    $world->ctl_ok('revoke', 't1');
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }), 'it goes on';
+    like $world->log_of($watch), qr/lock file \S+db\.sync was removed or exchanged.*trying again/, 'and says so';
+    ok -e $world->db . '.sync', 'with a new one';
+    is $world->stop($watch), 0, 'ends well';
+};
+
+subtest 'a fault in the writing part' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(500);
+    $world->sync_ok('run');
+    my $before = generation($world);
+    # A page that no look at the records shows, but that the writer follows: the tree of free pages.
+    my $file = $world->db . '/data.mdb';
+    $world->ctl_ok('revoke', 't1');
+    $world->sync_ok('run');
+    my $pages = TokenAuth::Sync::slurp($file);
+    my ($number) = sort { $b <=> $a } map { unpack 'Q<', substr $pages, $_ * 4096 + 144, 8 } 0, 1;
+    my $meta = ($number % 2) * 4096;
+    my $root = unpack 'Q<', substr $pages, $meta + 40 + 40, 8;
+    isnt $root, ~0, 'there are free pages';
+    substr $pages, $root * 4096 + 12, 4, pack 'v2', 0xfff0, 0x10;
+    spew($file, $pages);
+    $world->ctl_ok('revoke', 't2');
+    my $run = $world->sync('run');
+    is $run->{status}, 0, 'run ends well' or diag $run->{err};
+    is $world->decision('t2-token'), 'token_revoked', 'a revocation arrives';
+    equal($world);
+};
+
+subtest 'as root, with another account\'s directory' => sub {
+    plan skip_all => 'needs root' if $> != 0;
+    my ($uid, $gid) = (getpwnam 'nobody')[ 2, 3 ];
+    my $group = getgrnam 'www-data';
+    plan skip_all => 'needs nobody and www-data' if !defined $uid || !defined $group;
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    my $place = $world->dir . '/place';
+    mkdir $place or die;
+    chown $uid, $gid, $place or die;
+    my $at = { db => "$place/db" };
+    chmod 0600, $world->registry or die;    # only root may read it
+    is $world->sync($at, 'run', '--group', 'www-data')->{status}, 0, 'the registry is opened before';
+    is_deeply [ map { (stat "$place/$_")[4] } qw(db db/data.mdb db.sync) ], [ ($uid) x 3 ], 'all is its owner\'s';
+    is_deeply [ map { (stat "$place/$_")[5] } qw(db db/data.mdb) ], [ ($group) x 2 ], 'the group is nginx\'s';
+    # What its owner may put there is of no use to them.
+    spew($world->dir . '/secret', 'root only');
+    chmod 0600, $world->dir . '/secret';
+    unlink "$place/db.sync";
+    symlink $world->dir . '/secret', "$place/db.sync" or die;
+    is $world->sync($at, 'run')->{status}, 1, 'a link to a file of root\'s is refused';
+    is TokenAuth::Sync::slurp($world->dir . '/secret'), 'root only', 'the file is as it was';
+};
+
+done_testing;
