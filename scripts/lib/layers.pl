@@ -42,8 +42,8 @@ my @layers = (
     { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system)] },
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
         may => [qw(tools system)] },
-    { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store_writer registry cli base token_auth)],
-        may => [qw(tools lmdb system)] },
+    { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
+        may => [qw(tools system)] },
 );
 # Files that may include what the rest of their layer may not.
 my %owner = (

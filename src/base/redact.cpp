@@ -5,9 +5,9 @@
 namespace token_auth::base {
 namespace {
 
-// Half a token's secret part; ids (16) and dashed UUIDs are shorter.
+// Most of a token's secret part; ids (11) and dashed UUIDs are shorter.
 constexpr std::size_t run_max = 24;
-// The longest identifier; every token of ours is longer.
+// The longest identifier.
 constexpr std::size_t length_max = 64;
 
 bool is_alphanumeric(char c) {

@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::string_view base62 =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-constexpr std::size_t secret_bytes = 32;
+// Of tokens that release 0.1 made.
+constexpr std::size_t old_id_length = 16;
+constexpr std::size_t old_secret_length = 43;
 
 void random_bytes(unsigned char* out, std::size_t size) {
     if (RAND_bytes(out, static_cast<int>(size)) != 1) {
@@ -30,18 +32,18 @@ bool is_base62(std::string_view text) {
                        [](char c) { return base62.find(c) != std::string_view::npos; });
 }
 
-std::string random_id() {
-    // the largest multiple of 62 below 256: what is above would favour some letters
+// Each digit as likely as any other.
+void write_random(char* out, std::size_t size) {
+    // the largest multiple of 62 below 256: what is above would favour some digits
     constexpr unsigned char limit = 248;
-    std::string id;
-    while (id.size() < id_length) {
+    while (size > 0) {
         unsigned char byte = 0;
         random_bytes(&byte, 1);
         if (byte < limit) {
-            id += base62[byte % base62.size()];
+            *out++ = base62[byte % base62.size()];
+            --size;
         }
     }
-    return id;
 }
 
 // A big-endian number in base62, of fixed width; the bytes are used up.
@@ -59,17 +61,16 @@ void write_base62(unsigned char* bytes, std::size_t size, char* out, std::size_t
 
 }  // namespace
 
-TokenText::TokenText(std::string_view prefix) : id_(random_id()) {
+TokenText::TokenText(std::string_view prefix) : id_(id_length, '\0') {
     static_assert(prefix_max + 1 + id_length + 1 + secret_length + check_length <= 128);
+    static_assert(3 + 1 + id_length + 1 + secret_length + check_length <= 55);  // with "pat"
+    write_random(id_.data(), id_.size());
     char* at = buffer_.data();
     at = std::copy(prefix.begin(), prefix.end(), at);
     *at++ = '_';
     at = std::copy(id_.begin(), id_.end(), at);
     *at++ = '.';
-    std::array<unsigned char, secret_bytes> secret{};
-    random_bytes(secret.data(), secret.size());
-    write_base62(secret.data(), secret.size(), at, secret_length);
-    OPENSSL_cleanse(secret.data(), secret.size());
+    write_random(at, secret_length);
     at += secret_length;
 
     const auto size = static_cast<std::size_t>(at - buffer_.data());
@@ -99,12 +100,14 @@ std::string_view default_prefix(Kind kind) {
 }
 
 bool holds_token(std::string_view text) {
-    constexpr std::size_t behind = secret_length + check_length;
+    const auto holds = [text](std::size_t dot, std::size_t id, std::size_t behind) {
+        return dot > id && text[dot - id - 1] == '_' && text.size() - dot - 1 >= behind &&
+               is_base62(text.substr(dot - id, id)) && is_base62(text.substr(dot + 1, behind));
+    };
     for (std::size_t dot = text.find('.'); dot != std::string_view::npos;
          dot = text.find('.', dot + 1)) {
-        if (dot > id_length && text[dot - id_length - 1] == '_' &&
-            text.size() - dot - 1 >= behind && is_base62(text.substr(dot - id_length, id_length)) &&
-            is_base62(text.substr(dot + 1, behind))) {
+        if (holds(dot, id_length, secret_length + check_length) ||
+            holds(dot, old_id_length, old_secret_length + check_length)) {
             return true;
         }
     }

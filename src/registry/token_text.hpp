@@ -10,8 +10,9 @@
 
 namespace token_auth::registry {
 
-inline constexpr std::size_t id_length = 16;
-inline constexpr std::size_t secret_length = 43;  // 256 bits
+// With a prefix of up to 3 letters it is one block of SHA-256: 55 bytes.
+inline constexpr std::size_t id_length = 11;
+inline constexpr std::size_t secret_length = 33;  // 196 bits
 inline constexpr std::size_t check_length = 6;    // a CRC-32 (zlib's polynomial) of all before it
 
 // A token's text, wiped when it goes.

@@ -47,6 +47,10 @@ Result identifier(std::string_view field, std::string_view value) {
     if (!is_identifier(value)) {
         return Problem{std::string(field), identifier_rule};
     }
+    // New tokens are short enough to be identifiers.
+    if (holds_token(value)) {
+        return Problem{std::string(field), token_rule};
+    }
     return std::nullopt;
 }
 

@@ -65,8 +65,8 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       directory_((lock_->hold(options.lock_wait), options)),
       generation_(std::max(options.generation, lock_->generation())) {
     remove_leftover(site(), *lock_);
-    damage_ =
-        inspect(directory_.real(), lock_->generation() > 0, options.read_through || lock_->at_work());
+    damage_ = inspect(directory_.real(), lock_->generation() > 0,
+                      options.read_through || lock_->at_work());
     if (!damage_.empty()) {
         return;
     }

@@ -29,7 +29,7 @@ base::Error is_token(std::string_view id) {
 
 void require_identifiers(std::string_view noun, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
-        if (!is_identifier(name)) {
+        if (!is_identifier(name) || registry::holds_token(name)) {
             throw base::Error(
                 fmt::format("{} {} {}", noun, base::quoted(name), registry::identifier_rule),
                 base::ErrorKind::invalid_argument);
@@ -40,7 +40,7 @@ void require_identifiers(std::string_view noun, const std::vector<std::string>& 
 registry::Group parse_group(const std::string& text) {
     const std::size_t slash = text.find('/');
     if (slash == std::string::npos || !is_identifier(text.substr(0, slash)) ||
-        !is_identifier(text.substr(slash + 1))) {
+        !is_identifier(text.substr(slash + 1)) || registry::holds_token(text)) {
         throw base::Error(fmt::format("group {} must be written ORG/GROUP, each of which {}",
                                       base::quoted(text), registry::identifier_rule),
                           base::ErrorKind::invalid_argument);

@@ -187,8 +187,8 @@ std::string why_stale(std::int64_t synced, const Asked& asked) {
                                  std::chrono::system_clock::now().time_since_epoch())
                                  .count();
     // Asked for in words, 0 is no way to ask for nothing, as it is in nginx.
-    const bool stale = asked.max_age && (*asked.max_age == 0 ? synced < now
-                                                             : is_stale(synced, now, *asked.max_age));
+    const bool stale = asked.max_age &&
+                       (*asked.max_age == 0 ? synced < now : is_stale(synced, now, *asked.max_age));
     if (!stale) {
         return {};
     }

@@ -298,7 +298,7 @@ subtest 'revoke, restore, delete' => sub {
         refused(2, qr/"a b" is no token id/, $verb, 'a b');
         my $result = refused(2, qr/that is a whole token, not a token's id/, $verb, $whole);
         unlike($result->{err}, qr/$made[1]{secret}/, 'which is not repeated');
-        $result = refused(1, qr/token \(49 bytes, not shown\) does not exist/, $verb,
+        $result = refused(1, qr/token \(39 bytes, not shown\) does not exist/, $verb,
             $made[1]{secret} . $made[1]{check});
         $result = refused(2, qr/not known here/, $verb, $two, '--x' . $whole);
         unlike($result->{err}, qr/$made[1]{secret}/, 'nor is it in an unknown option');

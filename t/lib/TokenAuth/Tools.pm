@@ -138,7 +138,7 @@ sub to_base62 {
 sub token_parts {
     my ($token) = @_;
     my ($body, $prefix, $id, $secret, $check) =
-        $token =~ /\A(([A-Za-z0-9._-]{1,16})_([0-9A-Za-z]{16})\.([0-9A-Za-z]{43}))([0-9A-Za-z]{6})\z/
+        $token =~ /\A(([A-Za-z0-9._-]{1,16})_([0-9A-Za-z]{11})\.([0-9A-Za-z]{33}))([0-9A-Za-z]{6})\z/
         or return;
     return if to_base62(Compress::Zlib::crc32($body), 6) ne $check;
     return { prefix => $prefix, id => $id, secret => $secret, check => $check };
