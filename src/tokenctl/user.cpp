@@ -114,7 +114,8 @@ void add_user(cli::Command root, Context& context) {
     cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });
     names(remover);
-    remover.flag("--force", options->force, "Remove the user's tokens as well, for good");
+    remover.flag("--force", options->force,
+                 "Delete the user's tokens as well; this cannot be undone");
 }
 
 }  // namespace token_auth::tokenctl
