@@ -17,7 +17,7 @@ die() { say "$(basename "$0"): $*"; exit 1; }
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
     libcmocka-dev librapidcheck-dev
 )
 packages_demo=(curl ca-certificates)

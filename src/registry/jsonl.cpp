@@ -107,9 +107,10 @@ Group group_of(const Json& object) {
 }
 
 User user_of(const Json& object) {
-    const Fields fields(object, {"type", "id", "technical", "disabled", "created"});
-    return {fields.needed_text("id"), fields.flag("technical"), fields.flag("disabled"),
-            fields.time("created")};
+    const Fields fields(
+        object, {"type", "id", "technical", "disabled", "created", "display_name", "email"});
+    return {fields.needed_text("id"), fields.flag("technical"),    fields.flag("disabled"),
+            fields.time("created"),   fields.text("display_name"), fields.text("email")};
 }
 
 Membership membership_of(const Json& object) {
@@ -289,6 +290,8 @@ Json to_json(const User& user) {
         object["disabled"] = true;
     }
     put_time(object, "created", user.created);
+    put_text(object, "display_name", user.display_name);
+    put_text(object, "email", user.email);
     return object;
 }
 

@@ -8,8 +8,8 @@ namespace {
 void refuse_empty(CLI::App& app) {
     for (CLI::Option* option : app.get_options()) {
         if (option->get_items_expected_max() > 0 && option->nonpositional() &&
-            option->get_name() != "--description" && option->get_name() != "--name" &&
-            option->get_name() != "--registry") {
+            option->get_name() != "--description" && option->get_name() != "--email" &&
+            option->get_name() != "--name" && option->get_name() != "--registry") {
             option->check([](const std::string& value) {
                 return value.empty() ? std::string("must not be empty") : std::string();
             });

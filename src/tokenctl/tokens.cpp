@@ -32,6 +32,7 @@ struct Options {
     std::string user;
     std::string kind;
     std::string role;
+    bool wide = false;
 };
 
 void require_one_of(std::string_view option, const std::string& value,
@@ -83,7 +84,11 @@ void require_named(registry::Reader& reader, const Options& options) {
 int list(const Context& context, const Options& options) {
     const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
-    cli::Table table({"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"});
+    std::vector<std::string> head{"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"};
+    if (options.wide) {
+        head.emplace_back("DESCRIPTION");
+    }
+    cli::Table table(std::move(head));
     base::Json objects = base::Json::array();
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         require_named(reader, options);
@@ -100,8 +105,17 @@ int list(const Context& context, const Options& options) {
                 return;
             }
             const registry::Token& token = view.token;
-            table.row({token.id, status_name(status), owner_text(token), token.role,
-                       registry::join_words(token.scopes), expiry_text(token), token.name});
+            std::vector<std::string> row{token.id,
+                                         status_name(status),
+                                         owner_text(token),
+                                         token.role,
+                                         registry::join_words(token.scopes),
+                                         expiry_text(token),
+                                         token.name};
+            if (options.wide) {
+                row.push_back(token.description);
+            }
+            table.row(std::move(row));
         });
     });
     print_list(context, table.text(), objects);
@@ -214,6 +228,7 @@ void add_token_commands(cli::Program& program, Context& context) {
         .add_option("--expiring", options->expiring,
                     "Only those that expire within a time such as 7d, and are not revoked")
         ->type_name("TIME");
+    lister.add_flag("--wide", options->wide, "Show the descriptions as well");
     lister.add_option("--org", options->organization, "Only this organization's, groups included")
         ->type_name("ORG");
     lister.add_option("--group", options->group, "Only this group's")->type_name("ORG/GROUP");

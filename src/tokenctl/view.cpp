@@ -72,7 +72,9 @@ base::Json object_of(const registry::User& user) {
     return {{"id", user.id},
             {"technical", user.technical},
             {"disabled", user.disabled},
-            {"created", base::format_time(user.created)}};
+            {"created", base::format_time(user.created)},
+            {"display_name", user.display_name},
+            {"email", user.email}};
 }
 
 base::Json object_of(const registry::Membership& membership) {

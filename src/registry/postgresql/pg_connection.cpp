@@ -12,7 +12,6 @@
 
 #include "registry/postgresql/copy_line.hpp"
 #include "registry/postgresql/explain.hpp"
-#include "registry/schema.hpp"
 #include "registry/source.hpp"
 
 namespace token_auth::registry::postgresql {
@@ -435,16 +434,10 @@ void PgConnection::require_server() const {
     }
 }
 
-void PgConnection::require_schema() {
+void PgConnection::require_schema(int oldest) {
     require_server();
     const auto rows = query("SELECT value FROM token_auth.meta WHERE name = 'schema_version'");
-    const std::string version(rows->next() ? rows->text(0) : "unknown");
-    if (version != std::to_string(schema_version)) {
-        throw base::Error(fmt::format(
-            "registry {}: has schema version {}, but this program knows {}; use the programs of "
-            "the release that made it",
-            location().shown, version, schema_version));
-    }
+    require_schema_version(location(), rows->next() ? rows->integer(0) : 0, oldest);
 }
 
 std::unique_ptr<PgConnection> open(const Location& location) {
