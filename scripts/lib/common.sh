@@ -21,7 +21,7 @@ trap 'say "$(basename "$0"): interrupted${doing:+ while $doing}"; exit 130' INT
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
     libbsd-dev libsystemd-dev
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
