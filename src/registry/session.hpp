@@ -112,6 +112,9 @@ class Session {
     Location location_;
 };
 
+// base::Error unless this program can use a registry of that schema version.
+void require_schema_version(const Location& location, std::int64_t version, int oldest);
+
 // Opens an existing registry and checks that it is one, of a schema version that can be used;
 // never creates anything. With Access::read a file is opened read-only, so that read permission on
 // it suffices. base::Error.

@@ -62,7 +62,9 @@ std::string json_of(const registry::User& user, const char* outcome) {
     return text_of({{"id", user.id},
                     {"technical", user.technical},
                     {"disabled", user.disabled},
-                    {"created", base::format_time(user.created)}},
+                    {"created", base::format_time(user.created)},
+                    {"display_name", user.display_name},
+                    {"email", user.email}},
                    outcome);
 }
 

@@ -26,6 +26,7 @@ struct Options {
     std::string user;
     std::string kind;
     std::string role;
+    bool wide = false;
 };
 
 void require_one_of(std::string_view option, const std::string& value,
@@ -77,7 +78,11 @@ void require_named(registry::Reader& reader, const Options& options) {
 int list(const Context& context, const Options& options) {
     const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
-    cli::Table table({"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"});
+    std::vector<std::string> head{"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"};
+    if (options.wide) {
+        head.emplace_back("DESCRIPTION");
+    }
+    cli::Table table(std::move(head));
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         require_named(reader, options);
@@ -94,8 +99,17 @@ int list(const Context& context, const Options& options) {
                 return;
             }
             const registry::Token& token = view.token;
-            table.row({token.id, status_name(status), owner_text(token), token.role,
-                       registry::join_words(token.scopes), expiry_text(token), token.name});
+            std::vector<std::string> row{token.id,
+                                         status_name(status),
+                                         owner_text(token),
+                                         token.role,
+                                         registry::join_words(token.scopes),
+                                         expiry_text(token),
+                                         token.name};
+            if (options.wide) {
+                row.push_back(token.description);
+            }
+            table.row(std::move(row));
         });
     });
     print_list(context, table, objects);
@@ -119,6 +133,7 @@ void add_list(cli::Command root, Context& context) {
     command.option("--kind", "KIND", options->kind,
                    "Only those of kind organization, group or user");
     command.option("--role", "ROLE", options->role, "Only those with this role");
+    command.flag("--wide", options->wide, "Show the descriptions as well");
 }
 
 }  // namespace token_auth::tokenctl

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
+#include "base/error.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
@@ -14,25 +16,68 @@ namespace {
 
 struct Options {
     std::vector<std::string> names;
+    std::string display_name;
+    std::string email;
+    // Empty texts are values as well.
+    std::optional<cli::Option> name_option;
+    std::optional<cli::Option> email_option;
     bool force = false;
     bool technical = false;
     bool all = false;
 };
 
+bool has_details(const Options& options) {
+    return options.name_option->given() || options.email_option->given();
+}
+
+void set_details(registry::User& user, const Options& options) {
+    if (options.name_option->given()) {
+        user.display_name = options.display_name;
+    }
+    if (options.email_option->given()) {
+        user.email = options.email;
+    }
+}
+
 int add(const Context& context, const Options& options) {
     require_identifiers("user", options.names);
+    if (options.names.size() > 1 && has_details(options)) {
+        throw base::Error("--name and --email are one person's: name one user",
+                          base::ErrorKind::invalid_argument);
+    }
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {
             if (writer.user(name)) {
                 throw exists("user", name);
             }
-            writer.put(registry::User{name, false, false, 0});
+            registry::User user;
+            user.id = name;
+            set_details(user, options);
+            writer.put(user);
             reports.push_back(
                 {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
         }
     });
     report(context, reports);
+    return cli::exit_done;
+}
+
+int set(const Context& context, const Options& options) {
+    require_identifiers("user", options.names);
+    if (!has_details(options)) {
+        throw base::Error("name what to set: --name TEXT, --email ADDRESS, or both",
+                          base::ErrorKind::invalid_argument);
+    }
+    Report done;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        auto user = need_user(writer, options.names.front());
+        set_details(user, options);
+        const bool changes = writer.put(user) != registry::Outcome::unchanged;
+        done = {json_of(user, changes ? "updated" : "unchanged"),
+                fmt::format("user {} is {}", user.id, changes ? "changed" : "so already")};
+    });
+    report(context, done);
     return cli::exit_done;
 }
 
@@ -75,7 +120,7 @@ int remove(const Context& context, const Options& options) {
 }
 
 int list(const Context& context, const Options& options) {
-    cli::Table table({"USER", "STATUS", "SORT", "CREATED"});
+    cli::Table table({"USER", "STATUS", "SORT", "CREATED", "E-MAIL", "NAME"});
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.users([&](const registry::User& each) {
@@ -84,11 +129,22 @@ int list(const Context& context, const Options& options) {
             }
             objects.push_back(json_of(each));
             table.row({each.id, each.disabled ? "disabled" : "active",
-                       each.technical ? "technical" : "person", base::format_time(each.created)});
+                       each.technical ? "technical" : "person", base::format_time(each.created),
+                       each.email, each.display_name});
         });
     });
     print_list(context, table, objects);
     return cli::exit_done;
+}
+
+void add_details(cli::Command command, const std::shared_ptr<Options>& options) {
+    options->name_option =
+        command
+            .option("--name", "TEXT", options->display_name, "The person's name, as pages show it")
+            .may_be_empty();
+    options->email_option =
+        command.option("--email", "ADDRESS", options->email, "The person's e-mail address")
+            .may_be_empty();
 }
 
 }  // namespace
@@ -99,7 +155,17 @@ void add_user(cli::Command root, Context& context) {
     const auto names = [options](cli::Command command) {
         command.positionals("USER", options->names, "The user's identifier").required();
     };
-    names(user.command("add", "Add users", [&context, options] { return add(context, *options); }));
+    cli::Command adder =
+        user.command("add", "Add users", [&context, options] { return add(context, *options); });
+    names(adder);
+    add_details(adder, options);
+
+    auto details = std::make_shared<Options>();
+    cli::Command setter =
+        user.command("set", "Set a person's name and address; an empty text takes it away",
+                     [&context, details] { return set(context, *details); });
+    setter.positional("USER", details->names.emplace_back(), "The user's identifier").required();
+    add_details(setter, details);
 
     cli::Command lister = user.command("list", "List people",
                                        [&context, options] { return list(context, *options); });

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "registry/schema.hpp"
 #include "registry/session.hpp"
 
 struct pg_conn;
@@ -46,7 +47,7 @@ class PgConnection final : public Session {
 
     // Check that this program can work with the server, and with its registry too; base::Error.
     void require_server() const;
-    void require_schema();
+    void require_schema(int oldest = schema_version);
 
   private:
     struct Freer {

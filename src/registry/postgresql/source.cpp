@@ -72,7 +72,7 @@ std::uint64_t number(std::string_view text) {
 struct PostgresqlSource::Server {
     Server(const Location& location, int stop_fd)
         : connection(location, stop_fd, statement_patience) {
-        connection.require_schema();
+        connection.require_schema(oldest_readable_schema);
         connection.read([&] { registry_id = connection.registry_id(); });
         learn_place();
         listen();

@@ -104,7 +104,7 @@ void SqliteSource::read(const std::function<void(sqlite::SqliteSession&)>& body)
     if (!session_) {
         // Looked at before it is opened: a file exchanged in between is noticed at the next call.
         files_ = files();
-        session_ = sqlite::open(location_, Access::read);
+        session_ = sqlite::open(location_, Access::read, oldest_readable_schema);
     }
     try {
         session_->read([&] { body(*session_); });

@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "base/json.hpp"
-#include "registry/schema.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -74,17 +73,11 @@ void check_file(const Location& location, Access access) {
     }
 }
 
-void check_version(SqliteSession& session) {
+void check_version(SqliteSession& session, int oldest) {
     if (session.number("PRAGMA application_id") != application_id) {
         fail(session.location(), not_a_registry);
     }
-    const std::int64_t version = session.number("PRAGMA user_version");
-    if (version != schema_version) {
-        fail(session.location(),
-             fmt::format("has schema version {}, but this program knows {}; use the "
-                         "programs of the release that made it",
-                         version, schema_version));
-    }
+    require_schema_version(session.location(), session.number("PRAGMA user_version"), oldest);
 }
 
 }  // namespace
@@ -232,11 +225,11 @@ void SqliteSession::roll_back() noexcept {
     sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-std::unique_ptr<SqliteSession> open(const Location& location, Access access) {
+std::unique_ptr<SqliteSession> open(const Location& location, Access access, int oldest) {
     check_file(location, access);
     auto session = std::make_unique<SqliteSession>(location, location.path, access);
     session->keep_wal();
-    check_version(*session);
+    check_version(*session, oldest);
     session->run(
         fmt::format("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -{}",
                     cache_kibibytes));

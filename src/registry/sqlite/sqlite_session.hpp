@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "registry/schema.hpp"
 #include "registry/session.hpp"
 
 struct sqlite3;
@@ -58,8 +59,10 @@ class SqliteSession final : public Session {
     Idle idle_;
 };
 
-// Opens the registry in that file and checks that it is one; base::Error.
-std::unique_ptr<SqliteSession> open(const Location& location, Access access);
+// Opens the registry in that file and checks that it is one, of no schema version below `oldest`;
+// base::Error.
+std::unique_ptr<SqliteSession> open(const Location& location, Access access,
+                                    int oldest = schema_version);
 
 [[noreturn]] void fail(const Location& location, const std::string& text);
 
