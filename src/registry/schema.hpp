@@ -22,7 +22,7 @@ const std::vector<std::string_view>& sqlite_schema();
 const std::vector<std::string_view>& postgresql_schema();
 
 // The statements that bring a registry of version `from` to the next one, in order; whoever runs
-// them writes the new version. From 1: names and e-mail addresses of users.
+// them writes the new version (version.hpp).
 const std::vector<std::string_view>& sqlite_upgrade(int from);
 const std::vector<std::string_view>& postgresql_upgrade(int from);
 

@@ -6,7 +6,6 @@
 #include "registry/postgresql/create.hpp"
 #include "registry/postgresql/location.hpp"
 #include "registry/postgresql/pg_connection.hpp"
-#include "registry/schema.hpp"
 #include "registry/sqlite/create.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
 #include "registry/token_text.hpp"
@@ -53,26 +52,11 @@ std::string Session::registry_id() {
     return std::string(rows->text(0));
 }
 
-void require_schema_version(const Location& location, std::int64_t version, int oldest) {
-    if (version > schema_version) {
-        throw base::Error(
-            fmt::format("registry {}: has schema version {}, but this program knows {}; use the "
-                        "programs of the release that made it",
-                        location.shown, version, schema_version));
-    }
-    if (version < oldest) {
-        throw base::Error(fmt::format(
-            "registry {}: has schema version {}, but this program needs {}; bring it up to date by "
-            "`tokenctl migrate`",
-            location.shown, version, schema_version));
-    }
-}
-
-std::unique_ptr<Session> open_session(const Location& location, Access access) {
+std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest) {
     if (location.engine == Engine::postgresql) {
-        return postgresql::open(location);
+        return postgresql::open(location, oldest);
     }
-    return sqlite::open(location, access);
+    return sqlite::open(location, access, oldest);
 }
 
 NewRegistry create_registry(const Location& location) {

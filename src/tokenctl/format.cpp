@@ -107,6 +107,15 @@ std::string json_of(const registry::NewRegistry& made, const std::string& locati
     return text_of({{"registry", location}, {"id", made.id}}, "added");
 }
 
+std::string json_of(const registry::Migration& migration, const std::string& location,
+                    const char* outcome) {
+    return text_of({{"registry", location},
+                    {"from", migration.from},
+                    {"to", registry::schema_version},
+                    {"adds", migration.additions}},
+                   outcome);
+}
+
 const char* name_of(registry::Outcome outcome) {
     switch (outcome) {
         case registry::Outcome::added:

@@ -144,7 +144,7 @@ subtest 'a registry of the version before' => sub {
     is $old->decision('t1-token'), 'token_revoked', 'and a revocation arrives';
     my $list = $old->ctl('list');
     is $list->{status}, 1, 'tokenctl needs the present version';
-    like $list->{err}, qr/has schema version 1, but this program needs 2; bring it up to date by `tokenctl migrate`/, 'and says so';
+    like $list->{err}, qr/has version 1, made by an older release; bring it to version 2 by `tokenctl migrate`/, 'and says so';
 };
 
 subtest 'the group' => sub {

@@ -13,6 +13,7 @@
 #include "registry/postgresql/copy_line.hpp"
 #include "registry/postgresql/explain.hpp"
 #include "registry/source.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry::postgresql {
 namespace {
@@ -434,15 +435,20 @@ void PgConnection::require_server() const {
     }
 }
 
-void PgConnection::require_schema(int oldest) {
-    require_server();
+std::int64_t PgConnection::version() {
     const auto rows = query("SELECT value FROM token_auth.meta WHERE name = 'schema_version'");
-    require_schema_version(location(), rows->next() ? rows->integer(0) : 0, oldest);
+    return rows->next() ? rows->integer(0) : 0;
 }
 
-std::unique_ptr<PgConnection> open(const Location& location) {
+void PgConnection::set_version(int version) {
+    execute("UPDATE token_auth.meta SET value = $1 WHERE name = 'schema_version'",
+            {std::to_string(version)});
+}
+
+std::unique_ptr<PgConnection> open(const Location& location, int oldest) {
     auto connection = std::make_unique<PgConnection>(location);
-    connection->require_schema();
+    connection->require_server();
+    require_version(location, connection->version(), oldest);
     return connection;
 }
 

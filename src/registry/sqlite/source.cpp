@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/file_watch.hpp"
 #include "registry/entities.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -107,7 +108,11 @@ void SqliteSource::read(const std::function<void(sqlite::SqliteSession&)>& body)
         session_ = sqlite::open(location_, Access::read, oldest_readable_schema);
     }
     try {
-        session_->read([&] { body(*session_); });
+        session_->read([&] {
+            // It may have become one of a newer release since it was opened.
+            require_version(location_, session_->version(), oldest_readable_schema);
+            body(*session_);
+        });
     } catch (...) {
         session_.reset();
         throw;
