@@ -1,5 +1,5 @@
-// ngx_http_token_auth_module: opaque API tokens, checked in the access phase against a
-// memory-mapped store. This file ties the parts in src/nginx to nginx.
+// ngx_http_token_auth_module checks opaque API tokens in the access phase against a memory-mapped
+// store. This file registers the parts in src/nginx with nginx.
 #include <algorithm>
 
 #include "nginx/access.hpp"
@@ -30,7 +30,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
         !add_handler(core, NGX_HTTP_PRECONTENT_PHASE, precontent_handler)) {
         return NGX_ERROR;
     }
-    // Before all others of the log phase, which may log variables.
+    // Run before the log phase's other handlers, which may log variables.
     ngx_array_t* log = &core->phases[NGX_HTTP_LOG_PHASE].handlers;
     if (!add_handler(core, NGX_HTTP_LOG_PHASE, log_handler)) {
         return NGX_ERROR;

@@ -1,5 +1,5 @@
-// What a decision costs inside the process: its parts, the whole, and the floor beneath it, which
-// is SHA-256 of the same bytes and a bare mdb_get() in a transaction that stays open.
+// The cost of a decision inside the process: its parts, the whole, and the floor, which is SHA-256
+// of the same bytes and a bare mdb_get() in an open transaction.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <lmdb.h>
@@ -45,8 +45,8 @@ Digester& digester() {
 
 enum class Who { organization, user, unknown };
 
-// Tokens in the order in which they are presented; all lie in one piece of memory, so that what
-// reading them costs is the same for everybody.
+// Tokens in the order of presentation, all in one piece of memory, so that each measurement pays
+// the same for reading them.
 struct Parade {
     std::string text;  // "Bearer …", again and again
     std::vector<std::uint32_t> at;
@@ -95,7 +95,7 @@ Parade present(std::uint64_t tokens, Who who, bool hot) {
     return out;
 }
 
-// A store of so many tokens, open both ways, and what is presented to it.
+// A store of that many tokens, opened both ways, and the tokens to present.
 class World {
   public:
     World(const std::string& directory, std::uint64_t tokens) : tokens_(tokens) {
@@ -119,7 +119,7 @@ class World {
     }
 
   private:
-    // Every page is mapped by both before anything is measured.
+    // Map every page both ways before measuring.
     void touch(const Parade& made) {
         for (std::size_t i = 0; i < made.size(); ++i) {
             Snapshot snapshot(store_);
@@ -137,7 +137,7 @@ class World {
     std::map<std::pair<int, bool>, std::unique_ptr<Parade>> presented_;
 };
 
-// Counts around what is presented.
+// Walks around the presented tokens.
 class Turn {
   public:
     explicit Turn(std::size_t size) : size_(size) {}

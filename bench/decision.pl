@@ -6,8 +6,9 @@ use File::Path qw(make_path);
 use Getopt::Long;
 use JSON::PP;
 
-use Bench::Process qw(on_cpu read_file run);
+use Bench::Process qw(on_cpu run);
 use Bench::Report qw(machine median record);
+use TokenAuth::Util qw(slurp);
 
 my %options = (sizes => '1000,100000,1000000,10000000', repetitions => 9, time => 0.1);
 GetOptions(\%options, qw(sizes=s repetitions=i time=f record smoke)) && !@ARGV
@@ -21,7 +22,7 @@ my $made = "$build/bench/decision.json";
 make_path($stores);
 my @sizes = split /,/, $options{sizes};
 for my $tokens (@sizes) {
-    # made anew: records may have changed, and the time is in them
+    # a new one: the record format may have changed
     run('rm', '-rf', "$stores/$tokens");
     print STDERR "makes a store of $tokens tokens in $stores/$tokens\n";
     run("$build/bench/make_store", '--tokens', $tokens, '--db', "$stores/$tokens");
@@ -33,7 +34,7 @@ run(on_cpu('measured'), "$build/bench/decision", $stores, @sizes,
     '--benchmark_out_format=json');
 
 my %times;
-for my $each (@{ decode_json(read_file($made))->{benchmarks} }) {
+for my $each (@{ decode_json(slurp($made))->{benchmarks} }) {
     next if $each->{run_type} ne 'iteration';
     my ($part, $tokens, $access) = split m{/}, $each->{name};
     push @{ $times{$part}{$access}{$tokens} }, $each->{cpu_time};    # nanoseconds

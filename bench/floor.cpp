@@ -1,4 +1,4 @@
-// SHA256_Init() and its like are deprecated, and quicker than what is to be used in their place.
+// SHA256_Init() and its like are deprecated, but faster than their replacements.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "floor.hpp"

@@ -17,8 +17,8 @@ class Floor {
     Floor(const Floor&) = delete;
     Floor& operator=(const Floor&) = delete;
 
-    // Without LMDB's lock, so that a Store may have the same files open. Ends the program where
-    // that fails.
+    // Opens without LMDB's lock, so that a Store may have the same files open. Ends the program on
+    // failure.
     void open(const std::string& path);
 
     // A bare mdb_get() in a transaction that stays open.

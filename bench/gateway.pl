@@ -1,4 +1,4 @@
-# nginx under load: a location unprotected, and the same one protected by each way there is.
+# nginx under load: an unprotected location, and the same one under each kind of protection.
 use strict;
 use warnings;
 
@@ -9,8 +9,9 @@ use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64);
 use Time::HiRes qw(time);
 
-use Bench::Process qw(free_port on_cpu cpus cpu_seconds start_nginx start_server run read_file write_file);
+use Bench::Process qw(on_cpu cpus cpu_seconds start_nginx start_server run);
 use Bench::Report qw(machine median record);
+use TokenAuth::Util qw(free_port slurp spew);
 
 my %options = (tokens => 1_000_000, rounds => 5, seconds => 1, connections => 32);
 GetOptions(\%options, qw(tokens=i rounds=i seconds=i connections=i record smoke)) && !@ARGV
@@ -28,8 +29,8 @@ my $begun = time;
 
 sub progress { printf STDERR "%4.0f s  %s\n", time - $begun, $_[0]; return }
 
-# The tokens: a store with that many organization tokens and a third as many user tokens, lists of
-# both, and of as many that it does not hold.
+# A store with that many organization tokens and a third as many user tokens; lists of both, and of as
+# many unknown tokens.
 my $all = int(($tokens * 4 + 2) / 3);
 my %lists = map { $_ => "$dir/$_.txt" } qw(organization user unknown);
 my $make_store = "$build/bench/make_store";
@@ -42,15 +43,15 @@ open my $in, '<', $lists{organization} or die "$lists{organization}: $!";
 chomp(my @tokens = <$in>);
 close $in;
 
-# What the other ways look tokens up in.
+# The tokens for the other kinds of protection.
 progress('makes what the other ways look tokens up in');
-write_file("$dir/map_1", qq{"Bearer $tokens[0]" 1;\n});
-write_file("$dir/map_few", map { qq{"Bearer $_" 1;\n} } @tokens[ 0 .. $few - 1 ]);
-write_file("$dir/haproxy.map", map { uc(sha256_hex($_)) . " 1\n" } @tokens);
-write_file("$dir/map_digests", map { sha256_hex($_) . " 1;\n" } @tokens[ 0 .. $few - 1 ]);
-write_file("$dir/basic.txt", encode_base64("client:$tokens[0]", '') . "\n");
-write_file("$dir/htpasswd", 'client:{SHA}' . sha1_base64($tokens[0]) . "=\n");
-write_file("$dir/html/file", 'x' x 1024);
+spew("$dir/map_1", qq{"Bearer $tokens[0]" 1;\n});
+spew("$dir/map_few", map { qq{"Bearer $_" 1;\n} } @tokens[ 0 .. $few - 1 ]);
+spew("$dir/haproxy.map", map { uc(sha256_hex($_)) . " 1\n" } @tokens);
+spew("$dir/map_digests", map { sha256_hex($_) . " 1;\n" } @tokens[ 0 .. $few - 1 ]);
+spew("$dir/basic.txt", encode_base64("client:$tokens[0]", '') . "\n");
+spew("$dir/htpasswd", 'client:{SHA}' . sha1_base64($tokens[0]) . "=\n");
+spew("$dir/html/file", 'x' x 1024);
 chmod 0755, $dir, "$dir/html";
 
 # Redis with all the digests, on one of the processors.
@@ -68,11 +69,11 @@ sub start_redis {
     for my $token (@tokens) {
         print $pipe "*3\r\n\$3\r\nSET\r\n\$34\r\nt:" . sha256($token) . "\r\n\$1\r\n1\r\n";
     }
-    close $pipe or die "redis-cli failed: " . read_file("$dir/$name-load.log");
+    close $pipe or die "redis-cli failed: " . slurp("$dir/$name-load.log");
     return ($redis, $socket);
 }
 
-# A service for auth_request that does not even look.
+# A service for auth_request that lets everybody in without a look-up.
 sub start_service {
     my ($cpu) = @_;
     progress("starts a service for auth_request ($cpu)");
@@ -81,8 +82,8 @@ sub start_service {
 END
 }
 
-# What the others need beside nginx: on the processor of the load, and on that of nginx, as where all
-# processors are busy.
+# The servers that others need beside nginx: on the load's processor, and on nginx's, as on a machine whose
+# processors are all busy.
 my %redis = map { $_ => [ start_redis($_) ] } qw(other measured);
 my %service = map { $_ => start_service($_) } qw(other measured);
 
@@ -207,7 +208,7 @@ frontend $name
     default_backend origin
 END
 };
-write_file("$dir/haproxy.cfg", <<"END", $frontend->('open', $ports[0], ''), $frontend->('haproxy', $ports[1],
+spew("$dir/haproxy.cfg", <<"END", $frontend->('open', $ports[0], ''), $frontend->('haproxy', $ports[1],
 global
     nbthread 1
     maxconn 1000
@@ -267,11 +268,11 @@ sub status {
     return $text =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
 }
 
-# A way that lets everybody in, or nobody, would be quick, too.
+# A protection that lets everybody in, or nobody, would be quick, too.
 for my $what (@measured) {
     my $ok = $what->{content} eq '204' ? 204 : 200;
     my $good = $what->{variant} eq 'unknown' ? 401 : $ok;
-    my ($line) = split /\n/, read_file($what->{presents}[0]);
+    my ($line) = split /\n/, slurp($what->{presents}[0]);
     my $got = status($what, $line);
     $got == $good or die "$what->{way} $what->{url}: $got for who is to get $good\n";
     my $bad = $what->{variant} eq 'open' || $what->{variant} eq 'request' ? $ok : 401;    # see /grant
@@ -290,7 +291,7 @@ my %base;
 for my $round (0 .. $options{rounds}) {
     for my $what (@measured) {
         my ($rate, $cpu, $latency) = load($what);
-        next if $round == 0;    # by which memory is mapped and code compiled
+        next if $round == 0;    # the first round maps memory and compiles code
         push @{ $what->{rate} }, $rate;
         push @{ $what->{cpu} }, $cpu if defined $cpu;
         push @{ $what->{latency} }, $latency;

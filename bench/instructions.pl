@@ -1,6 +1,6 @@
-# The instructions that the module adds to a request: nginx in one process under callgrind serves
-# the same number of requests unprotected and protected, and the difference is divided by it. Unlike
-# times these repeat, on any machine and beside any load.
+# The instructions that the module adds to a request: one nginx process under callgrind serves the same
+# number of requests unprotected and protected. Unlike times, instructions repeat on any machine and
+# beside any load.
 use strict;
 use warnings;
 
@@ -9,7 +9,9 @@ use Getopt::Long;
 use IO::Socket::INET;
 use JSON::PP;
 
-use Bench::Process qw(free_port read_file run start_server write_file);
+use Bench::Process qw(run start_server);
+use TokenAuth::Util qw(free_port slurp spew);
+use TokenAuth::Wire;
 
 my %options;
 GetOptions(\%options, qw(check keep)) && !@ARGV
@@ -19,10 +21,10 @@ my $build = $ENV{TOKEN_AUTH_BUILD};
 my $baseline = "$ENV{TOKEN_AUTH_ROOT}/bench/instructions.json";
 my $dir = "$build/bench/instructions";
 my $requests = 1000;
-alarm 300;    # whatever hangs, it does not for ever
+alarm 300;    # nothing may hang forever
 remove_tree($dir);
 make_path("$dir/html");
-write_file("$dir/html/file", 'x' x 1024);
+spew("$dir/html/file", 'x' x 1024);
 run("$build/bench/make_store", '--tokens', 4000, '--db', "$dir/db", '--list', "$dir/organization", '--lines', 10);
 run("$build/bench/make_store", '--users', '--list', "$dir/user", '--lines', 10);
 run("$build/bench/make_store", '--list', "$dir/unknown", '--lines', 10, '--first', 4000);
@@ -33,7 +35,7 @@ sub instructions {
     my $port = free_port();
     my $user = $> == 0 ? 'user root;' : '';
     my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
-    write_file("$dir/nginx.conf", <<"END");
+    spew("$dir/nginx.conf", <<"END");
 load_module $build/ngx_http_token_auth_module.so;
 $user
 daemon off;
@@ -58,24 +60,17 @@ END
         port => $port, log => "$dir/output.log",
         command => [ 'valgrind', '-q', '--tool=callgrind', "--callgrind-out-file=$counts", 'nginx', '-p', $dir,
             '-e', "$dir/error.log", '-c', "$dir/nginx.conf" ]);
-    my @lines = split /\n/, read_file($list);
+    my @lines = split /\n/, slurp($list);
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
     for my $i (0 .. $requests - 1) {
         my ($token, $organization) = split / /, $lines[ $i % @lines ];
-        my $named = defined $organization ? "X-Org-Id: $organization\r\n" : '';
-        print $socket "GET /$location HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n$named\r\n";
-        my ($head, $length) = ('', 0);
-        while (defined(my $line = <$socket>)) {
-            last if $line eq "\r\n";
-            $head .= $line;
-            $length = $1 if $line =~ /^Content-Length: (\d+)/i;
-        }
-        read $socket, (my $body), $length;
-        $head =~ m{\AHTTP/1\.1 $status } or die "not $status but: $head\n";
+        my ($got) = exchange($socket, 'GET', "/$location", Authorization => "Bearer $token",
+            defined $organization ? ('X-Org-Id' => $organization) : ());
+        $got == $status or die "not $status but $got\n";
     }
     close $socket;
     $server->stop;
-    my ($total) = read_file($counts) =~ /^(?:summary|totals): (\d+)/m or die "callgrind counted nothing\n";
+    my ($total) = slurp($counts) =~ /^(?:summary|totals): (\d+)/m or die "callgrind counted nothing\n";
     return $total;
 }
 
@@ -88,9 +83,9 @@ for my $case ([ 'organization', 200 ], [ 'user', 200 ], [ 'unknown', 401 ]) {
 remove_tree($dir);
 
 if ($options{keep}) {
-    write_file($baseline, JSON::PP->new->canonical->pretty->encode({ allowance => 0.1, added => \%added }));
+    spew($baseline, JSON::PP->new->canonical->pretty->encode({ allowance => 0.1, added => \%added }));
 }
-my $kept = decode_json(read_file($baseline));
+my $kept = decode_json(slurp($baseline));
 my $status = 0;
 printf "%-14s %8s %8s %8s\n", 'added by', 'now', 'kept', 'allowed';
 for my $list (sort keys %added) {

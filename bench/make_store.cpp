@@ -1,5 +1,5 @@
 // Writes a store of the benchmarks' world (world.hpp) with LMDB and the core's encoders, and lists
-// of tokens to present: quicker than by way of a registry, and the same records.
+// of tokens to present. The records equal those from a registry, but this is faster.
 #include <fmt/format.h>
 #include <lmdb.h>
 #include <sys/stat.h>
@@ -145,7 +145,7 @@ void write_store(const std::string& directory, std::uint32_t tokens) {
         store.put(user_key(user_of(i), key), UserRecord{});
     }
     store.finish();
-    // Any account's workers may read it: it opens nothing.
+    // Workers of any account may read it: its tokens open nothing.
     for (const auto& [name, mode] :
          {std::pair{"", 0755}, {"/data.mdb", 0644}, {"/lock.mdb", 0666}}) {
         chmod((directory + name).c_str(), static_cast<mode_t>(mode));

@@ -1,5 +1,5 @@
-// What it takes a worker to begin with a store: the time to open it, the memory that becomes its
-// own, and what lookups cost while no page of the store has been mapped yet.
+// The cost for a worker to start with a store: the time to open it, its private memory, and the
+// cost of lookups before any page of the store is mapped.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ double nanoseconds_since(Clock::time_point begun) {
     return std::chrono::duration<double, std::nano>(Clock::now() - begun).count();
 }
 
-// KiB of memory that is this process's alone.
+// KiB of private memory of this process.
 long private_memory() {
     std::ifstream in("/proc/self/status");
     for (std::string word; in >> word;) {

@@ -1,4 +1,4 @@
-# Makes docs/BENCHMARKS.md of the figures that are kept.
+# Writes docs/BENCHMARKS.md from the recorded figures.
 use strict;
 use warnings;
 

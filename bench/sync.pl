@@ -69,11 +69,11 @@ sub service {
     my $first = $engine eq 'sqlite' ? 5000 : 1;
     my $dir = "$scratch/nginx-$engine";
     my $server = gateway($dir, $db);
-    my $watch = TokenAuth::Server::spawn("$scratch/watch-$engine.log", TokenAuth::Tools::program('tokensync'),
+    my $watch = TokenAuth::Server::spawn("$scratch/watch-$engine.log", TokenAuth::Util::program('tokensync'),
         '--registry', $registry->url, '--db', $db, 'watch', @group);
     my $log = "$scratch/watch-$engine.log";
     TokenAuth::Sync::eventually(sub { -e $log && TokenAuth::Sync::slurp($log) =~ /generation/ }, 60) or die "watch is not up\n";
-    # nginx had found a store that its group could not read yet
+    # nginx may have found a store that its group could not read yet
     TokenAuth::Sync::eventually(sub { TokenAuth::Server::status_on($server->connect, 't1-token') == 200 }) or die "the page does not open\n";
     say_that('%s: revocations at rest', $engine);
     my %found = (idle => summary(@{ revocations($registry, $server, $options{tries}, $first) }));
@@ -114,7 +114,7 @@ sub service {
     return;
 }
 
-# Three hosts of one registry: the time until the last of them refuses, and each.
+# Three hosts of one registry: the time until each refuses, and until the last one does.
 sub hosts {
     my ($registry) = @_;
     say_that('three hosts');

@@ -1,7 +1,7 @@
 // A world for benchmarks: tokens by number, the same ones in every run and program.
 //
 // Every fourth token is a user's, the others are organizations'. There is an organization for 100
-// tokens, and a user with one membership for every user token. Nothing here opens anything else.
+// tokens, and a user with one membership for every user token. The tokens open nothing else.
 #pragma once
 
 #include <cstddef>

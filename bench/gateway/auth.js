@@ -1,5 +1,5 @@
-// njs, as one would write it: the token's SHA-256, for a "map" of nginx to look up. (What stands at
-// the top of a file njs runs anew for every request, so that a table there costs far more.)
+// njs, in its usual form: the token's SHA-256, which nginx looks up in a "map". (njs runs the top level of a
+// file for every request, so a table there would cost far more.)
 import crypto from 'crypto';
 
 function digest(r) {

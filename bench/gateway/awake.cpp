@@ -1,7 +1,6 @@
-// Preloaded into wrk: it looks for events again and again rather than sleep until one comes. A
-// client on another host is woken by that host; on this one it would be nginx, which pays up to 1
-// µs for waking the other processor, and the more often the less there is for wrk to do. Between
-// two looks it yields the processor to whatever else is there.
+// Preloaded into wrk: polls for events instead of sleeping. On one host, nginx would pay up to 1 µs
+// to wake wrk's processor, and more often the less wrk has to do; a client on another host costs it
+// nothing. Between two polls wrk yields the processor.
 #include <sched.h>
 #include <sys/epoll.h>
 

@@ -1,4 +1,4 @@
-// The answers of the module: one row per code, in the order in which they are checked.
+// The module's answers, one for each code.
 //
 // Sources: RFC 6750 section 3.1 (error codes), RFC 9110 section 15 (status codes).
 #pragma once
@@ -9,7 +9,7 @@
 
 namespace token_auth {
 
-// The order is the order of checking; decide() returns the first that applies.
+// In the order of checking: the first code that applies is the answer.
 enum class Code : std::uint8_t {
     ok,
     anonymous,
@@ -36,12 +36,12 @@ enum class Code : std::uint8_t {
 
 inline constexpr std::size_t code_count = static_cast<std::size_t>(Code::scope_missing) + 1;
 
-// What a code answers with. All views are of static storage.
+// The views point to static storage.
 struct Answer {
     Code code;
-    std::uint16_t status;     // HTTP status; 0 where the request is let through
+    std::uint16_t status;     // HTTP status; 0 if the request is let through
     std::string_view name;    // "token_expired"
-    std::string_view error;   // RFC 6750 error code; empty where the challenge carries none
+    std::string_view error;   // RFC 6750 error code; empty if the challenge has none
     std::string_view title;   // RFC 9457 title: the reason phrase of the status
     std::string_view detail;  // one sentence for the client
 };

@@ -1,6 +1,6 @@
-// The Authorization field, taken apart. Nothing is copied: views point into the input.
+// Parses credentials: the Authorization field, or a token alone. Views point into the input.
 //
-// Sources: RFC 9110 section 11.4 (credentials, token68), RFC 6750 section 2.1 (Bearer).
+// Sources: RFC 9110 sections 11.2 (token68) and 11.4 (credentials), RFC 6750 section 2.1 (Bearer).
 #pragma once
 
 #include <cstddef>
@@ -11,31 +11,31 @@ namespace token_auth {
 
 inline constexpr std::size_t token_max = 4096;  // bytes
 
-// A bit each, so that a set of them is an unsigned.
+// Bits of a set, which is an unsigned.
 enum Scheme : std::uint8_t {
     scheme_bearer = 1,
     scheme_token = 2,
 };
 
-enum class Presented : std::uint8_t {
-    nothing,            // no field, an empty one, or a scheme that is none of ours
-    token,              // a well-formed token
-    malformed_request,  // a scheme of ours with nothing or something broken behind it
-    malformed_token,    // there is a token, but it is no token68 or too long
+enum class CredentialStatus : std::uint8_t {
+    missing,            // no field, an empty one, or one of a scheme that is not accepted
+    well_formed,        // a token of the right form
+    malformed_request,  // an accepted scheme without a token, or with broken syntax
+    malformed_token,    // a token that is too long or not a token68
 };
 
 struct Credential {
-    Presented presented = Presented::nothing;
-    std::string_view token{};  // set where presented is Presented::token
+    CredentialStatus status = CredentialStatus::missing;
+    std::string_view token{};  // only if well-formed
 };
 
-// token68 of RFC 9110 section 11.2, 1 to 4096 bytes.
+// token68 of RFC 9110 section 11.2, 1 to token_max bytes.
 bool is_token68(std::string_view text) noexcept;
 
-// One Authorization field value; `schemes` is the set of accepted schemes.
+// Parses the value of an Authorization field. `schemes` is the set of accepted schemes.
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept;
 
-// A value that is the token itself (from a header field, an argument or a cookie).
+// Parses a value that is the whole token (from another field, an argument or a cookie).
 Credential parse_bare(std::string_view value) noexcept;
 
 }  // namespace token_auth

@@ -19,18 +19,19 @@ using Digest = std::array<std::uint8_t, digest_size>;
 
 inline constexpr std::size_t key_min = 32;  // bytes of a key
 inline constexpr std::size_t key_max = 1024;
-inline constexpr std::size_t keys_max = 4;  // keys at once in one Digester, while rotating
+inline constexpr std::size_t key_file_max = key_max + 64;  // with white space around the key
+inline constexpr std::size_t keys_max = 4;  // keys of a Digester, while they are rotated
 
-// Identifies a key without giving it away; 0 stands for "no key" (plain SHA-256).
+// Identifies a key without revealing it.
 using KeyId = std::uint32_t;
-inline constexpr KeyId no_key = 0;
+inline constexpr KeyId no_key = 0;  // plain SHA-256
 
-// The key in a key file's content: all of it but white space at its ends, key_min to key_max
-// bytes. Empty where the content is no key.
+// The key in the content of a key file: everything but leading and trailing white space. Empty if
+// that is not key_min to key_max bytes long.
 std::string_view key_of_file(std::string_view content) noexcept;
 
-// Makes digests without allocating: algorithm and contexts are fetched once, by init().
-// One per process (worker) and thread; neither copied nor moved.
+// Computes digests without allocating: init() fetches algorithm and contexts once. Use one per
+// process (worker) and thread.
 class Digester {
   public:
     Digester() noexcept = default;
@@ -38,11 +39,11 @@ class Digester {
     Digester(const Digester&) = delete;
     Digester& operator=(const Digester&) = delete;
 
-    // False where libcrypto has no SHA-256 or is out of memory.
+    // False if libcrypto has no SHA-256 or is out of memory.
     bool init() noexcept;
 
-    // Takes a key (as key_of_file() gives it) in. False where it is too short or too long, the
-    // table of keys is full, or libcrypto fails. The bytes are copied into libcrypto.
+    // Adds a key, as key_of_file() returns it; libcrypto keeps a copy. False if it is too short or
+    // too long, there are keys_max keys already, or libcrypto fails.
     bool add_key(std::string_view key) noexcept;
 
     std::size_t key_count() const noexcept { return key_count_; }
@@ -60,11 +61,11 @@ class Digester {
         EVP_MAC_CTX* mac = nullptr;
     };
 
-    bool evp(std::string_view token, Digest& out) noexcept;
+    bool sha256_by_evp(std::string_view token, Digest& out) noexcept;
 
     EVP_MD* sha256_ = nullptr;
     EVP_MD_CTX* context_ = nullptr;
-    bool quick_ = false;  // the low-level functions may be used
+    bool low_level_ = false;  // SHA256_Init() and the like may replace EVP
     std::array<Keyed, keys_max> keys_{};
     std::size_t key_count_ = 0;
 };

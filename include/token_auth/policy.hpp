@@ -1,4 +1,4 @@
-// Who is let in: the one place that decides. The module and `tokensync explain` call the same.
+// Decides who is let in, for the module and for `tokensync explain`.
 #pragma once
 
 #include <cstddef>
@@ -9,29 +9,48 @@
 #include "token_auth/answer.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/record.hpp"
+#include "token_auth/text.hpp"
 
 namespace token_auth {
 
-// A list of words: an array of values, each of which may itself hold several words separated by
-// spaces. Values that are empty ask for nothing; one of nothing but spaces is met by nobody.
+// The values of a requirement; each holds any number of words separated by spaces. An empty value
+// requires nothing; a value of only spaces is met by nobody.
 struct Words {
     const std::string_view* values = nullptr;
     std::size_t count = 0;
 };
 
-// What a place asks of whoever wants in, for one request.
+template <typename Visit>
+void for_each_word(const Words& words, Visit visit) {
+    for (std::size_t i = 0; i < words.count; ++i) {
+        std::string_view value = words.values[i];
+        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+            visit(word);
+        }
+    }
+}
+
+// What a location requires of one request.
 struct Requirements {
     unsigned kinds = kinds_all;
     OrganizationMode organization_mode = OrganizationMode::required;
-    std::string_view organization{};  // the one the request names; empty where it names none
-    Words groups{};                   // any of: "group" or "organization/group"
-    Words roles{};                    // any of
-    Words scopes{};                   // all of
-    Words scopes_any{};               // any of
+    std::string_view organization{};  // that the request names; empty: none
+    Words groups{};                   // any of these: "group" or "organization/group"
+    Words roles{};                    // any of these
+    Words scopes{};                   // all of these
+    Words scopes_any{};               // any of these
 };
 
-// The first of the answers from token_unknown on that applies, or ok.
+// Returns the first code from token_unknown on that applies, or ok. `now` is in Unix seconds.
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
             const Address& client) noexcept;
+
+// The requirement of scopes that the claims do not meet. No values if they meet both.
+struct MissingScopes {
+    Words words{};
+    bool any = false;  // scopes_any rather than scopes
+};
+
+MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept;
 
 }  // namespace token_auth

@@ -27,6 +27,16 @@ namespace token_auth {
 
 inline constexpr std::uint16_t format_version = 1;
 
+// The first byte of a key.
+enum Tag : char {
+    tag_meta = 'M',
+    tag_membership = 'm',
+    tag_organization = 'o',
+    tag_role = 'r',
+    tag_token = 't',
+    tag_user = 'u',
+};
+
 // A bit each, so that a set of kinds is an unsigned.
 enum Kind : std::uint8_t {
     kind_organization = 1,
@@ -90,6 +100,13 @@ struct Counts {
     std::uint64_t memberships = 0;
     std::uint64_t roles = 0;
 };
+inline bool operator==(const Counts& a, const Counts& b) noexcept {
+    return a.tokens == b.tokens && a.users == b.users && a.organizations == b.organizations &&
+           a.memberships == b.memberships && a.roles == b.roles;
+}
+inline bool operator!=(const Counts& a, const Counts& b) noexcept {
+    return !(a == b);
+}
 
 // How many tokens have a digest under a key (no_key: plain SHA-256).
 struct KeyUse {

@@ -1,5 +1,4 @@
-# Sourced by the scripts beside this directory: where things are, and the installing of what is
-# missing. Not a command of its own.
+# Sourced by the scripts in the directory above: paths, installing packages, building.
 
 set -euo pipefail
 
@@ -7,34 +6,41 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$(realpath -m "${TOKEN_AUTH_BUILD:-$root/build}")
 jobs=$(nproc)
 
-# nginx and the tools stand in sbin on Debian, which is not in everybody's path.
+# On Debian, nginx and the tools are in sbin, which is not in every user's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 
+# A step that takes a while; what Ctrl-C interrupts is said by the same words.
+doing=
+stage() { doing=$*; say "$*"; }
+trap 'say "$(basename "$0"): interrupted${doing:+ while $doing}"; exit 130' INT
+
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
-    libcmocka-dev librapidcheck-dev
+    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libutfcpp-dev libbsd-dev libsystemd-dev
 )
+packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
-packages_lint=(clang-tidy clang-format cppcheck shellcheck binutils perl)
-packages_fuzz=(clang libclang-rt-dev)
+packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_fuzz=("${packages_unit[@]}" clang libclang-rt-dev)
 packages_matrix=(clang)
-# for the nginx that is installed; not installed themselves, see scripts/matrix
+# modules for the installed nginx; scripts/matrix unpacks them without installing
 packages_beside=(
     libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=(perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
+packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
 packages_faults=(libfaketime mount)
+packages_model=(spin gcc libc6-dev)
 packages_bench=(libbenchmark-dev)
 packages_bench_gateway=(
     wrk libnginx-mod-http-lua lua-nginx-redis lua-nginx-string libnginx-mod-http-js redis-server
@@ -60,32 +66,52 @@ missing_packages() {
     done
 }
 
-# Runs apt-get without questions, and without starting the services that packages bring:
-# the nginx of the system stays as it was.
+# Copies standard input into a file. On a terminal, one line that changes shows how far it is: the
+# percentages that make and apt-get report.
+progress() {
+    local log=$1 line
+    # What writes here ends by itself, and must not lose its reader before: apt-get does not leave
+    # packages half installed.
+    trap 'say "interrupted; waiting for what runs to end"' INT
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        if [ -t 2 ] && [[ "$line" =~ ^(\[\ *|[dp][lm]status:[^:]*:)([0-9]+) ]]; then
+            printf '\r\033[K  %s %%\r' "${BASH_REMATCH[2]}" >&2
+        fi
+    done >"$log"
+    [ ! -t 2 ] || printf '\033[K' >&2
+}
+
+# Runs apt-get without questions, and without starting services of new packages.
 apt_quiet() {
     local policy=/usr/sbin/policy-rc.d log status=0
+    doing="installing packages; run it again, and apt-get goes on from there"
     log=$(mktemp)
     (
+        trap 'rm -f "$log"; exit 130' INT
+        trap 'rm -f "$log"; exit 143' TERM HUP
         if [ ! -e "$policy" ]; then
-            # gone again however this ends: it would keep every service from starting
+            # always remove it again: it keeps every service from starting
             trap 'as_root rm -f "$policy"' EXIT
-            trap 'exit 130' INT TERM HUP
             printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
             as_root chmod 755 "$policy"
         fi
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" >"$log" 2>&1
+        # A machine that was just started updates itself: wait for its lock.
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=120 \
+            -o APT::Status-Fd=1 "$@" 2>&1 | progress "$log"
     ) || status=$?
     if [ "$status" != 0 ]; then
-        tail -n 20 "$log" >&2
+        { grep -v '^[dp][lm]status:' "$log" || true; } | tail -n 20 >&2
         rm -f "$log"
-        die "apt-get $1 failed (above); mend the package sources, or install the packages by hand"
+        die "apt-get $1 failed (above); fix the package sources, or install the packages by hand"
     fi
     rm -f "$log"
+    doing=
 }
 
 install_packages() {
     local missing
-    # Package names hold no white space. (No process substitution: it needs /proc.)
+    # Package names have no white space. (Process substitution would need /proc.)
     # shellcheck disable=SC2207
     missing=($(missing_packages "$@"))
     if [ "${#missing[@]}" = 0 ]; then
@@ -98,9 +124,9 @@ install_packages() {
     apt_quiet install --no-install-recommends "${missing[@]}"
 }
 
-# Test::Nginx: a package of the system's own suites where they have it, else that one
-# architecture-independent package from Debian unstable (same mirror, package lists of its own, so
-# that the system's sources stay as they were), else from CPAN.
+# Installs Test::Nginx: from the system's package sources if they have it, else from Debian unstable,
+# else from CPAN. The package is architecture-independent; unstable's package lists are kept apart, so
+# the system's sources stay as they are.
 install_test_nginx() {
     if perl -MTest::Nginx::Socket -e 1 2>/dev/null; then
         return
@@ -112,7 +138,7 @@ install_test_nginx() {
     fi
     say "installing libtest-nginx-perl from Debian unstable"
     if ! test_nginx_from_unstable; then
-        say "not to be had there; trying cpanm"
+        say "not available there; trying cpanm"
         install_packages cpanminus libtest-base-perl liblwp-protocol-https-perl libtext-diff-perl
         as_root cpanm --quiet --notest Test::Nginx ||
             die "cannot install Test::Nginx: neither apt nor cpanm has it; install it by hand"
@@ -129,11 +155,11 @@ test_nginx_from_unstable() {
     apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
 }
 
-# Package lists of another release of Debian, of type deb or deb-src, kept in a directory of their
-# own: apt-get with "${apt_options[@]}" sees that release, and the system's sources stay as they were.
+# Fetches package lists of another Debian release, of type deb or deb-src, into a separate directory.
+# apt-get "${apt_options[@]}" then uses that release; the system's sources stay as they are.
 apt_release() {
     local state=$1 release=$2 type=$3 mirror keyring signed=
-    # Debian's own mirror, not the one of security updates, which has no other release.
+    # Debian's main mirror: the one for security updates has no other release.
     mirror=$(apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
         awk '$1 !~ /security/ { print $2; exit }')
     [ -n "$mirror" ] || return 1
@@ -147,13 +173,13 @@ apt_release() {
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
         -o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"
         -o APT::Sandbox::User=root -o Acquire::Languages=none
-        # signatures are checked all the same; a mirror that lags behind will do for a test tool
+        # signatures are still checked; an outdated mirror is good enough for a test tool
         -o Acquire::Check-Valid-Until=false
     )
     as_root apt-get "${apt_options[@]}" update >"$state/log" 2>&1
 }
 
-# Configures CMake in a directory, with the options given, and builds the targets behind them.
+# cmake_build DIRECTORY [OPTION...] TARGET...: configures CMake with the options, builds the targets.
 cmake_build() {
     local directory=$1 options=()
     shift
@@ -164,12 +190,12 @@ cmake_build() {
     mkdir -p "$directory"
     cmake -S "$root" -B "$directory" ${options[@]+"${options[@]}"} >"$directory/cmake.log" 2>&1 ||
         { tail -n 20 "$directory/cmake.log" >&2; die "cmake failed (above)"; }
-    cmake --build "$directory" -j"$jobs" --target "$@" >"$directory/make.log" 2>&1 ||
+    cmake --build "$directory" -j"$jobs" --target "$@" 2>&1 | progress "$directory/make.log" ||
         { grep -E -A6 'error|Error' "$directory/make.log" | head -60 >&2; die "the build failed (above, and in $directory/make.log)"; }
 }
 
-# The unit tests, and the programs that other tests run.
+# Builds the unit tests, and the programs that other tests run.
 build_tests() {
-    say "building the tests"
+    stage "building the tests"
     cmake_build "$build" -DTOKEN_AUTH_TESTS=ON all
 }

@@ -1,5 +1,5 @@
-# Who may include what, what the module may be made of, and how long a file may be. Run in the
-# repository's root; prints what breaks a rule and exits with 1.
+# Checks which layer includes what, and what the module consists of. Run it in the repository's root;
+# it prints violations and exits with 1 if there are any.
 use strict;
 use warnings;
 
@@ -21,12 +21,11 @@ sub files_in {
     return sort @files;
 }
 
-# For each layer: its directories, which directories of ours it may include, and of libraries which
-# groups.
+# For each layer: its directories, and the directories and groups of library headers it may include.
 my %groups = (
     nginx => qr/\Angx_/,
     lmdb  => qr/\Almdb\.h\z/,
-    # what nobody but its owner needs: files, processes, sockets
+    # files, processes, sockets
     system => qr{\A(?:sys/|unistd\.h|fcntl\.h|poll\.h|dirent\.h|fstream|iostream|filesystem|cstdio\z|csignal\z)},
     sql   => qr{\A(?:sqlite3\.h|libpq|pq|postgresql/)},
     tools => qr{\A(?:CLI/|fmt/|nlohmann/)},
@@ -46,7 +45,7 @@ my @layers = (
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store_writer registry cli base token_auth)],
         may => [qw(tools lmdb system)] },
 );
-# The files that own what their layer does not share.
+# Files that may include what the rest of their layer may not.
 my %owner = (
     'include/token_auth/rescue.hpp' => { lmdb => 1 },
     'src/store/snapshot.cpp'        => { lmdb => 1 },
@@ -63,7 +62,7 @@ for my $layer (@layers) {
         while ($text =~ /^\s*#\s*include\s*(["<])([^">]+)[">]/mg) {
             my ($quote, $name) = ($1, $2);
             if ($quote eq '"') {
-                my ($directory) = $name =~ m{\A([^/]+)/} or next;    # a neighbour
+                my ($directory) = $name =~ m{\A([^/]+)/} or next;    # in the same directory
                 broken("$file: $layer->{name} must not include \"$name\"") unless $own{$directory};
                 next;
             }
@@ -75,26 +74,18 @@ for my $layer (@layers) {
     }
 }
 
-# Nothing that writes the store gets into the module.
+# The module must not write the store.
 my $writes = qr/\bmdb_(?:put|del|drop|txn_commit|cursor_put|cursor_del|env_sync|env_copy\w*|env_copyfd\w*)\s*\(/;
 for my $file (files_in(qw(include/token_auth src/core src/store src/nginx))) {
     broken("$file: calls $1, but the module must not write the store") if slurp($file) =~ /($writes)/;
 }
 
-# nginx's build and CMake's know the same files.
+# nginx's build lists all files of the module.
 my $config = slurp('config');
 my %listed = map { $_ => 1 } $config =~ m{\$ngx_addon_dir/(\S+\.[ch]pp)\b}g;
 my %wanted = map { $_ => 1 } files_in(qw(include/token_auth src/core src/store src/nginx)), 'ngx_http_token_auth_module.cpp';
 broken("config: does not list $_") for grep { !$listed{$_} } sort keys %wanted;
-broken("config: lists $_, which is not there or no part of the module") for grep { !$wanted{$_} } sort keys %listed;
-
-# A file has one job.
-my $most = 500;
-for my $file (files_in(qw(include src t)), glob('t/*/*.t t/lib/*/*.pm scripts/* scripts/lib/*'), 'ngx_http_token_auth_module.cpp') {
-    next if -d $file;
-    my $lines = () = slurp($file) =~ /\n/g;
-    broken("$file: $lines lines, more than $most") if $lines > $most;
-}
+broken("config: lists $_, which does not exist or is not part of the module") for grep { !$wanted{$_} } sort keys %listed;
 
 print "$_\n" for @broken;
 exit(@broken ? 1 : 0);

@@ -1,9 +1,9 @@
-# Sourced after common.sh: nginx's own source, for builds of the whole server.
+# Sourced after common.sh: builds nginx itself from source.
 
 packages_nginx=(gcc libc6-dev make libpcre2-dev zlib1g-dev libssl-dev liblmdb-dev g++)
 
-# The sources of nginx as a release of Debian ships it, unpacked anew into a directory. Fetched once,
-# by apt, which checks signatures; Debian's own patches are left out.
+# nginx_source RELEASE DIRECTORY: unpacks the nginx source of a Debian release, without Debian's
+# patches. apt fetches it once and checks its signature.
 nginx_source() {
     local release=$1 directory=$2 archive
     archive=$(nginx_archive "$release")
@@ -14,7 +14,7 @@ nginx_source() {
             apt_release "$build/apt-$release" "$release" deb-src &&
                 cd "$build/apt-$release" &&
                 as_root apt-get "${apt_options[@]}" source --download-only --tar-only nginx >>log 2>&1
-        ) || die "cannot fetch nginx's source from Debian $release ($build/apt-$release/log); is the mirror within reach?"
+        ) || die "cannot fetch nginx's source from Debian $release ($build/apt-$release/log); check that the mirror can be reached"
         archive=$(nginx_archive "$release")
         [ -n "$archive" ] || die "no nginx source came from Debian $release"
     fi
@@ -33,7 +33,7 @@ nginx_archive() {
     done
 }
 
-# Configures nginx in a directory of its source; the rest are options of configure.
+# configure_nginx DIRECTORY OPTION...: configures nginx in its source directory.
 configure_nginx() {
     local directory=$1
     shift
@@ -44,13 +44,13 @@ configure_nginx() {
     ) || die "configuring nginx in $directory failed (above)"
 }
 
-# Builds it: objs/nginx and, with --add-dynamic-module, the module beside it.
+# make_nginx DIRECTORY: builds objs/nginx and, with --add-dynamic-module, the module beside it.
 make_nginx() {
     make -C "$1" -f objs/Makefile -j"$jobs" binary modules >"$1/make.log" 2>&1 ||
         { tail -n 40 "$1/make.log" >&2; die "building nginx in $1 failed (above)"; }
 }
 
-# What Debian's nginx has and the tests use.
+# The features of Debian's nginx that the tests use.
 nginx_features=(
     --with-http_ssl_module --with-http_v2_module --with-http_realip_module
     --with-http_auth_request_module --with-http_addition_module --with-http_sub_module

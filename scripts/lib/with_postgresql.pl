@@ -1,4 +1,4 @@
-# Runs a command with a private PostgreSQL server for the tests in it; its exit status is the command's.
+# Runs a command with a private PostgreSQL server, and exits with the command's status.
 use strict;
 use warnings;
 

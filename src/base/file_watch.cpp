@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -22,23 +23,12 @@ FileWatch::FileWatch(std::string path) {
     start();
 }
 
-FileWatch::~FileWatch() {
-    stop();
-}
-
 void FileWatch::start() {
-    inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (inotify_ >= 0 && inotify_add_watch(inotify_, directory_.c_str(),
-                                           IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE |
-                                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0) {
-        stop();
-    }
-}
-
-void FileWatch::stop() noexcept {
-    if (inotify_ >= 0) {
-        close(inotify_);
-        inotify_ = -1;
+    constexpr std::uint32_t events =
+        IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    FileDescriptor made(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (made.is_open() && inotify_add_watch(made.get(), directory_.c_str(), events) >= 0) {
+        inotify_ = std::move(made);
     }
 }
 
@@ -48,7 +38,7 @@ bool FileWatch::drain() {
     bool concerned = false;
     bool lost = false;
     for (;;) {
-        const ssize_t size = read(inotify_, buffer.data(), buffer.size());
+        const ssize_t size = read(inotify_.get(), buffer.data(), buffer.size());
         if (size <= 0) {
             lost = lost || (size < 0 && errno != EAGAIN && errno != EINTR);
             break;
@@ -72,7 +62,7 @@ bool FileWatch::drain() {
     }
     if (lost) {
         // The directory is another one now, or none; start() is tried again at the next wait.
-        stop();
+        inotify_ = FileDescriptor();
         concerned = true;
     }
     return concerned;
@@ -80,13 +70,13 @@ bool FileWatch::drain() {
 
 Woken FileWatch::wait(std::chrono::milliseconds timeout, int stop_fd) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
-    if (inotify_ < 0) {
+    if (!inotify_.is_open()) {
         start();
     }
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(
             deadline - std::chrono::steady_clock::now());
-        std::array<pollfd, 2> files{{{stop_fd, POLLIN, 0}, {inotify_, POLLIN, 0}}};
+        std::array<pollfd, 2> files{{{stop_fd, POLLIN, 0}, {inotify_.get(), POLLIN, 0}}};
         const int ready =
             poll(files.data(), files.size(), left.count() > 0 ? static_cast<int>(left.count()) : 0);
         if (ready > 0 && (files[0].revents & (POLLIN | POLLHUP)) != 0) {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <string>
 
+#include "base/file_descriptor.hpp"
+
 namespace token_auth::base {
 
 enum class Woken { timeout, event, stopped };
@@ -15,21 +17,17 @@ class FileWatch {
     // Watches the directory of `path` for the file and those beside it that begin with its name
     // (an SQLite database's -wal and -journal). Where that cannot be, there are no events.
     explicit FileWatch(std::string path);
-    ~FileWatch();
-    FileWatch(const FileWatch&) = delete;
-    FileWatch& operator=(const FileWatch&) = delete;
 
     // Waits for an event, at most `timeout`, or until `stop_fd` (-1: none) is readable.
     Woken wait(std::chrono::milliseconds timeout, int stop_fd);
 
   private:
     void start();
-    void stop() noexcept;
     bool drain();
 
     std::string directory_;
     std::string name_;
-    int inotify_ = -1;
+    FileDescriptor inotify_;
 };
 
 }  // namespace token_auth::base

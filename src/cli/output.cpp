@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 
 namespace token_auth::cli {
 

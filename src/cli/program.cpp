@@ -1,75 +1,214 @@
 #include "cli/program.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
+#include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
 #include "cli/output.hpp"
 
 namespace token_auth::cli {
+namespace {
 
-Program::Program(std::string name, const std::string& description)
-    : name_(std::move(name)), app_(description, name_) {
-    app_.set_version_flag("--version", name_ + " " + TOKEN_AUTH_VERSION, "Print the version");
-    app_.fallthrough();
-    app_.require_subcommand(1);
+constexpr const char* not_empty = "not empty";
+
+// An empty value is most often a shell variable that is not set. Taken for "no address" or "no
+// scope", it would let in more than was meant.
+CLI::Option& refuse_empty(CLI::Option& option) {
+    option.check(CLI::Validator(
+        [](const std::string& value) {
+            return value.empty() ? std::string("must not be empty") : std::string();
+        },
+        "", not_empty));
+    return option;
 }
 
-CLI::App& Program::command(CLI::App& parent, const std::string& name,
-                           const std::string& description, std::function<int()> body) {
-    CLI::App* added = parent.add_subcommand(name, description);
+// The option that takes one value and got several, or null.
+const CLI::Option* repeated(const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_items_expected_max() == 1 && option->count() > 1) {
+            return option;
+        }
+    }
+    for (const CLI::App* command : app.get_subcommands()) {
+        if (const CLI::Option* found = repeated(*command)) {
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+// What stands behind a Program: CLI11's tree of commands, and what it does not do itself.
+class Parser {
+  public:
+    Parser(const std::string& name, const char* help) : app_(help, name) {
+        app_.set_version_flag("--version", name + " " + TOKEN_AUTH_VERSION, "Print the version");
+        app_.fallthrough();
+        app_.require_subcommand(1);
+    }
+
+    Command root() { return {*this, app_}; }
+
+    void run_if_named(CLI::App& app, std::function<int()> body) {
+        app.callback([this, run = std::move(body)] { chosen_ = run; });
+    }
+
+    // CLI11's own would make no difference between what the command line says and this.
+    void take_from_environment(const CLI::Option& option, const char* variable,
+                               std::string& value) {
+        environment_.push_back({&option, variable, &value});
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::Success& success) {
+            // --help and --version: standard output
+            return app_.exit(success);
+        } catch (const CLI::ParseError& error) {
+            throw base::Error(fmt::format("{}; see `{} --help`", complaint(error), path()),
+                              base::ErrorKind::invalid_argument);
+        }
+        for (const Default& each : environment_) {
+            const char* value = std::getenv(each.variable);
+            if (each.option->count() == 0 && value != nullptr && *value != '\0') {
+                *each.value = value;
+            }
+        }
+        return chosen_ ? chosen_() : exit_done;
+    }
+
+  private:
+    // The command that the arguments named, as far as they did.
+    std::string path() const {
+        std::string path = app_.get_name();
+        for (const CLI::App* at = &app_; !at->get_subcommands().empty();) {
+            at = at->get_subcommands().front();
+            path += " " + at->get_name();
+        }
+        return path;
+    }
+
+    // What is wrong with the arguments. An unknown one tells more than what is missing because of
+    // it.
+    std::string complaint(const CLI::ParseError& error) const {
+        const auto unknown = app_.remaining(true);
+        if (!unknown.empty()) {
+            const std::string& first = unknown.front();
+            const bool option = first.starts_with("-");
+            return fmt::format("{} {} is not known here", option ? "option" : "argument",
+                               base::quoted(option ? first.substr(0, first.find('=')) : first));
+        }
+        if (const CLI::Option* option = repeated(app_)) {
+            return fmt::format("{} is given twice; give it once", option->get_name());
+        }
+        return base::redacted(error.what());
+    }
+
+    struct Default {
+        const CLI::Option* option;
+        const char* variable;
+        std::string* value;
+    };
+
+    CLI::App app_;
+    std::vector<Default> environment_;
+    std::function<int()> chosen_;
+};
+
+Option& Option::required() {
+    option_->required();
+    return *this;
+}
+
+Option& Option::may_be_empty() {
+    option_->get_validator(not_empty)->active(false);
+    return *this;
+}
+
+Option& Option::env(const char* variable) {
+    parser_->take_from_environment(*option_, variable, *value_);
+    option_->description(fmt::format("{} (environment: {})", option_->get_description(), variable));
+    return *this;
+}
+
+Option& Option::show_default() {
+    option_->default_str(*value_);
+    return *this;
+}
+
+Option& Option::excludes(const Option& other) {
+    option_->excludes(other.option_);
+    return *this;
+}
+
+Option& Option::hidden() {
+    option_->group("");
+    return *this;
+}
+
+bool Option::given() const {
+    return option_->count() > 0;
+}
+
+Option Command::option(const char* name, const char* metavar, std::string& value,
+                       const std::string& help) {
+    CLI::Option& added = refuse_empty(*app_->add_option(name, value, help));
+    return {*parser_, *added.type_name(metavar), &value};
+}
+
+Option Command::list(const char* name, const char* metavar, std::vector<std::string>& values,
+                     const std::string& help) {
+    CLI::Option& added = refuse_empty(*app_->add_option(name, values, help));
+    // one value for each time that it is given
+    return {*parser_, *added.allow_extra_args(false)->type_name(metavar), nullptr};
+}
+
+Option Command::flag(const char* name, bool& value, const std::string& help) {
+    return {*parser_, *app_->add_flag(name, value, help), nullptr};
+}
+
+Option Command::positional(const char* metavar, std::string& value, const std::string& help) {
+    return {*parser_, *app_->add_option(metavar, value, help)->type_name(""), &value};
+}
+
+Option Command::positionals(const char* metavar, std::vector<std::string>& values,
+                            const std::string& help) {
+    return {*parser_, *app_->add_option(metavar, values, help)->type_name(""), nullptr};
+}
+
+Command Command::command(const char* name, const char* help, std::function<int()> body) {
+    CLI::App* added = app_->add_subcommand(name, help);
     added->fallthrough();
-    added->callback([this, run = std::move(body)] { chosen_ = run; });
-    return *added;
+    parser_->run_if_named(*added, std::move(body));
+    return {*parser_, *added};
 }
 
-CLI::App& Program::group(const std::string& name, const std::string& description) {
-    CLI::App* added = app_.add_subcommand(name, description);
+Command Command::group(const char* name, const char* help) {
+    CLI::App* added = app_->add_subcommand(name, help);
     added->fallthrough();
     added->require_subcommand(1);
-    return *added;
+    return {*parser_, *added};
 }
 
-// The command that the arguments named, as far as they did.
-std::string Program::path() const {
-    std::string path = name_;
-    for (const CLI::App* at = &app_; !at->get_subcommands().empty();) {
-        at = at->get_subcommands().front();
-        path += " " + at->get_name();
-    }
-    return path;
-}
+Program::Program(std::string name, const char* help)
+    : name_(std::move(name)), parser_(std::make_unique<Parser>(name_, help)) {}
 
-// What is wrong with the arguments. An unknown one tells more than what is missing because of it.
-std::string Program::complaint(const CLI::ParseError& error) const {
-    const auto unknown = app_.remaining(true);
-    if (!unknown.empty()) {
-        const std::string& first = unknown.front();
-        const bool option = first.starts_with("-");
-        return fmt::format("{} {} is not known here", option ? "option" : "argument",
-                           base::quoted(option ? first.substr(0, first.find('=')) : first));
-    }
-    return base::redacted(error.what());
-}
+Program::~Program() = default;
 
-int Program::dispatch(int argc, char** argv) {
-    try {
-        app_.parse(argc, argv);
-    } catch (const CLI::Success& success) {
-        // --help and --version: standard output
-        return app_.exit(success);
-    } catch (const CLI::ParseError& error) {
-        throw base::Error(fmt::format("{}; see `{} --help`", complaint(error), path()),
-                          base::ErrorKind::invalid_argument);
-    }
-    return chosen_ ? chosen_() : exit_done;
+Command Program::root() {
+    return parser_->root();
 }
 
 int Program::run(int argc, char** argv) noexcept {
@@ -83,7 +222,7 @@ int Program::run(int argc, char** argv) noexcept {
         }
     }
     try {
-        status = dispatch(argc, argv);
+        status = parser_->run(argc, argv);
     } catch (const base::Error& error) {
         note(fmt::format("{}: {}", name_, error.what()));
         status = exit_status(error.kind());
@@ -99,12 +238,13 @@ int Program::run(int argc, char** argv) noexcept {
     return status;
 }
 
-void add_registry_option(CLI::App& app, std::string& url) {
+Option add_registry_option(Command command, std::string& url) {
     url = default_registry;
-    app.add_option("--registry", url, "The registry: sqlite:<path> or postgresql://...")
-        ->envname("TOKEN_AUTH_REGISTRY")
-        ->type_name("URL")
-        ->capture_default_str();
+    Option option =
+        command.option("--registry", "URL", url, "The registry: sqlite:<path> or postgresql://...");
+    option.may_be_empty();  // the registry has a better message
+    option.env("TOKEN_AUTH_REGISTRY").show_default();
+    return option;
 }
 
 }  // namespace token_auth::cli

@@ -8,10 +8,11 @@ namespace token_auth {
 namespace {
 
 constexpr std::uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr unsigned mapped_bits = 96;
 
 bool contains(const std::uint8_t* block, const Address& address) noexcept {
     const unsigned prefix = block[1];
-    // A client without an address is in no block, whatever a damaged block says of its family.
+    // A client without an address is in no block, even if a damaged block has family 0.
     if (address.family == 0 || block[0] != address.family ||
         prefix > (address.family == 4 ? 32U : 128U)) {
         return false;
@@ -27,6 +28,30 @@ bool contains(const std::uint8_t* block, const Address& address) noexcept {
     }
     const auto mask = static_cast<std::uint8_t>(0xff << (8 - rest));
     return ((network[whole] ^ address.bytes[whole]) & mask) == 0;
+}
+
+// Up to three decimal digits.
+bool parse_prefix(std::string_view digits, unsigned& out) noexcept {
+    if (digits.empty() || digits.size() > 3) {
+        return false;
+    }
+    out = 0;
+    for (const char c : digits) {
+        if (c < '0' || c > '9') {
+            return false;
+        }
+        out = out * 10 + static_cast<unsigned>(c - '0');
+    }
+    return true;
+}
+
+bool has_bits_behind(const Address& address, unsigned prefix, unsigned bits) noexcept {
+    for (unsigned bit = prefix; bit < bits; ++bit) {
+        if ((address.bytes[bit / 8] & (0x80U >> (bit % 8))) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace
@@ -80,32 +105,19 @@ bool parse_cidr(std::string_view text, Cidr& out) noexcept {
     const unsigned bits = address.family == 4 ? 32 : 128;
     unsigned prefix = bits;
     if (slash != std::string_view::npos) {
-        const std::string_view digits = text.substr(slash + 1);
-        if (digits.empty() || digits.size() > 3) {
+        if (!parse_prefix(text.substr(slash + 1), prefix)) {
             return false;
         }
-        prefix = 0;
-        for (const char c : digits) {
-            if (c < '0' || c > '9') {
-                return false;
-            }
-            prefix = prefix * 10 + static_cast<unsigned>(c - '0');
-        }
-        // ::ffff:a.b.c.d/120 is a.b.c.d/24, as the address became an IPv4 one
         if (address.family == 4 && text.find(':') != std::string_view::npos) {
-            if (prefix < 96) {
+            // An IPv4-mapped block: ::ffff:192.0.2.0/120 is 192.0.2.0/24.
+            if (prefix < mapped_bits) {
                 return false;
             }
-            prefix -= 96;
-        }
-        if (prefix > bits) {
-            return false;
+            prefix -= mapped_bits;
         }
     }
-    for (unsigned bit = prefix; bit < bits; ++bit) {
-        if ((address.bytes[bit / 8] & (0x80U >> (bit % 8))) != 0) {
-            return false;
-        }
+    if (prefix > bits || has_bits_behind(address, prefix, bits)) {
+        return false;
     }
     out[0] = address.family;
     out[1] = static_cast<std::uint8_t>(prefix);

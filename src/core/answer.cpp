@@ -55,7 +55,7 @@ constexpr bool in_order() {
     return true;
 }
 
-static_assert(in_order(), "answers must stand in the order of Code");
+static_assert(in_order(), "answers must be in the order of Code");
 
 }  // namespace
 

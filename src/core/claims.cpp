@@ -9,27 +9,61 @@
 namespace token_auth {
 namespace {
 
-// What a token's two sets of scopes allow together, where only those that are set count.
-struct Grants {
+// Which of the two sets of scopes limit what a token may do.
+struct Limits {
     bool by_role;
     bool by_token;
 };
 
-Grants grants_of(const Claims& claims) noexcept {
-    // A role always limits, even one without any scope: to take the last scope off a role must
-    // never widen what its tokens may do.
+Limits limits_of(const Claims& claims) noexcept {
+    // A role without scopes is a limit, too: removing a role's last scope must not widen what its
+    // tokens may do.
     return {!claims.role.empty(), !claims.token.scopes.empty()};
+}
+
+// Scopes of which only those that `limit` covers are effective, if there is a limit.
+struct Candidates {
+    std::string_view words;
+    bool limited;
+    std::string_view limit;
+};
+
+using Batch = std::array<std::string_view, 64>;
+
+// Collects the smallest effective scopes greater than `last`, sorted; returns their number.
+std::size_t next_batch(const std::array<Candidates, 2>& lists, std::string_view last,
+                       Batch& batch) noexcept {
+    std::size_t count = 0;
+    for (const Candidates& list : lists) {
+        std::string_view words = list.words;
+        for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
+            const bool full = count == batch.size();
+            if (word <= last || (full && word >= batch[count - 1]) ||
+                (list.limited && !any_covers(list.limit, word))) {
+                continue;
+            }
+            auto* const at = std::lower_bound(batch.begin(), batch.begin() + count, word);
+            if (at != batch.begin() + count && *at == word) {
+                continue;
+            }
+            count -= full ? 1 : 0;
+            std::move_backward(at, batch.begin() + count, batch.begin() + count + 1);
+            *at = word;
+            ++count;
+        }
+    }
+    return count;
 }
 
 }  // namespace
 
 bool grants(const Claims& claims, std::string_view scope) noexcept {
-    const Grants set = grants_of(claims);
-    if (!set.by_role && !set.by_token) {
+    const Limits limits = limits_of(claims);
+    if (!limits.by_role && !limits.by_token) {
         return false;
     }
-    return (!set.by_role || any_covers(claims.role_scopes, scope)) &&
-           (!set.by_token || any_covers(claims.token.scopes, scope));
+    return (!limits.by_role || any_covers(claims.role_scopes, scope)) &&
+           (!limits.by_token || any_covers(claims.token.scopes, scope));
 }
 
 std::size_t effective_scopes_size(const Claims& claims) noexcept {
@@ -38,43 +72,19 @@ std::size_t effective_scopes_size(const Claims& claims) noexcept {
 }
 
 std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept {
-    // Of two grants of which one covers the other, both allow the narrower one: so the effective
-    // scopes are those words of each list that the other list covers.
-    const Grants set = grants_of(claims);
-    struct List {
-        std::string_view words;
-        bool limited;  // by the other list
-        std::string_view limit;
-    };
-    const List lists[] = {
-        {set.by_role ? claims.role_scopes : std::string_view{}, set.by_token, claims.token.scopes},
-        {claims.token.scopes, set.by_role, claims.role_scopes},
-    };
+    // If one grant covers another, both allow the narrower one. So the effective scopes are the
+    // words of each list that the other list covers.
+    const Limits limits = limits_of(claims);
+    const std::array<Candidates, 2> lists{{
+        {limits.by_role ? claims.role_scopes : std::string_view{}, limits.by_token,
+         claims.token.scopes},
+        {claims.token.scopes, limits.by_role, claims.role_scopes},
+    }};
     std::size_t used = 0;
+    Batch batch;
     std::string_view last;
     for (;;) {
-        // A batch of the smallest ones that were not written yet, in order.
-        std::array<std::string_view, 64> batch;
-        std::size_t count = 0;
-        bool full = false;
-        for (const List& list : lists) {
-            std::string_view words = list.words;
-            for (std::string_view word = next_word(words); !word.empty(); word = next_word(words)) {
-                if (word <= last || (full && word >= batch[count - 1]) ||
-                    (list.limited && !any_covers(list.limit, word))) {
-                    continue;
-                }
-                auto* const at = std::lower_bound(batch.begin(), batch.begin() + count, word);
-                if (at != batch.begin() + count && *at == word) {
-                    continue;
-                }
-                count -= full ? 1 : 0;
-                std::move_backward(at, batch.begin() + count, batch.begin() + count + 1);
-                *at = word;
-                ++count;
-                full = count == batch.size();
-            }
-        }
+        const std::size_t count = next_batch(lists, last, batch);
         for (std::size_t i = 0; i < count; ++i) {
             if (used != 0) {
                 buffer[used++] = ' ';
@@ -82,7 +92,7 @@ std::size_t effective_scopes(const Claims& claims, char* buffer) noexcept {
             std::memcpy(buffer + used, batch[i].data(), batch[i].size());
             used += batch[i].size();
         }
-        if (!full) {
+        if (count < batch.size()) {
             return used;
         }
         last = batch[count - 1];

@@ -5,8 +5,7 @@
 namespace token_auth {
 namespace {
 
-// tchar of RFC 9110 section 5.6.2: by what follows a name it is seen whether the scheme's ends
-// there.
+// tchar of RFC 9110 section 5.6.2. A scheme's name ends at any other byte.
 using SchemeLetters =
     Letters<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
 
@@ -16,7 +15,7 @@ constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-// Whether a text begins with a word, which is in lower case, in any case.
+// Compares case-insensitively; `word` is in lower case.
 bool begins_with(std::string_view text, std::string_view word) noexcept {
     if (text.size() < word.size()) {
         return false;
@@ -29,8 +28,7 @@ bool begins_with(std::string_view text, std::string_view word) noexcept {
     return true;
 }
 
-// Whether the scheme of a field is that one.
-bool is_scheme(std::string_view field, std::string_view name) noexcept {
+bool has_scheme(std::string_view field, std::string_view name) noexcept {
     return begins_with(field, name) &&
            (field.size() == name.size() || !SchemeLetters::hold(field[name.size()]));
 }
@@ -45,11 +43,11 @@ std::string_view trim_spaces(std::string_view text) noexcept {
     return text;
 }
 
-Credential checked(std::string_view token) noexcept {
+Credential check_token(std::string_view token) noexcept {
     if (!is_token68(token)) {
-        return {Presented::malformed_token, {}};
+        return {CredentialStatus::malformed_token, {}};
     }
-    return {Presented::token, token};
+    return {CredentialStatus::well_formed, token};
 }
 
 }  // namespace
@@ -69,35 +67,35 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
     field = trim_spaces(field);
     constexpr std::string_view bearer = "bearer";
     constexpr std::string_view token = "token";
-    const bool is_bearer = (schemes & scheme_bearer) != 0 && is_scheme(field, bearer);
-    const bool is_token = !is_bearer && (schemes & scheme_token) != 0 && is_scheme(field, token);
+    const bool is_bearer = (schemes & scheme_bearer) != 0 && has_scheme(field, bearer);
+    const bool is_token = !is_bearer && (schemes & scheme_token) != 0 && has_scheme(field, token);
     if (!is_bearer && !is_token) {
         return {};
     }
 
     std::string_view rest = field.substr(is_bearer ? bearer.size() : token.size());
     if (rest.empty() || rest.front() != ' ') {
-        return {Presented::malformed_request, {}};
+        return {CredentialStatus::malformed_request, {}};
     }
     rest = trim_spaces(rest);
 
-    // What Rails clients send; a quote never stands in a token68, so this takes nothing from it.
+    // Rails clients quote the token. A token68 has no quotes, so this form is unambiguous.
     constexpr std::string_view quoted = "token=\"";
     if (is_token && begins_with(rest, quoted)) {
         rest.remove_prefix(quoted.size());
         if (rest.size() < 2 || rest.find('"') != rest.size() - 1) {
-            return {Presented::malformed_request, {}};
+            return {CredentialStatus::malformed_request, {}};
         }
         rest.remove_suffix(1);
     }
-    return checked(rest);
+    return check_token(rest);
 }
 
 Credential parse_bare(std::string_view value) noexcept {
     if (value.empty()) {
         return {};
     }
-    return checked(value);
+    return check_token(value);
 }
 
 }  // namespace token_auth

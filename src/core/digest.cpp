@@ -1,4 +1,4 @@
-// SHA256_Init() and its like, see quick_sha256().
+// for SHA256_Init() and the like, see low_level_sha256()
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "token_auth/digest.hpp"
@@ -13,7 +13,7 @@
 namespace token_auth {
 namespace {
 
-// The label that makes a key id: an HMAC of it gives nothing of the key away.
+// A key's id is an HMAC of this label, which reveals nothing of the key.
 constexpr std::string_view key_id_label = "token-auth key id";
 
 constexpr bool is_space(char c) noexcept {
@@ -24,9 +24,9 @@ const unsigned char* bytes(std::string_view text) noexcept {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// The same digest without EVP's way to an implementation, which costs more than SHA-256 of a token
-// does: reference counts, an allocation, a lookup. False where libcrypto has been built without it.
-bool quick_sha256(std::string_view text, Digest& out) noexcept {
+// EVP's reference counts, allocation and lookup cost more than SHA-256 of a token, so the low-level
+// functions are used. False if libcrypto was built without them.
+bool low_level_sha256(std::string_view text, Digest& out) noexcept {
 #ifdef OPENSSL_NO_DEPRECATED_3_0
     return false;
 #else
@@ -38,7 +38,7 @@ bool quick_sha256(std::string_view text, Digest& out) noexcept {
 
 bool mac_of(EVP_MAC_CTX* mac, std::string_view text, Digest& out) noexcept {
     std::size_t length = 0;
-    // A null key starts over with the key that the context already has.
+    // With a null key, EVP_MAC_init() starts over with the context's key.
     return EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
            EVP_MAC_update(mac, bytes(text), text.size()) == 1 &&
            EVP_MAC_final(mac, out.data(), &length, out.size()) == 1 && length == out.size();
@@ -77,16 +77,16 @@ bool Digester::init() noexcept {
     if (sha256_ == nullptr || context_ == nullptr) {
         return false;
     }
-    // Where the system asks for FIPS 140, only a validated provider may do it. And it must be the
-    // same function.
+    // In FIPS mode, only a validated provider may compute digests, which EVP selects. And the
+    // low-level functions must agree with EVP.
     constexpr std::string_view text = "token-auth";
     Digest by_evp{};
-    Digest quickly{};
-    if (!evp(text, by_evp)) {
+    Digest by_low_level{};
+    if (!sha256_by_evp(text, by_evp)) {
         return false;
     }
-    quick_ = EVP_default_properties_is_fips_enabled(nullptr) == 0 && quick_sha256(text, quickly) &&
-             quickly == by_evp;
+    low_level_ = EVP_default_properties_is_fips_enabled(nullptr) == 0 &&
+                 low_level_sha256(text, by_low_level) && by_low_level == by_evp;
     return true;
 }
 
@@ -99,7 +99,7 @@ bool Digester::add_key(std::string_view key) noexcept {
         return false;
     }
     EVP_MAC_CTX* mac = EVP_MAC_CTX_new(hmac);
-    EVP_MAC_free(hmac);  // the context holds a reference of its own
+    EVP_MAC_free(hmac);  // the context holds a reference
     if (mac == nullptr) {
         return false;
     }
@@ -125,10 +125,10 @@ bool Digester::add_key(std::string_view key) noexcept {
 }
 
 bool Digester::plain(std::string_view token, Digest& out) noexcept {
-    return quick_ ? quick_sha256(token, out) : evp(token, out);
+    return low_level_ ? low_level_sha256(token, out) : sha256_by_evp(token, out);
 }
 
-bool Digester::evp(std::string_view token, Digest& out) noexcept {
+bool Digester::sha256_by_evp(std::string_view token, Digest& out) noexcept {
     unsigned int length = 0;
     return context_ != nullptr && EVP_DigestInit_ex2(context_, sha256_, nullptr) == 1 &&
            EVP_DigestUpdate(context_, token.data(), token.size()) == 1 &&

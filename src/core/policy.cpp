@@ -13,25 +13,25 @@ bool names_group(std::string_view wanted, const TokenRecord& token) noexcept {
     return wanted.substr(0, slash) == token.organization && wanted.substr(slash + 1) == token.group;
 }
 
-enum class Asked : std::uint8_t { nothing, met, unmet };
+enum class Requirement : std::uint8_t { none, met, unmet };
 
-// Whether any word of the values meets the predicate.
+// Whether any word satisfies the predicate.
 template <typename Predicate>
-Asked any_of(const Words& words, Predicate meets) noexcept {
-    Asked result = Asked::nothing;
+Requirement any_of(const Words& words, Predicate satisfies) noexcept {
+    Requirement result = Requirement::none;
     for (std::size_t i = 0; i < words.count; ++i) {
         std::string_view value = words.values[i];
         for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (meets(word)) {
-                return Asked::met;
+            if (satisfies(word)) {
+                return Requirement::met;
             }
-            result = Asked::unmet;
+            result = Requirement::unmet;
         }
     }
     return result;
 }
 
-// Whether a value is there but names nothing: a captured " " must not take a requirement off.
+// A value of only spaces, such as a captured " ", must not cancel a requirement.
 bool any_blank(const Words& words) noexcept {
     for (std::size_t i = 0; i < words.count; ++i) {
         const std::string_view value = words.values[i];
@@ -65,10 +65,8 @@ Code decide_organization(const Claims& claims, const Requirements& requirements)
     return claims.suspended ? Code::organization_suspended : Code::ok;
 }
 
-}  // namespace
-
-Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
-            const Address& client) noexcept {
+// Whether the token may be used at all, now and from this address.
+Code decide_token(const Claims& claims, std::int64_t now, const Address& client) noexcept {
     const TokenRecord& token = claims.token;
     if (!claims.known) {
         return Code::token_unknown;
@@ -85,32 +83,60 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if (!token.allow.empty() && !any_contains(token.allow, client)) {
         return Code::address_not_allowed;
     }
-    if ((requirements.kinds & token.kind) == 0) {
+    return Code::ok;
+}
+
+bool meets_groups(const TokenRecord& token, const Words& groups) noexcept {
+    const auto in_group = [&](std::string_view group) {
+        return !token.group.empty() && names_group(group, token);
+    };
+    return !any_blank(groups) && any_of(groups, in_group) != Requirement::unmet;
+}
+
+bool meets_roles(const Claims& claims, const Words& roles) noexcept {
+    const auto has_role = [&](std::string_view role) { return role == claims.role; };
+    return !any_blank(roles) && any_of(roles, has_role) != Requirement::unmet;
+}
+
+bool meets_scopes(const Claims& claims, const Requirements& requirements) noexcept {
+    return !any_blank(requirements.scopes) && !any_blank(requirements.scopes_any) &&
+           missing_scopes(claims, requirements).words.count == 0;
+}
+
+}  // namespace
+
+Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
+            const Address& client) noexcept {
+    const Code token = decide_token(claims, now, client);
+    if (token != Code::ok) {
+        return token;
+    }
+    if ((requirements.kinds & claims.token.kind) == 0) {
         return Code::kind_not_allowed;
     }
     const Code organization = decide_organization(claims, requirements);
     if (organization != Code::ok) {
         return organization;
     }
-    if (any_blank(requirements.groups) || any_of(requirements.groups, [&](std::string_view group) {
-                                              return !token.group.empty() &&
-                                                     names_group(group, token);
-                                          }) == Asked::unmet) {
+    if (!meets_groups(claims.token, requirements.groups)) {
         return Code::group_missing;
     }
-    if (any_blank(requirements.roles) || any_of(requirements.roles, [&](std::string_view role) {
-                                             return role == claims.role;
-                                         }) == Asked::unmet) {
+    if (!meets_roles(claims, requirements.roles)) {
         return Code::role_missing;
     }
+    return meets_scopes(claims, requirements) ? Code::ok : Code::scope_missing;
+}
+
+MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
     const auto granted = [&](std::string_view scope) { return grants(claims, scope); };
     const auto not_granted = [&](std::string_view scope) { return !grants(claims, scope); };
-    if (any_blank(requirements.scopes) || any_blank(requirements.scopes_any) ||
-        any_of(requirements.scopes, not_granted) == Asked::met ||
-        any_of(requirements.scopes_any, granted) == Asked::unmet) {
-        return Code::scope_missing;
+    if (any_of(requirements.scopes, not_granted) == Requirement::met) {
+        return {requirements.scopes, false};
     }
-    return Code::ok;
+    if (any_of(requirements.scopes_any, granted) == Requirement::unmet) {
+        return {requirements.scopes_any, true};
+    }
+    return {};
 }
 
 }  // namespace token_auth

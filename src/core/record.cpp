@@ -8,13 +8,6 @@
 namespace token_auth {
 namespace {
 
-constexpr char meta_tag = 'M';
-constexpr char membership_tag = 'm';
-constexpr char organization_tag = 'o';
-constexpr char role_tag = 'r';
-constexpr char token_tag = 't';
-constexpr char user_tag = 'u';
-
 constexpr std::string_view magic = "TKAUTH";
 
 // A value begins with its format version and the tag of its key, so that a value under a wrong
@@ -216,31 +209,31 @@ bool kind_of_name(std::string_view name, Kind& out) noexcept {
 }
 
 std::string_view meta_key() noexcept {
-    static constexpr char key[] = {meta_tag};
+    static constexpr char key[] = {tag_meta};
     return {key, sizeof(key)};
 }
 
 std::string_view token_key(const Digest& digest, KeyBuffer& buffer) noexcept {
-    buffer[0] = token_tag;
+    buffer[0] = tag_token;
     std::memcpy(buffer.data() + 1, digest.data(), digest.size());
     return {buffer.data(), digest.size() + 1};
 }
 
 bool is_token_key(std::string_view key) noexcept {
-    return key.size() == sizeof(Digest) + 1 && key.front() == token_tag;
+    return key.size() == sizeof(Digest) + 1 && key.front() == tag_token;
 }
 
 std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
                                   Names names) noexcept {
-    return one_part_key(organization_tag, organization, buffer, names);
+    return one_part_key(tag_organization, organization, buffer, names);
 }
 
 std::string_view user_key(std::string_view user, KeyBuffer& buffer, Names names) noexcept {
-    return one_part_key(user_tag, user, buffer, names);
+    return one_part_key(tag_user, user, buffer, names);
 }
 
 std::string_view role_key(std::string_view role, KeyBuffer& buffer, Names names) noexcept {
-    return one_part_key(role_tag, role, buffer, names);
+    return one_part_key(tag_role, role, buffer, names);
 }
 
 std::string_view membership_key(std::string_view user, std::string_view organization,
@@ -249,7 +242,7 @@ std::string_view membership_key(std::string_view user, std::string_view organiza
         return {};
     }
     char* end = buffer.data();
-    *end++ = membership_tag;
+    *end++ = tag_membership;
     std::memcpy(end, user.data(), user.size());
     end += user.size();
     *end++ = '\0';
@@ -266,7 +259,7 @@ bool decode(std::string_view value, TokenRecord& out) noexcept {
     const char* const head = value.data();
     const auto kind = load<std::uint8_t>(head + 2);
     const auto flags = load<std::uint8_t>(head + 3);
-    if (load<std::uint8_t>(head) != record_version || head[1] != token_tag || !is_kind(kind) ||
+    if (load<std::uint8_t>(head) != record_version || head[1] != tag_token || !is_kind(kind) ||
         flags > (token_revoked | token_subject_disabled)) {
         return false;
     }
@@ -299,7 +292,7 @@ std::size_t encode(const TokenRecord& record, char* buffer, std::size_t size) no
         return 0;
     }
     Writer writer(buffer, size);
-    writer.head(token_tag);
+    writer.head(tag_token);
     writer.integer(record.kind, 1);
     writer.integer((record.revoked ? token_revoked : 0U) |
                        (record.subject_disabled ? token_subject_disabled : 0U),
@@ -320,24 +313,24 @@ std::size_t encode(const TokenRecord& record, char* buffer, std::size_t size) no
 }
 
 bool decode(std::string_view value, OrganizationRecord& out) noexcept {
-    return decode_flag(value, organization_tag, out.suspended);
+    return decode_flag(value, tag_organization, out.suspended);
 }
 
 std::size_t encode(const OrganizationRecord& record, char* buffer, std::size_t size) noexcept {
-    return encode_flag(organization_tag, record.suspended, buffer, size);
+    return encode_flag(tag_organization, record.suspended, buffer, size);
 }
 
 bool decode(std::string_view value, UserRecord& out) noexcept {
-    return decode_flag(value, user_tag, out.disabled);
+    return decode_flag(value, tag_user, out.disabled);
 }
 
 std::size_t encode(const UserRecord& record, char* buffer, std::size_t size) noexcept {
-    return encode_flag(user_tag, record.disabled, buffer, size);
+    return encode_flag(tag_user, record.disabled, buffer, size);
 }
 
 bool decode(std::string_view value, MembershipRecord& out) noexcept {
     Reader reader(value);
-    const bool head = reader.head(membership_tag);
+    const bool head = reader.head(tag_membership);
     out.role = reader.bytes(reader.u8());
     return head && reader.done() && is_identifier(out.role);
 }
@@ -347,7 +340,7 @@ std::size_t encode(const MembershipRecord& record, char* buffer, std::size_t siz
         return 0;
     }
     Writer writer(buffer, size);
-    writer.head(membership_tag);
+    writer.head(tag_membership);
     writer.integer(record.role.size(), 1);
     writer.bytes(record.role);
     return writer.result();
@@ -355,7 +348,7 @@ std::size_t encode(const MembershipRecord& record, char* buffer, std::size_t siz
 
 bool decode(std::string_view value, RoleRecord& out) noexcept {
     Reader reader(value);
-    const bool head = reader.head(role_tag);
+    const bool head = reader.head(tag_role);
     out.scopes = reader.bytes(reader.u16());
     return head && reader.done() && out.scopes.size() <= scopes_max;
 }
@@ -365,7 +358,7 @@ std::size_t encode(const RoleRecord& record, char* buffer, std::size_t size) noe
         return 0;
     }
     Writer writer(buffer, size);
-    writer.head(role_tag);
+    writer.head(tag_role);
     writer.integer(record.scopes.size(), 2);
     writer.bytes(record.scopes);
     return writer.result();

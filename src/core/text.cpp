@@ -13,6 +13,13 @@ bool is_identifier(std::string_view text) noexcept {
     return !text.empty() && text.size() <= identifier_max && IdentifierLetters::hold_all(text);
 }
 
+bool is_group(std::string_view text) noexcept {
+    const std::size_t slash = text.find('/');
+    return slash == std::string_view::npos
+               ? is_identifier(text)
+               : is_identifier(text.substr(0, slash)) && is_identifier(text.substr(slash + 1));
+}
+
 bool are_identifier_letters(std::string_view text) noexcept {
     return IdentifierLetters::hold_all(text);
 }

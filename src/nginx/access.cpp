@@ -13,7 +13,7 @@
 namespace token_auth::nginx {
 namespace {
 
-// Evaluates the values of a directive. False without memory.
+// Evaluates the values of a directive. False if that fails.
 bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
     if (values == nullptr) {
         return true;
@@ -40,7 +40,7 @@ bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept 
     return true;
 }
 
-// What the location asks for. False without memory.
+// Evaluates what the location requires. False if that fails.
 bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
     out.kinds = static_cast<unsigned>(conf.kinds);
     out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
@@ -55,21 +55,21 @@ bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& o
            evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
 }
 
-void tell_missing_key(KeyId id) noexcept {
-    // Once a minute: every request with an unknown token runs into it.
-    static time_t told = 0;
-    if (ngx_time() - told >= 60) {
-        told = ngx_time();
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the token store has digests under key %08xD, which no \"token_auth_key\" "
-                      "gives: tokens under it get 503; name its file",
-                      id);
+void log_missing_key(KeyId id) noexcept {
+    // At most once a minute, because every unknown token would cause it.
+    static time_t logged = 0;
+    if (ngx_time() - logged >= 60) {
+        logged = ngx_time();
+        ngx_log_error(
+            NGX_LOG_ERR, ngx_cycle->log, 0,
+            "the token store has digests under key %08xD, but no \"token_auth_key\" specifies "
+            "it, so its tokens get 503; add a \"token_auth_key\" with the key's file",
+            id);
     }
 }
 
-// Decides, and copies what variables will name. Texts of claims are in the store's map, so they are
-// read in a guarded call, which must not end in nginx's allocator. Broken where they cannot be
-// read.
+// Decides, and copies what variables need. Claims point into the store's map, so they are read in a
+// guarded call, which must not allocate. Returns Lookup::broken if they cannot be read.
 Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
                 const Requirements& requirements, Context& context, Denial& denial,
                 Code& code) noexcept {
@@ -86,7 +86,7 @@ Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
     return snapshot.guarded([&] {
         const Code decided = decide(claims, requirements, now, client);
         if (decided == Code::scope_missing) {
-            denial.scopes = missing_scopes(claims, requirements);
+            denial.scopes = missing_scopes(claims, requirements).words;
         }
         remember(context, claims, decided == Code::ok, room);
         code = decided;
@@ -94,7 +94,7 @@ Lookup conclude(ngx_http_request_t* r, Snapshot& snapshot, const Claims& claims,
     });
 }
 
-// Looks the token up and decides, within one snapshot of the store.
+// Looks up the token and decides, within one snapshot of the store.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
     const auto& main =
@@ -125,7 +125,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
                     identified = Identified::broken;
                 }
             } else if (identified == Identified::key_missing) {
-                tell_missing_key(missing);
+                log_missing_key(missing);
             }
         }
     }
@@ -135,30 +135,42 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     return code;
 }
 
-Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                    Denial& denial) noexcept {
-    Credential credential;
+// Takes the credential from where the location says. False if that fails.
+bool find_credential(ngx_http_request_t* r, const LocConf& conf, Credential& out) noexcept {
     if (conf.token != nullptr) {
         ngx_str_t value;
         if (ngx_http_complex_value(r, conf.token, &value) != NGX_OK) {
-            return Code::store_unavailable;
+            return false;
         }
-        credential = parse_bare(view(value));
-    } else if (r->headers_in.authorization != nullptr) {
-        if (authorization_count(r) > 1) {
-            return Code::request_malformed;
-        }
-        credential = parse_authorization(view(r->headers_in.authorization->value),
-                                         static_cast<unsigned>(conf.schemes));
+        out = parse_bare(view(value));
+        return true;
     }
-    switch (credential.presented) {
-        case Presented::nothing:
+    const ngx_table_elt_t* field = r->headers_in.authorization;
+    if (field == nullptr) {
+        return true;
+    }
+    if (authorization_count(r) > 1) {
+        out.status = CredentialStatus::malformed_request;
+        return true;
+    }
+    out = parse_authorization(view(field->value), static_cast<unsigned>(conf.schemes));
+    return true;
+}
+
+Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                    Denial& denial) noexcept {
+    Credential credential;
+    if (!find_credential(r, conf, credential)) {
+        return Code::store_unavailable;
+    }
+    switch (credential.status) {
+        case CredentialStatus::missing:
             return conf.anonymous ? Code::anonymous : Code::credentials_missing;
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return Code::request_malformed;
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return Code::token_malformed;
-        case Presented::token:
+        case CredentialStatus::well_formed:
             break;
     }
     Requirements requirements;
@@ -204,7 +216,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
     if (context != nullptr && context->denied && r == r->main) {
-        take_back(*context);
+        retract(*context);
     }
     return NGX_DECLINED;
 }

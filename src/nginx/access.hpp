@@ -1,18 +1,19 @@
-// The handlers of the access phase and of the phase after it.
+// The phase handlers.
 #pragma once
 
 #include "nginx/ngx.hpp"
 
 namespace token_auth::nginx {
 
-// NGX_DECLINED where enforcement is off, NGX_OK for who is let in, the status of the denial else.
+// Returns NGX_DECLINED if enforcement is off, NGX_OK if the request is let in, else the status of
+// the denial.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 
-// Reached by requests that were let through, be it by another module under "satisfy any": takes
-// our denial back.
+// Retracts our denial: only requests that were let in reach the precontent phase, so another module
+// let this one in under "satisfy any".
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 
-// Notes that the request is being logged.
+// Lets variables know that the request is being logged.
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept;
 
 }  // namespace token_auth::nginx

@@ -9,7 +9,7 @@
 namespace token_auth::nginx {
 namespace {
 
-// They live in pools, which run no destructors.
+// Pools run no destructors.
 static_assert(std::is_trivially_destructible_v<MainConf>);
 static_assert(std::is_trivially_destructible_v<LocConf>);
 
@@ -41,6 +41,28 @@ ngx_http_complex_value_t* default_organization(ngx_conf_t* cf) noexcept {
     }
     main->default_organization = value;
     return value;
+}
+
+// Sets what only a location with enforcement needs.
+char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
+    if (conf.token == NGX_CONF_UNSET_PTR) {
+        conf.token = nullptr;
+    }
+    if (conf.organization == NGX_CONF_UNSET_PTR) {
+        conf.organization = default_organization(cf);
+        if (conf.organization == nullptr) {
+            return static_cast<char*>(NGX_CONF_ERROR);
+        }
+    }
+    if (conf.store == NGX_CONF_UNSET_UINT) {
+        // ngx_conf_log_error() would name the end of the enclosing block.
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "no \"token_auth_db\" is defined for the \"token_auth\" directive in %s:%ui; "
+                      "add one with tokensync's directory there or in an enclosing block",
+                      conf.file, conf.line);
+        return static_cast<char*>(NGX_CONF_ERROR);
+    }
+    return NGX_CONF_OK;
 }
 
 }  // namespace
@@ -84,7 +106,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     auto* prev = static_cast<LocConf*>(parent);
     auto* conf = static_cast<LocConf*>(child);
 
-    // One directive sets these, so they are inherited together.
+    // token_auth sets all of these, so they are inherited together.
     if (conf->realm == NGX_CONF_UNSET_PTR) {
         conf->token = prev->token;
         conf->file = prev->file;
@@ -109,28 +131,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     merge_pointer(conf->scopes_any, prev->scopes_any);
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
-
-    if (conf->realm == nullptr) {
-        return NGX_CONF_OK;
-    }
-    if (conf->token == NGX_CONF_UNSET_PTR) {
-        conf->token = nullptr;
-    }
-    if (conf->organization == NGX_CONF_UNSET_PTR) {
-        conf->organization = default_organization(cf);
-        if (conf->organization == nullptr) {
-            return static_cast<char*>(NGX_CONF_ERROR);
-        }
-    }
-    if (conf->store == NGX_CONF_UNSET_UINT) {
-        // Not ngx_conf_log_error(): by now it would name the end of the enclosing block.
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "no \"token_auth_db\" is defined for the \"token_auth\" directive in %s:%ui; "
-                      "name tokensync's directory there or in an enclosing block",
-                      conf->file, conf->line);
-        return static_cast<char*>(NGX_CONF_ERROR);
-    }
-    return NGX_CONF_OK;
+    return conf->realm == nullptr ? NGX_CONF_OK : complete(cf, *conf);
 }
 
 }  // namespace token_auth::nginx

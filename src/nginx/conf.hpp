@@ -1,4 +1,4 @@
-// The module's configuration. Read-only once it is merged.
+// The module's configuration, read-only once it is merged.
 #pragma once
 
 #include <string_view>
@@ -9,24 +9,24 @@
 namespace token_auth::nginx {
 
 struct MainConf {
-    ngx_array_t stores;  // of const char*: the paths of all stores named, each once
+    ngx_array_t stores;  // of const char*: the paths of all stores, each once
     ngx_array_t keys;    // of ngx_str_t: the keys of keyed digests
-    ngx_http_complex_value_t* default_organization;  // $http_x_org_id, made when first needed
+    ngx_http_complex_value_t* default_organization;  // $http_x_org_id, compiled on first use
 };
 
 enum ErrorBody : ngx_uint_t { error_problem, error_html };
 
-// The values of a directive that takes several.
+// The values of a directive that takes any number of them.
 struct Values {
     ngx_array_t compiled;              // of ngx_http_complex_value_t
-    const std::string_view* constant;  // the same where none holds a variable, else null
+    const std::string_view* constant;  // the same values if none has a variable, else null
 };
 
 struct LocConf {
-    // token_auth; a null realm is off
+    // token_auth; the realm is null if it is off
     ngx_http_complex_value_t* realm;
     ngx_http_complex_value_t* token;  // null: the Authorization field
-    const char* file;                 // where token_auth stands, for messages
+    const char* file;                 // of the token_auth directive, for messages
     ngx_uint_t line;
 
     ngx_uint_t store;    // index into MainConf::stores
@@ -37,12 +37,12 @@ struct LocConf {
     ngx_http_complex_value_t* organization;
 
     ngx_uint_t kinds;    // a set of Kind
-    Values* groups;      // null: nothing is asked for
+    Values* groups;      // null: no requirement
     Values* roles;       // likewise
     Values* scopes;      // likewise
     Values* scopes_any;  // likewise
 
-    time_t max_age;  // seconds; 0: any
+    time_t max_age;  // seconds; 0: no limit
     ngx_uint_t error_body;
 };
 

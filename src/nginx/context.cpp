@@ -11,7 +11,7 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<Context>, "pools run no destructors");
 
-// Marks our entry in a pool's list of cleanups; the context itself needs none.
+// Marks our entry among the pool's cleanups; there is nothing to clean up.
 void context_cleanup(void* /*data*/) noexcept {}
 
 std::string_view copy(u_char*& end, std::string_view text) noexcept {
@@ -28,7 +28,7 @@ Context* find_context(ngx_http_request_t* r) noexcept {
     if (context != nullptr) {
         return context;
     }
-    // r->ctx is cleared by internal redirects; the list of cleanups is not.
+    // Internal redirects clear r->ctx, but not the pool's cleanups.
     if (!r->internal && !r->filter_finalize) {
         return nullptr;
     }
@@ -43,7 +43,7 @@ Context* find_context(ngx_http_request_t* r) noexcept {
 Context* obtain_context(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
     if (context != nullptr) {
-        // After an internal redirect the fields of an earlier denial stay, until a new one comes.
+        // After an internal redirect, the fields of an earlier denial stay until the next denial.
         Context next{};
         std::copy(context->fields, context->fields + context->field_count, next.fields);
         next.field_count = context->field_count;
@@ -74,7 +74,7 @@ std::size_t size_to_remember(const Claims& claims) noexcept {
 
 void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept {
     const TokenRecord& token = claims.token;
-    // Its texts stand one behind the other, so that one copy takes all of them, as far as needed.
+    // The record's texts are contiguous, so one copy takes all that are needed.
     const char* const begin = token.id.data();
     const std::string_view last = let_in ? token.scopes : token.name;
     const auto size = static_cast<std::size_t>(last.data() + last.size() - begin);
@@ -85,7 +85,7 @@ void remember(Context& context, const Claims& claims, bool let_in, char* room) n
     };
     if (let_in) {
         const std::string_view role_scopes = copy(end, claims.role_scopes);
-        // a user's are not of the token's record
+        // for a user token, these are not part of the token's record
         const bool is_user = token.kind == kind_user;
         const std::string_view role = is_user ? copy(end, claims.role) : of_record(token.role);
         context.organization =

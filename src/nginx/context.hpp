@@ -1,5 +1,5 @@
-// What the module knows of one request: written by the access handler, read by variables and by
-// the filters of denials.
+// The module's state for one request. The access handler writes it; variables and the filters of
+// denials read it.
 #pragma once
 
 #include <cstddef>
@@ -16,16 +16,16 @@ namespace token_auth::nginx {
 inline constexpr ngx_uint_t denial_fields_max = 4;
 
 struct Context {
-    bool decided;   // there is a result
-    bool denied;    // and it is a denial that still stands
-    bool body_due;  // the header of the denial is on its way, its body not yet
-    bool goes_on;   // the connection can be kept after this 400
-    bool logging;   // the request has reached the log phase
+    bool decided;          // there is a result
+    bool denied;           // it is a denial that still stands
+    bool body_pending;     // the denial's header has been sent, its body has not
+    bool keep_connection;  // although this is a 400
+    bool logging;          // the request has reached the log phase
     Code code;
-    ngx_uint_t error_body;  // of the configuration that denied
+    ngx_uint_t error_body;  // of the location that denied
 
-    // Copies in the request's pool. The first group is set for every token that is known, the
-    // second only for one that is let in: a refused token speaks for nobody. See names_token().
+    // Copies in the request's pool. The first group is set for every known token (see
+    // names_token()), the second only for a token that is let in.
     std::string_view id;
     std::string_view kind;
     std::string_view name;
@@ -38,29 +38,29 @@ struct Context {
     std::string_view role_scopes;
     std::string_view token_scopes;
 
-    std::uint64_t generation;  // 0: no store was looked at
+    std::uint64_t generation;  // 0: no store was read
     std::int64_t synced;       // Unix milliseconds
 
-    // Header fields that this denial added to the answer.
+    // The header fields of the denial.
     ngx_table_elt_t* fields[denial_fields_max];
     ngx_uint_t field_count;
 };
 
-// The context of the main request, found again where an internal redirect has cleared r->ctx;
-// null where there is none.
+// Returns the main request's context, even after an internal redirect, which clears r->ctx. Null if
+// there is none.
 Context* find_context(ngx_http_request_t* r) noexcept;
 
-// The same, made where there is none, and otherwise blank but for the fields of the last denial;
-// null without memory.
+// Creates the context, or clears it except for the fields of the last denial. Null if out of
+// memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;
 
-// Whether variables may name the token: one that was let in always; a refused one in its refusal
-// and in the log, but never where the request goes on after all (an error_page, "satisfy any").
+// Whether variables may name the token. A refused token is named in its refusal and in the log, but
+// not if the request goes on, to an error_page or under "satisfy any".
 bool names_token(ngx_http_request_t* r, const Context& context) noexcept;
 
-// Copies what the claims of a known token say into `room`, which is the request's and has
-// size_to_remember() bytes. Reads the store's map, so it belongs into a guarded call; one that does
-// not come back has left the context as it was.
+// Copies the claims of a known token into the context; `room` has size_to_remember() bytes of the
+// request's pool. It reads the store's map, so call it guarded: the context changes only after the
+// last read.
 void remember(Context& context, const Claims& claims, bool let_in, char* room) noexcept;
 std::size_t size_to_remember(const Claims& claims) noexcept;
 

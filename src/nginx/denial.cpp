@@ -8,27 +8,29 @@
 namespace token_auth::nginx {
 namespace {
 
-constexpr std::string_view retry_after = "5";  // seconds: a lost store is looked for each second
+constexpr std::string_view retry_after =
+    "5";  // seconds; workers look for a lost store every second
 
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-bool add_field(ngx_http_request_t* r, Context& context, std::string_view name,
-               std::string_view value) noexcept {
+// Null if out of memory.
+ngx_table_elt_t* add_field(ngx_http_request_t* r, Context& context, std::string_view name,
+                           std::string_view value) noexcept {
     auto* field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
     if (field == nullptr) {
-        return false;
+        return nullptr;
     }
     *field = ngx_table_elt_t{};
     field->hash = 1;
     field->key = str(name);
     field->value = str(value);
     context.fields[context.field_count++] = field;
-    return true;
+    return field;
 }
 
-// The content of a quoted-string (RFC 9110 section 5.6.4). Control characters, which none may
-// hold and which could end the field, are left out.
+// Appends the content of a quoted-string (RFC 9110 section 5.6.4), without control characters,
+// which are not allowed there and could end the field.
 u_char* append_quoted(u_char* end, std::string_view text) noexcept {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -43,36 +45,32 @@ u_char* append_quoted(u_char* end, std::string_view text) noexcept {
     return end;
 }
 
-// Scopes separated by spaces; what a variable gave that is no scope is left out.
+// Appends scopes, separated by spaces. Words from variables that are not scopes are left out.
 u_char* append_scopes(u_char* end, const Words& scopes) noexcept {
-    bool first = true;
-    for (std::size_t i = 0; i < scopes.count; ++i) {
-        std::string_view value = scopes.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (is_scope(word)) {
-                end = first ? end : append(end, " ");
-                end = append(end, word);
-                first = false;
-            }
+    std::string_view separator;
+    for_each_word(scopes, [&](std::string_view word) {
+        if (is_scope(word)) {
+            end = append(append(end, separator), word);
+            separator = " ";
         }
-    }
+    });
     return end;
 }
 
-bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view scheme,
-                   const Denial& denial) noexcept {
-    const Answer& answer_ = answer(context.code);
+std::size_t challenge_size(std::string_view scheme, const Denial& denial,
+                           const Answer& answer_) noexcept {
     std::size_t size = scheme.size() + sizeof(" realm=\"\"") + 2 * denial.realm.size() +
                        sizeof(", error=\"\", error_description=\"\", scope=\"\"") +
                        answer_.error.size() + answer_.detail.size();
     for (std::size_t i = 0; i < denial.scopes.count; ++i) {
         size += denial.scopes.values[i].size() + 1;
     }
-    auto* const begin = static_cast<u_char*>(ngx_pnalloc(r->pool, size));
-    if (begin == nullptr) {
-        return false;
-    }
-    u_char* end = append(begin, scheme);
+    return size;
+}
+
+u_char* append_challenge(u_char* end, std::string_view scheme, const Denial& denial,
+                         const Answer& answer_) noexcept {
+    end = append(end, scheme);
     end = append(end, " realm=\"");
     end = append_quoted(end, denial.realm);
     end = append(end, "\"");
@@ -83,19 +81,17 @@ bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view sch
         end = append(end, answer_.detail);
         end = append(end, "\"");
     }
-    if (context.code == Code::scope_missing) {
+    if (answer_.code == Code::scope_missing) {
         u_char* const before = end;
-        end = append(end, ", scope=\"");
-        u_char* const first = end;
-        end = append_scopes(end, denial.scopes);
-        end = end == first ? before : append(end, "\"");
+        u_char* const scopes = append(end, ", scope=\"");
+        end = append_scopes(scopes, denial.scopes);
+        end = end == scopes ? before : append(end, "\"");
     }
-    if (!add_field(r, context, "WWW-Authenticate",
-                   {reinterpret_cast<char*>(begin), static_cast<std::size_t>(end - begin)})) {
-        return false;
-    }
-    ngx_table_elt_t* field = context.fields[context.field_count - 1];
-    // The core takes what hangs here off an answer that another module lets through.
+    return end;
+}
+
+// nginx's core removes the fields linked here if another module lets the request in.
+void link_challenge(ngx_http_request_t* r, ngx_table_elt_t* field) noexcept {
 #if (nginx_version >= 1023000)
     ngx_table_elt_t** last = &r->headers_out.www_authenticate;
     while (*last != nullptr) {
@@ -107,15 +103,33 @@ bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view sch
         r->headers_out.www_authenticate = field;
     }
 #endif
+}
+
+bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view scheme,
+                   const Denial& denial) noexcept {
+    const Answer& answer_ = answer(context.code);
+    auto* const begin =
+        static_cast<u_char*>(ngx_pnalloc(r->pool, challenge_size(scheme, denial, answer_)));
+    if (begin == nullptr) {
+        return false;
+    }
+    const u_char* const end = append_challenge(begin, scheme, denial, answer_);
+    ngx_table_elt_t* field =
+        add_field(r, context, "WWW-Authenticate",
+                  {reinterpret_cast<char*>(begin), static_cast<std::size_t>(end - begin)});
+    if (field == nullptr) {
+        return false;
+    }
+    link_challenge(r, field);
     return true;
 }
 
 bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept {
-    if (!add_field(r, context, "Cache-Control", "no-store")) {
+    if (add_field(r, context, "Cache-Control", "no-store") == nullptr) {
         return false;
     }
     if (answer(context.code).status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return add_field(r, context, "Retry-After", retry_after);
+        return add_field(r, context, "Retry-After", retry_after) != nullptr;
     }
     return ((denial.schemes & scheme_bearer) == 0 || add_challenge(r, context, "Bearer", denial)) &&
            ((denial.schemes & scheme_token) == 0 || add_challenge(r, context, "Token", denial));
@@ -128,8 +142,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
     ngx_str_t id = str(context.id.empty() ? "-" : context.id);
     const ngx_uint_t level =
         context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
-    // nginx adds the client and the request line to what it logs for a request, and the latter may
-    // hold the token.
+    // nginx's log handler adds the client and the request line, which may contain the token.
     ngx_log_handler_pt const handler = log->handler;
     if (denial.token_from_variable) {
         log->handler = nullptr;
@@ -143,7 +156,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
     log->handler = handler;
 }
 
-// {"type":"about:blank",…}: all of it is static text without anything to escape.
+// All of the document is static text without anything to escape.
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexcept {
     constexpr std::size_t room = 128;
     ngx_buf_t* buffer = ngx_create_temp_buf(
@@ -164,14 +177,14 @@ ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexce
 
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     if (r->err_status == NGX_HTTP_BAD_REQUEST && r == r->main) {
-        // Found after an error_page too, which clears the request's own pointer to it.
+        // After an error_page, only find_context() finds the context.
         const Context* denied = find_context(r);
-        if (denied != nullptr && denied->goes_on) {
+        if (denied != nullptr && denied->keep_connection) {
             r->keepalive = 1;
         }
     }
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    // An error_page clears the context on its way, so what comes here is nginx's own page.
+    // An error_page clears r->ctx, so with a context, this is nginx's own page.
     if (context == nullptr || !context->denied || r != r->main ||
         context->error_body != error_problem ||
         r->headers_out.status != answer(context->code).status) {
@@ -191,21 +204,21 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     r->headers_out.content_type_lowcase = nullptr;
     r->headers_out.charset.len = 0;
     r->headers_out.content_length_n = document->last - document->pos;
-    context->body_due = true;
+    context->body_pending = true;
     return next_header_filter(r);
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    if (context == nullptr || !context->body_due || in == nullptr || r != r->main) {
+    if (context == nullptr || !context->body_pending || in == nullptr || r != r->main) {
         return next_body_filter(r, in);
     }
-    // nginx hands its page over in one chain; all of it gives way to ours.
+    // nginx sends its page in one chain, so the document replaces all of it at once.
     ngx_buf_t* document = problem_document(r, answer(context->code));
     if (document == nullptr) {
         return NGX_ERROR;
     }
-    context->body_due = false;
+    context->body_pending = false;
     document->last_buf = 1;
     document->last_in_chain = 1;
     ngx_chain_t out{document, nullptr};
@@ -214,37 +227,25 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
 
 }  // namespace
 
-Words missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
-    for (std::size_t i = 0; i < requirements.scopes.count; ++i) {
-        std::string_view value = requirements.scopes.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!grants(claims, word)) {
-                return requirements.scopes;
-            }
-        }
-    }
-    return requirements.scopes_any;
-}
-
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept {
-    take_back(context);  // fields of a denial before an internal redirect
+    retract(context);  // a denial before an internal redirect
     context.denied = true;
     if (!add_fields(r, context, denial)) {
-        // Without memory for a challenge the request is still refused.
+        // Out of memory: refuse without a challenge.
         context.code = Code::store_unavailable;
     }
     log_denial(r, context, denial);
     const ngx_int_t status = answer(context.code).status;
     if (status == NGX_HTTP_BAD_REQUEST) {
-        // After a 400 nginx closes the connection, as it cannot tell where the next request begins.
-        // Here it can: the request was sound, only what a field says was not.
-        r->expect_tested = 1;  // the client need not send the body it waits to send
-        context.goes_on = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
+        // After a 400, nginx closes the connection, because it cannot tell where the next request
+        // begins. Here it can: nginx has parsed the request, only a field's value is malformed.
+        r->expect_tested = 1;  // no "100 Continue" for a body that is discarded
+        context.keep_connection = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
     }
     return status;
 }
 
-void take_back(Context& context) noexcept {
+void retract(Context& context) noexcept {
     for (ngx_uint_t i = 0; i < context.field_count; ++i) {
         context.fields[i]->hash = 0;
     }

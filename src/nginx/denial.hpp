@@ -1,4 +1,4 @@
-// Denials: their header fields, their body and their log line.
+// Denials: header fields, body and log line.
 #pragma once
 
 #include <string_view>
@@ -10,22 +10,19 @@ namespace token_auth::nginx {
 
 struct Denial {
     std::string_view realm;
-    unsigned schemes;          // to challenge with
-    Words scopes;              // that are lacking, where the code is scope_missing
-    bool token_from_variable;  // the token may stand in the request line, which nginx logs
+    unsigned schemes;          // to challenge for
+    Words scopes;              // required, for scope_missing
+    bool token_from_variable;  // the token may be part of the request line, which nginx logs
 };
 
-// Of the required scopes, the list that was not met.
-Words missing_scopes(const Claims& claims, const Requirements& requirements) noexcept;
-
-// Adds the header fields of a denial to the answer and logs it. Returns the HTTP status, for the
-// access phase to return: the core then decides what the client gets ("satisfy any").
+// Adds the denial's header fields to the answer and logs it. Returns the HTTP status for the access
+// handler to return: with "satisfy any", nginx's core may still let the request in.
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept;
 
-// Takes the header fields off again.
-void take_back(Context& context) noexcept;
+// Removes the denial's header fields again.
+void retract(Context& context) noexcept;
 
-// Puts the filters that replace nginx's page with a problem document before the others.
+// Installs the filters that replace nginx's page with a problem document.
 void install_filters() noexcept;
 
 }  // namespace token_auth::nginx

@@ -1,4 +1,4 @@
-// The directives: their table and the functions that take their parameters.
+// The table of directives, and their handlers.
 #include <sys/stat.h>
 
 #include "nginx/conf.hpp"
@@ -33,14 +33,35 @@ ngx_http_complex_value_t* compile_new(ngx_conf_t* cf, ngx_str_t* text) noexcept 
     return value != nullptr && compile(cf, text, value) ? value : nullptr;
 }
 
-// The rest of `text` behind `prefix`; false where it does not begin with it.
-bool behind(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out) noexcept {
+// Returns what follows `prefix`; false if the text does not begin with it.
+bool strip_prefix(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out) noexcept {
     if (view(text).substr(0, prefix.size()) != prefix) {
         return false;
     }
     out.data = text.data + prefix.size();
     out.len = text.len - prefix.size();
     return true;
+}
+
+// The token= parameter of token_auth.
+char* set_token_source(ngx_conf_t* cf, ngx_str_t* parameter, LocConf& conf) noexcept {
+    ngx_str_t value;
+    if (!strip_prefix(*parameter, "token=", value)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"token_auth\", it takes "
+                           "\"token=$variable\"",
+                           parameter);
+        return failed;
+    }
+    // The value is not logged, because it may be a token.
+    if (value.len < 2 || value.data[0] != '$') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the \"token=\" parameter of \"token_auth\" takes a variable, such "
+                           "as token=$http_x_api_key");
+        return failed;
+    }
+    conf.token = compile_new(cf, &value);
+    return conf.token == nullptr ? failed : NGX_CONF_OK;
 }
 
 // token_auth <realm> [token=$var] | off
@@ -65,28 +86,31 @@ char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
     if (conf->realm == nullptr) {
         return failed;
     }
-    if (cf->args->nelts == 3) {
-        ngx_str_t value;
-        if (!behind(args[2], "token=", value)) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" of \"token_auth\", it takes "
-                               "\"token=$variable\"",
-                               &args[2]);
-            return failed;
-        }
-        // Not echoed: what stands there instead of a variable may be a token.
-        if (value.len < 2 || value.data[0] != '$') {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the \"token=\" parameter of \"token_auth\" takes a variable, such "
-                               "as token=$http_x_api_key");
-            return failed;
-        }
-        conf->token = compile_new(cf, &value);
-        if (conf->token == nullptr) {
-            return failed;
+    return cf->args->nelts == 2 ? NGX_CONF_OK : set_token_source(cf, &args[2], *conf);
+}
+
+// Finds a store among those of other locations, or adds it; NGX_CONF_UNSET_UINT if that fails.
+ngx_uint_t add_store(ngx_conf_t* cf, MainConf& main, ngx_str_t& path) noexcept {
+    const auto** paths = static_cast<const char**>(main.stores.elts);
+    for (ngx_uint_t i = 0; i < main.stores.nelts; ++i) {
+        if (view(path) == paths[i]) {
+            return i;
         }
     }
-    return NGX_CONF_OK;
+    struct stat info {};
+    if (stat(reinterpret_cast<char*>(path.data), &info) == 0 && !S_ISDIR(info.st_mode)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" in \"token_auth_db\" is not a directory; name the directory "
+                           "that tokensync keeps",
+                           &path);
+        return NGX_CONF_UNSET_UINT;
+    }
+    auto** slot = static_cast<const char**>(ngx_array_push(&main.stores));
+    if (slot == nullptr) {
+        return NGX_CONF_UNSET_UINT;
+    }
+    *slot = reinterpret_cast<const char*>(path.data);
+    return main.stores.nelts - 1;
 }
 
 // token_auth_db <directory>
@@ -111,30 +135,20 @@ char* set_db(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     while (path.len > 1 && path.data[path.len - 1] == '/') {
         path.data[--path.len] = '\0';
     }
-
-    const auto** paths = static_cast<const char**>(main->stores.elts);
-    for (ngx_uint_t i = 0; i < main->stores.nelts; ++i) {
-        if (view(path) == paths[i]) {
-            conf->store = i;
-            return NGX_CONF_OK;
-        }
-    }
-    struct stat info {};
-    if (stat(reinterpret_cast<char*>(path.data), &info) == 0 && !S_ISDIR(info.st_mode)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" in \"token_auth_db\" is not a directory; name the directory "
-                           "that tokensync keeps",
-                           &path);
-        return failed;
-    }
-    auto** slot = static_cast<const char**>(ngx_array_push(&main->stores));
-    if (slot == nullptr) {
-        return failed;
-    }
-    *slot = reinterpret_cast<const char*>(path.data);
-    conf->store = main->stores.nelts - 1;
-    return NGX_CONF_OK;
+    conf->store = add_store(cf, *main, path);
+    return conf->store == NGX_CONF_UNSET_UINT ? failed : NGX_CONF_OK;
 }
+
+struct OrganizationModeName {
+    std::string_view name;
+    OrganizationMode mode;
+};
+
+constexpr OrganizationModeName organization_modes[] = {
+    {"required", OrganizationMode::required},
+    {"optional", OrganizationMode::optional},
+    {"off", OrganizationMode::off},
+};
 
 // token_auth_org required | optional | off [from=<value>]
 char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
@@ -144,13 +158,12 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
         return duplicate;
     }
     const std::string_view mode = view(args[1]);
-    if (mode == "required") {
-        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::required);
-    } else if (mode == "optional") {
-        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::optional);
-    } else if (mode == "off") {
-        conf->organization_mode = static_cast<ngx_uint_t>(OrganizationMode::off);
-    } else {
+    for (const OrganizationModeName& row : organization_modes) {
+        if (mode == row.name) {
+            conf->organization_mode = static_cast<ngx_uint_t>(row.mode);
+        }
+    }
+    if (conf->organization_mode == NGX_CONF_UNSET_UINT) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid value \"%V\" in \"token_auth_org\", it takes \"required\", "
                            "\"optional\" or \"off\"",
@@ -159,7 +172,7 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
     }
     if (cf->args->nelts == 3) {
         ngx_str_t value;
-        if (!behind(args[2], "from=", value) || value.len == 0 || mode == "off") {
+        if (!strip_prefix(args[2], "from=", value) || value.len == 0 || mode == "off") {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" of \"token_auth_org\", \"required\" and "
                                "\"optional\" take \"from=value\", \"off\" takes nothing",
@@ -174,15 +187,9 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
     return NGX_CONF_OK;
 }
 
-bool is_group(std::string_view text) noexcept {
-    const std::size_t slash = text.find('/');
-    return slash == std::string_view::npos
-               ? is_identifier(text)
-               : is_identifier(text.substr(0, slash)) && is_identifier(text.substr(slash + 1));
-}
-
-// What no request changes is not evaluated for each. False without memory.
-bool settle_constants(ngx_conf_t* cf, Values& words) noexcept {
+// Values without variables are evaluated once, rather than for each request. False if out of
+// memory.
+bool evaluate_constants(ngx_conf_t* cf, Values& words) noexcept {
     const auto* const values = static_cast<const ngx_http_complex_value_t*>(words.compiled.elts);
     words.constant = nullptr;
     for (ngx_uint_t i = 0; i < words.compiled.nelts; ++i) {
@@ -202,9 +209,42 @@ bool settle_constants(ngx_conf_t* cf, Values& words) noexcept {
     return true;
 }
 
-// One for groups, roles and scopes: values that are checked here where they hold no variable.
-char* set_words(ngx_conf_t* cf, Values*& words, bool (*valid)(std::string_view) noexcept,
-                const char* what) noexcept {
+// What the values of a directive consist of.
+struct WordKind {
+    const char* name;
+    bool (*valid)(std::string_view) noexcept;
+    const char* form;  // for messages
+};
+
+constexpr WordKind group_word = {
+    "group", is_group,
+    "write \"group\" or \"organization/group\", each of 1 to 64 of A-Z a-z 0-9 . _ -"};
+constexpr WordKind role_word = {"role", is_identifier, "write 1 to 64 of A-Z a-z 0-9 . _ -"};
+constexpr WordKind scope_word = {"scope", is_scope,
+                                 "write 1 to 128 ASCII characters without \" and \\"};
+
+bool check_words(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind) noexcept {
+    ngx_str_t* directive = arguments(cf);
+    std::string_view list = view(value);
+    std::string_view word = next_word(list);
+    if (value.len != 0 && word.empty()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "blank value in \"%V\"; write \"\" to require nothing", directive);
+        return false;
+    }
+    for (; !word.empty(); word = next_word(list)) {
+        if (!kind.valid(word)) {
+            ngx_str_t text = str(word);
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s \"%V\" in \"%V\"; %s", kind.name,
+                               &text, directive, kind.form);
+            return false;
+        }
+    }
+    return true;
+}
+
+// Adds the values of a directive; those without variables are checked here.
+char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->compiled, cf->pool, cf->args->nelts - 1,
@@ -214,58 +254,42 @@ char* set_words(ngx_conf_t* cf, Values*& words, bool (*valid)(std::string_view) 
     }
     ngx_str_t* args = arguments(cf);
     for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-        if (ngx_http_script_variables_count(&args[i]) == 0) {
-            std::string_view list = view(args[i]);
-            if (args[i].len != 0 && next_word(list).empty()) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "blank value in \"%V\"", &args[0]);
-                return failed;
-            }
-            list = view(args[i]);
-            for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
-                if (!valid(word)) {
-                    ngx_str_t text = str(word);
-                    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s \"%V\" in \"%V\"", what,
-                                       &text, &args[0]);
-                    return failed;
-                }
-            }
+        if (ngx_http_script_variables_count(&args[i]) == 0 && !check_words(cf, args[i], kind)) {
+            return failed;
         }
         auto* value = static_cast<ngx_http_complex_value_t*>(ngx_array_push(&words->compiled));
         if (value == nullptr || !compile(cf, &args[i], value)) {
             return failed;
         }
     }
-    return settle_constants(cf, *words) ? NGX_CONF_OK : failed;
+    return evaluate_constants(cf, *words) ? NGX_CONF_OK : failed;
 }
 
 // token_auth_group <value> …
 char* set_groups(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->groups != NGX_CONF_UNSET_PTR ? duplicate
-                                              : set_words(cf, conf->groups, is_group, "group");
+    return conf->groups != NGX_CONF_UNSET_PTR ? duplicate : set_words(cf, conf->groups, group_word);
 }
 
 // token_auth_role <value> …
 char* set_roles(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->roles != NGX_CONF_UNSET_PTR ? duplicate
-                                             : set_words(cf, conf->roles, is_identifier, "role");
+    return conf->roles != NGX_CONF_UNSET_PTR ? duplicate : set_words(cf, conf->roles, role_word);
 }
 
-// token_auth_scope <value> …; may stand more than once, as all are required
+// token_auth_scope <value> …; may be given several times, because all scopes are required
 char* set_scopes(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
-    return set_words(cf, static_cast<LocConf*>(data)->scopes, is_scope, "scope");
+    return set_words(cf, static_cast<LocConf*>(data)->scopes, scope_word);
 }
 
 // token_auth_scope_any <value> …
 char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->scopes_any != NGX_CONF_UNSET_PTR
-               ? duplicate
-               : set_words(cf, conf->scopes_any, is_scope, "scope");
+    return conf->scopes_any != NGX_CONF_UNSET_PTR ? duplicate
+                                                  : set_words(cf, conf->scopes_any, scope_word);
 }
 
-// Reads a whole file of at most `size` bytes; the number of bytes read, or -1 (errno set).
+// Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
@@ -278,7 +302,7 @@ ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     return length;
 }
 
-// token_auth_key <file>; may stand more than once, while keys are rotated
+// token_auth_key <file>; may be given several times, while keys are rotated
 char* set_key(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* main = static_cast<MainConf*>(data);
     ngx_str_t path = arguments(cf)[1];
@@ -290,13 +314,12 @@ char* set_key(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
                            keys_max);
         return failed;
     }
-    constexpr std::size_t size = key_max + 64;  // with room for white space around the key
-    auto* content = static_cast<u_char*>(ngx_pnalloc(cf->pool, size));
+    auto* content = static_cast<u_char*>(ngx_pnalloc(cf->pool, key_file_max));
     auto* slot = static_cast<ngx_str_t*>(ngx_array_push(&main->keys));
     if (content == nullptr || slot == nullptr) {
         return failed;
     }
-    const ssize_t length = read_file(reinterpret_cast<char*>(path.data), content, size);
+    const ssize_t length = read_file(reinterpret_cast<char*>(path.data), content, key_file_max);
     if (length < 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "cannot read the key file \"%V\" of \"token_auth_key\"", &path);

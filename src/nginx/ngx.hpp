@@ -1,4 +1,4 @@
-// The one place where nginx's C headers come in.
+// nginx's headers, included only here.
 #pragma once
 
 extern "C" {

@@ -24,7 +24,7 @@ constexpr bool is_alphanumeric(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-// Whether a lower-case name reads as the other one where every separator is a hyphen.
+// Whether a lower-case name equals the other one once each separator is replaced by a hyphen.
 bool imitates(std::string_view name, std::string_view other) noexcept {
     if (name.size() != other.size()) {
         return false;

@@ -1,4 +1,4 @@
-// What the module reads of a request, and what it takes out of it.
+// What the module reads from a request, and what it changes in it.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,18 @@
 
 namespace token_auth::nginx {
 
-// How many Authorization fields the request has.
+// Counts the request's Authorization fields.
 ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept;
 
-// Renames the client's fields that token_auth_params would set but for other separators
-// ("X_Token_Org", "X.Token.Org") to the names it sets, so that what replaces the one replaces the
-// other: upstreams often read both as one.
+// Renames the client's fields that differ from those of token_auth_params only in their separators,
+// such as "X_Token_Org" and "X.Token.Org", so that token_auth_params replaces them, too: upstreams
+// often read them as the same field.
 void rename_imitations(ngx_http_request_t* r) noexcept;
 
-// The client's address as nginx has it (after realip), none for a Unix socket.
+// The client's address as nginx sees it (after realip); family 0 for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;
 
-// Unix milliseconds by nginx's cached clock.
+// nginx's cached time in Unix milliseconds.
 std::int64_t now_milliseconds() noexcept;
 
 }  // namespace token_auth::nginx

@@ -1,4 +1,4 @@
-// Between nginx's strings and the core's.
+// Converts between nginx's strings and std::string_view.
 #pragma once
 
 #include <cstring>
@@ -12,12 +12,12 @@ inline std::string_view view(const ngx_str_t& text) noexcept {
     return {reinterpret_cast<const char*>(text.data), text.len};
 }
 
-// Points at the same bytes; nginx does not write through the strings it is given.
+// Points to the same bytes, which nginx does not change.
 inline ngx_str_t str(std::string_view text) noexcept {
     return {text.size(), reinterpret_cast<u_char*>(const_cast<char*>(text.data()))};
 }
 
-// Appends to a buffer that has room for it; returns the new end.
+// Appends to a buffer with enough room; returns the new end.
 inline u_char* append(u_char* end, std::string_view text) noexcept {
     if (!text.empty()) {
         std::memcpy(end, text.data(), text.size());

@@ -28,8 +28,8 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
-// What a text is asked for by: proxy_set_header and its like evaluate all they set before they look
-// at the client's fields, so this is where a client's imitations of them end.
+// proxy_set_header and the like evaluate their values before they read the client's fields, so this
+// is the moment to rename the client's imitations.
 const Context* find_identity(ngx_http_request_t* r) noexcept {
     rename_imitations(r);
     return find_context(r);
@@ -95,7 +95,7 @@ ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set_number(r, out, age < 0 ? 0 : age);
 }
 
-// No result may be kept: a variable can be asked for before the access phase, and again after.
+// Not cacheable: a variable may be evaluated before the access phase, and again after it.
 constexpr ngx_uint_t flags = NGX_HTTP_VAR_NOCACHEABLE;
 
 const ngx_http_variable_t variables[] = {

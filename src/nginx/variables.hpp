@@ -1,4 +1,4 @@
-// The variables $token_auth_*. They read the request's context and nothing else.
+// The $token_auth_* variables, which read the request's context.
 #pragma once
 
 #include "nginx/ngx.hpp"

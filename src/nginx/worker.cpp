@@ -14,10 +14,10 @@ struct Worker {
     Digester digester;
 };
 
-// A plain pointer: nothing runs when the module is unloaded.
+// A plain pointer, because no destructor may run when the module is unloaded.
 Worker* worker = nullptr;
 
-void tell(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
+void log_event(void* /*context*/, StoreEvent event, const char* path, const char* text) noexcept {
     ngx_log_t* log = ngx_cycle->log;
     switch (event) {
         case StoreEvent::opened:
@@ -54,20 +54,21 @@ bool start(const MainConf& conf) noexcept {
     }
     const auto* paths = static_cast<const char* const*>(conf.stores.elts);
     if (!ready || !worker->stores.init(paths, conf.stores.nelts)) {
-        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                      "token_auth cannot start in this process, requests get 503: libcrypto or "
-                      "memory failed; free some memory and reload");
+        ngx_log_error(
+            NGX_LOG_ALERT, ngx_cycle->log, 0,
+            "token_auth cannot start in this process, so requests get 503: libcrypto failed "
+            "or memory ran out; free some memory and reload nginx");
         stop();
         return false;
     }
     worker->conf = &conf;
     for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
-        worker->stores.at(i, ngx_time(), tell, nullptr);
+        worker->stores.at(i, ngx_time(), log_event, nullptr);
     }
     return true;
 }
 
-// Without a master process a reload changes the configuration under a running process.
+// Without a master process, a reload changes the configuration of a running process.
 bool ready_for(const MainConf& conf) noexcept {
     if (worker != nullptr && worker->conf == &conf) {
         return true;
@@ -85,7 +86,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept {
     const auto* conf = static_cast<const MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
     if (conf != nullptr && conf->stores.nelts != 0) {
-        ready_for(*conf);  // a failure was told; requests will try again
+        ready_for(*conf);  // logs a failure; requests try again
     }
     return NGX_OK;
 }
@@ -95,12 +96,12 @@ void exit_process(ngx_cycle_t* /*cycle*/) noexcept {
 }
 
 Store* store_at(const MainConf& conf, ngx_uint_t index) noexcept {
-    return ready_for(conf) ? worker->stores.at(index, ngx_time(), tell, nullptr) : nullptr;
+    return ready_for(conf) ? worker->stores.at(index, ngx_time(), log_event, nullptr) : nullptr;
 }
 
 void give_up_store(const MainConf& conf, ngx_uint_t index) noexcept {
     if (ready_for(conf)) {
-        worker->stores.give_up(index, ngx_time(), tell, nullptr);
+        worker->stores.give_up(index, ngx_time(), log_event, nullptr);
     }
 }
 

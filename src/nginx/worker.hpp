@@ -1,4 +1,4 @@
-// What a worker process has for itself: the open stores and the digester.
+// The state of a worker process: open stores and digester.
 #pragma once
 
 #include "nginx/conf.hpp"
@@ -7,18 +7,18 @@
 
 namespace token_auth::nginx {
 
-// Process hooks. They open and close in the processes that serve requests only: an LMDB
+// Process hooks. They open stores only in processes that serve requests, because an LMDB
 // environment must not cross a fork.
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept;
 void exit_process(ngx_cycle_t* cycle) noexcept;
 
-// The store of a number in MainConf::stores, or null where it cannot be served just now.
+// The store with this index in MainConf::stores, or null if it is unavailable.
 Store* store_at(const MainConf& conf, ngx_uint_t index) noexcept;
 
-// Gives up a store whose lookup was broken; it is opened again a second later.
+// Closes a store after a broken lookup; it is opened again a second later.
 void give_up_store(const MainConf& conf, ngx_uint_t index) noexcept;
 
-// Only after store_at() has given a store.
+// Call only after store_at() has returned a store.
 Digester& digester() noexcept;
 
 }  // namespace token_auth::nginx

@@ -39,8 +39,9 @@ class Source {
   public:
     virtual ~Source() = default;
 
-    // A descriptor whose becoming readable ends with Stopped whatever is waited for; -1: none.
-    virtual void stop_on(int /*fd*/) {}
+    // A descriptor that ends every wait when it becomes readable, those within other calls by the
+    // exception Stopped; -1: none. The caller keeps it.
+    void stop_on(int fd) noexcept { stop_fd_ = fd; }
 
     // What messages call it.
     virtual std::string title() const { return "the registry"; }
@@ -65,9 +66,14 @@ class Source {
         return position == latest;
     }
 
-    // Waits until the source may have changed, at most `timeout`, or until `stop_fd` is readable.
-    // May return early for no reason.
-    virtual void wait(std::chrono::milliseconds timeout, int stop_fd) = 0;
+    // Waits until the source may have changed, at most `timeout`. May return early.
+    virtual void wait(std::chrono::milliseconds timeout) = 0;
+
+  protected:
+    int stop_fd() const noexcept { return stop_fd_; }
+
+  private:
+    int stop_fd_ = -1;
 };
 
 // The registry that a URL names, as for --registry; base::Error (wrong usage) where it names none.

@@ -5,13 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "store_writer/change_set.hpp"
+#include "store_writer/meta.hpp"
 #include "store_writer/store_writer.hpp"
 
 namespace token_auth::store_writer {
-
-// Marks a store whose first load has not ended.
-inline constexpr std::string_view unfinished_key = "L";
-inline constexpr std::string_view unfinished_value = "TKAUTH unfinished";
 
 // Fills a store that holds nothing yet, in the order of the keys and in several transactions, so
 // that memory stays bounded. Until finish() the store has no meta record, and so is none to
@@ -30,7 +28,7 @@ class BulkLoader {
 
     StoreWriter& writer_;
     Meta meta_;
-    std::string batch_;  // key size, value size, key, value; again and again
+    ChangeSet batch_;
     std::uint64_t records_ = 0;
 };
 

@@ -13,7 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 
 namespace token_auth::store_writer {
 namespace {

@@ -1,20 +1,18 @@
 #include "store_writer/file.hpp"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "base/file_descriptor.hpp"
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -30,34 +28,6 @@ bool same_file(int descriptor, const std::string& path) noexcept {
 }
 
 }  // namespace
-
-std::string_view file_remedy(int error) noexcept {
-    switch (error) {
-        case EACCES:
-        case EPERM:
-            return "run as the account that owns it, or give it to this account (chown -R)";
-        case ENOENT:
-            return "make the directory above it first";
-        case ENOTDIR:
-            return "name a directory with --db";
-        case EROFS:
-            return "mount it writable";
-        case ENOSPC:
-        case EDQUOT:
-            return "free some space on its disk";
-        default:
-            return "mend that, or name another directory with --db";
-    }
-}
-
-void fail_file(const char* doing, const std::string& file, int error) {
-    fail_file(doing, file, error, file_remedy(error));
-}
-
-void fail_file(const char* doing, const std::string& file, int error, std::string_view remedy) {
-    throw StoreError(
-        fmt::format("cannot {} {}: {}; {}", doing, file, std::strerror(error), remedy));
-}
 
 base::FileDescriptor lock_file(const std::string& file, std::chrono::milliseconds wait) {
     const auto deadline = std::chrono::steady_clock::now() + wait;

@@ -9,14 +9,6 @@
 
 namespace token_auth::store_writer {
 
-// What to do about a system error of a file or directory.
-std::string_view file_remedy(int error) noexcept;
-
-// Throws the StoreError "cannot <doing> <file>: …".
-[[noreturn]] void fail_file(const char* doing, const std::string& file, int error);
-[[noreturn]] void fail_file(const char* doing, const std::string& file, int error,
-                            std::string_view remedy);
-
 // The file, made where it is missing, locked for this process alone; not open where somebody else
 // holds it for all of `wait`. A lock on a file that another one has taken the place of meanwhile
 // does not count. Throws StoreError.

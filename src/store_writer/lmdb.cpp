@@ -6,65 +6,11 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "store_writer/error.hpp"
 #include "token_auth/rescue.hpp"
 #include "token_auth/store.hpp"
 
 namespace token_auth::store_writer {
-namespace {
-
-const char* remedy(int error) {
-    switch (error) {
-        case ENOSPC:
-        case EDQUOT:
-        case EIO:  // what LMDB makes of a short write: the disk is full
-            return "the old content is still being served; free some space on its disk (and see "
-                   "the kernel's log for a failing one), then run \"tokensync run\"";
-        case EACCES:
-        case EPERM:
-            return "run as the account that owns the directory, or give that account its files "
-                   "(chown -R)";
-        case EROFS:
-            return "mount it writable";
-        case ENOENT:
-            return "run \"tokensync run\" to build it";
-        case ENOMEM:
-            return "free some memory, or raise the address space limit (ulimit -v)";
-        case MDB_READERS_FULL:
-            return "too many processes read it: stop some, or remove its lock.mdb while none runs";
-        case MDB_INVALID:
-        case MDB_VERSION_MISMATCH:
-            return "it is no LMDB file, or one of another LMDB version: if it was this store, "
-                   "remove the directory and run \"tokensync run\"";
-        default:
-            return "if that stays, remove the directory (it is only a copy of the registry) and "
-                   "run \"tokensync run\"";
-    }
-}
-
-bool is_damage(int error) noexcept {
-    return error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
-           error == MDB_PAGE_NOTFOUND;
-}
-
-}  // namespace
-
-void fail(const std::string& path, const char* doing, int error) {
-    const std::string problem =
-        fmt::format("cannot {} the store {}: {}", doing, path, mdb_strerror(error));
-    if (is_damage(error)) {
-        throw DamagedStore(problem, remedy(error));
-    }
-    throw StoreError(problem + "; " + remedy(error));
-}
-
-DamagedStore::DamagedStore(const std::string& problem)
-    : DamagedStore(problem,
-                   "remove the directory (it is only a copy of the registry) and run \"tokensync "
-                   "run\"") {}
-
-StoreReplaced::StoreReplaced(const std::string& path)
-    : StoreError(fmt::format("another store was put at {} meanwhile; run tokensync again", path)) {}
-
 void require_written(int error, const std::string& path) {
     if (error == MDB_MAP_FULL) {
         throw MapFull();
@@ -143,21 +89,27 @@ int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op o
     return guarded([&] { return mdb_cursor_get(cursor, &key, &value, operation); });
 }
 
-int cursor_erase(MDB_cursor* cursor) noexcept {
-    return guarded([&] { return mdb_cursor_del(cursor, 0); });
+bool is_empty(MDB_txn* transaction, const std::string& path) {
+    MDB_stat statistics{};
+    const int error = mdb_stat(transaction, main_dbi, &statistics);
+    if (error != MDB_SUCCESS) {
+        fail(path, "read", error);
+    }
+    return statistics.ms_entries == 0;
 }
 
-TransactionHandle begin_reading(MDB_env* environment, const std::string& path) {
+TransactionHandle begin(MDB_env* environment, const std::string& path, unsigned flags,
+                        const char* doing) {
     MDB_txn* made = nullptr;
-    const auto begin = [&] {
-        return guarded([&] { return mdb_txn_begin(environment, nullptr, MDB_RDONLY, &made); });
+    const auto attempt = [&] {
+        return guarded([&] { return mdb_txn_begin(environment, nullptr, flags, &made); });
     };
-    int error = begin();
+    int error = attempt();
     if (error == MDB_MAP_RESIZED) {
-        // Grown by a writer since it was opened; nothing of it is in use here.
+        // Nothing of it is in use here.
         error = mdb_env_set_mapsize(environment, 0);
         if (error == MDB_SUCCESS) {
-            error = begin();
+            error = attempt();
         }
     }
     TransactionHandle transaction(made);
@@ -166,7 +118,7 @@ TransactionHandle begin_reading(MDB_env* environment, const std::string& path) {
         error = guarded([&] { return mdb_dbi_open(made, nullptr, 0, &dbi); });
     }
     if (error != MDB_SUCCESS) {
-        fail(path, "read", error);
+        fail(path, doing, error);
     }
     return transaction;
 }

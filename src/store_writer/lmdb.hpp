@@ -1,45 +1,14 @@
-// LMDB with owners and exceptions: what the writer and the readers of the store share.
+// LMDB with owners and exceptions.
 #pragma once
 
 #include <lmdb.h>
 
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
-#include "base/error.hpp"
-
 namespace token_auth::store_writer {
-
-// Something is wrong with the store or with its directory, not with the registry. Whoever gets it
-// must close what is open of the store: LMDB may hold on to the failure.
-class StoreError : public base::Error {
-  public:
-    using base::Error::Error;
-};
-
-// The store's content is damaged, or of a form that this program does not read: only a new store
-// helps.
-class DamagedStore : public StoreError {
-  public:
-    // The remedy is to remove the directory by hand, unless another one is given.
-    explicit DamagedStore(const std::string& problem);
-    DamagedStore(const std::string& problem, const std::string& remedy)
-        : StoreError(problem + "; " + remedy), problem_(problem) {}
-
-    const std::string& problem() const noexcept { return problem_; }
-
-  private:
-    std::string problem_;
-};
-
-// Another store is at the path by now: nothing was written to the one that is open.
-class StoreReplaced : public StoreError {
-  public:
-    explicit StoreReplaced(const std::string& path);
-};
 
 struct EnvironmentCloser {
     void operator()(MDB_env* environment) const noexcept { mdb_env_close(environment); }
@@ -65,16 +34,7 @@ inline std::string_view to_view(const MDB_val& value) noexcept {
     return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
-// Throws the StoreError for an LMDB or system error: `doing` completes "cannot … the store <path>".
-[[noreturn]] void fail(const std::string& path, const char* doing, int error);
-
-// Not an error: the transaction is to be run again on a larger map.
-class MapFull : public std::runtime_error {
-  public:
-    MapFull() : std::runtime_error("the store's map is full") {}
-};
-
-// The result of an LMDB call that writes: throws MapFull or StoreError where it is no success.
+// The result of an LMDB call that writes: throws MapFull or StoreError if it is no success.
 void require_written(int error, const std::string& path);
 
 // An environment on the directory `path`, as mdb_env_open() takes them. Throws StoreError.
@@ -88,7 +48,7 @@ struct Size {
 };
 Size size_of(MDB_env* environment, const std::string& path);
 
-// Throws StoreError where the data file is shorter than its pages need: to read on would end the
+// Throws StoreError if the data file is shorter than its pages need: to read on would end the
 // process (SIGBUS).
 void require_whole(MDB_env* environment, const std::string& path);
 
@@ -98,9 +58,17 @@ int get(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
 int put(MDB_txn* transaction, MDB_val& key, MDB_val& value) noexcept;
 int erase(MDB_txn* transaction, MDB_val& key) noexcept;
 int cursor_get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) noexcept;
-int cursor_erase(MDB_cursor* cursor) noexcept;
 
-TransactionHandle begin_reading(MDB_env* environment, const std::string& path);
+// Whether the main database holds nothing.
+bool is_empty(MDB_txn* transaction, const std::string& path);
+
+// A transaction with the main database open, on a map that was grown by another process meanwhile
+// too. `doing` is for fail().
+TransactionHandle begin(MDB_env* environment, const std::string& path, unsigned flags,
+                        const char* doing);
+inline TransactionHandle begin_reading(MDB_env* environment, const std::string& path) {
+    return begin(environment, path, MDB_RDONLY, "read");
+}
 Cursor open_cursor(MDB_txn* transaction, const std::string& path);
 
 }  // namespace token_auth::store_writer

@@ -86,7 +86,7 @@ Replacement::Replacement(const Site& site, std::chrono::milliseconds wait)
     for (int attempt = 0; !lock_.is_open(); ++attempt) {
         if (mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) {
             throw NotReplaceable(fmt::format("cannot make the directory {}: {}; {}", path_,
-                                             std::strerror(errno), file_remedy(errno)));
+                                             std::strerror(errno), remedy(errno)));
         }
         if (!is_leftover(site_, open_directory(path_), path_)) {
             throw NotReplaceable(fmt::format(
@@ -153,8 +153,8 @@ void Replacement::require_possible() const {
     const uid_t self = geteuid();
     if ((above.st_mode & S_ISVTX) != 0 && self != 0 && self != above.st_uid &&
         self != here.stx_uid) {
-        throw NotReplaceable(fmt::format("the store {} belongs to another account; {}", site_.path,
-                                         file_remedy(EPERM)));
+        throw NotReplaceable(
+            fmt::format("the store {} belongs to another account; {}", site_.path, remedy(EPERM)));
     }
     const std::string stranger = stranger_in(site_.real);
     if (!stranger.empty()) {
@@ -192,7 +192,7 @@ void Replacement::require_exchange() const {
 void Replacement::exchange() const {
     if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, site_.real.c_str(), RENAME_EXCHANGE) != 0) {
         throw NotReplaceable(fmt::format("cannot exchange {} for {}: {}; {}", site_.path, path_,
-                                         std::strerror(errno), file_remedy(errno)));
+                                         std::strerror(errno), remedy(errno)));
     }
 }
 

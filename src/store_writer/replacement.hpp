@@ -12,7 +12,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "store_writer/directory.hpp"
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 
 namespace token_auth::store_writer {
 

@@ -1,44 +1,40 @@
-// A full load into a store that holds something: one transaction, one pass over both.
+// One pass over a store and what it should hold, both in the order of the keys.
 #pragma once
 
-#include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "store_writer/lmdb.hpp"
-#include "store_writer/write_txn.hpp"
+#include "store_writer/record_cursor.hpp"
 
 namespace token_auth::store_writer {
 
-// More differs than one transaction should hold; nothing was written.
-class TooManyDifferences : public std::runtime_error {
+// Takes the differences; does nothing with them unless overridden.
+class Differences {
   public:
-    TooManyDifferences() : std::runtime_error("too much of the store differs") {}
+    virtual ~Differences() = default;
+    virtual void missing(std::string_view /*key*/, std::string_view /*value*/) {}
+    virtual void differs(std::string_view /*key*/, std::string_view /*found*/,
+                         std::string_view /*value*/) {}
+    virtual void extra(std::string_view /*key*/, std::string_view /*found*/) {}
 };
 
-// Makes the store's content what it is given, in the order of the keys: what is missing from it
-// and what differs is written, and what was not given is erased by finish().
 class SortedDiff {
   public:
-    // Throws TooManyDifferences where more than `differences_max` records differ.
-    SortedDiff(WriteTxn& change, std::uint64_t differences_max);
+    // What is told to `differences` is to be done with afterwards: the store must stay as it is.
+    SortedDiff(RecordCursor store, Differences& differences)
+        : store_(std::move(store)), differences_(differences) {}
 
+    // A record that the store should hold. Throws std::runtime_error if they are out of order.
     void put(std::string_view key, std::string_view value);
+    // That was all.
     void finish();
 
   private:
-    void require_few_differences() const;
-    void erase_before(std::string_view key);
-    void seek(std::string_view key);
-    void step();
+    void pass_until(std::string_view key);
 
-    WriteTxn& change_;
-    std::uint64_t differences_max_;
-    Cursor cursor_;
-    bool at_end_ = false;
-    std::string_view key_;  // of the record that the cursor is on
-    std::string_view value_;
+    RecordCursor store_;
+    Differences& differences_;
     std::string last_;  // the key given last
 };
 

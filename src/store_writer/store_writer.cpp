@@ -6,14 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
-#include "store_writer/bulk_loader.hpp"
+#include "store_writer/error.hpp"
 #include "store_writer/replacement.hpp"
 #include "token_auth/rescue.hpp"
 #include "token_auth/store.hpp"
@@ -84,59 +83,8 @@ void reserve(MDB_env* environment, const std::string& path) {
 // Has LMDB take up what a killed writer committed but did not tell readers of any more: it does so
 // when the next one begins to write, and what was read before would be of the commit before.
 void take_up_last_commit(MDB_env* environment, const std::string& path) {
-    MDB_txn* made = nullptr;
-    const int error = mdb_txn_begin(environment, nullptr, 0, &made);
-    const TransactionHandle transaction(made);
-    if (error != MDB_SUCCESS && error != MDB_MAP_RESIZED) {
-        fail(path, "write", error);
-    }
+    begin(environment, path, 0, "write");
 }
-
-}  // namespace
-
-std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
-    MDB_val key = to_val(meta_key());
-    MDB_val value{};
-    int error = get(transaction, key, value);
-    if (error == MDB_NOTFOUND) {
-        MDB_stat statistics{};
-        error = mdb_stat(transaction, main_dbi, &statistics);
-        if (error == MDB_SUCCESS && statistics.ms_entries == 0) {
-            return std::nullopt;
-        }
-        key = to_val(unfinished_key);
-        if (error == MDB_SUCCESS) {
-            error = get(transaction, key, value);
-        }
-        if (error == MDB_SUCCESS && to_view(value) == unfinished_value) {
-            return std::nullopt;
-        }
-    }
-    if (error != MDB_SUCCESS && error != MDB_NOTFOUND) {
-        fail(path, "read", error);
-    }
-    MetaRecord record;
-    const MetaProblem problem =
-        error == MDB_SUCCESS ? decode(to_view(value), record) : MetaProblem::not_a_store;
-    switch (problem) {
-        case MetaProblem::none:
-            break;
-        case MetaProblem::not_a_store:
-            throw StoreError(
-                fmt::format("the directory {} holds the LMDB file of another program; name an "
-                            "empty or a new directory with --db",
-                            path));
-        case MetaProblem::other_version:
-            throw DamagedStore(
-                fmt::format("the store {} is of another version of token-auth", path));
-        case MetaProblem::damaged:
-            throw DamagedStore(
-                fmt::format("the store {} is damaged: its meta record cannot be read", path));
-    }
-    return owned(record);
-}
-
-namespace {
 
 // Before anything is made in the directory: it may be another program's. Where sync.lock is there,
 // the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
@@ -197,28 +145,15 @@ void StoreWriter::grow() {
     reserve(environment_.get(), path());
 }
 
-TransactionHandle StoreWriter::begin() {
-    MDB_txn* made = nullptr;
-    const auto begin = [&] {
-        return guarded([&] { return mdb_txn_begin(environment_.get(), nullptr, 0, &made); });
-    };
-    int error = begin();
-    if (error == MDB_MAP_RESIZED) {
-        error = mdb_env_set_mapsize(environment_.get(), 0);
-        if (error == MDB_SUCCESS) {
-            reserve(environment_.get(), path());
-            error = begin();
-        }
-    }
-    if (error != MDB_SUCCESS) {
-        fail(path(), "write", error);
-    }
-    TransactionHandle transaction(made);
+TransactionHandle StoreWriter::begin_writing() {
+    TransactionHandle transaction = begin(environment_.get(), path(), 0, "write");
+    reserve(environment_.get(), path());
     // Whoever replaces a store holds its transaction meanwhile (see compact.cpp): what is in place
     // now stays so until the commit.
     if (!in_place()) {
         throw StoreReplaced(path());
     }
+    require_unchanged(transaction.get());
     return transaction;
 }
 
@@ -232,8 +167,7 @@ void StoreWriter::transact(const std::function<void(MDB_txn*)>& body) {
     }
     for (;;) {
         try {
-            TransactionHandle transaction = begin();
-            require_unchanged(transaction.get());
+            TransactionHandle transaction = begin_writing();
             body(transaction.get());
             require_written(mdb_txn_commit(transaction.release()), path());
             return;
@@ -259,56 +193,89 @@ void StoreWriter::require_unchanged(MDB_txn* transaction) const {
     }
 }
 
-void StoreWriter::put_meta(MDB_txn* transaction, Meta& meta) {
+Meta StoreWriter::next_meta(const Meta& meta) const {
     const std::int64_t now = milliseconds_now();
+    Meta next = meta;
     // The clock makes a store that was deleted and built again newer than the one before it.
-    meta.generation = std::max(generation_ + 1, static_cast<std::uint64_t>(now));
-    meta.synced = meta.synced == 0 ? now : meta.synced;
-    meta.created = meta.created == 0 ? now : meta.created;
-
-    if (meta.key_uses.size() > key_uses_max) {
-        throw base::Error(
-            fmt::format("the registry holds tokens under more than {} keys for digests; rotate "
-                        "the tokens of the oldest ones, nothing was synced",
-                        key_uses_max));
+    next.generation = std::max(generation_ + 1, static_cast<std::uint64_t>(now));
+    next.synced = meta.synced == 0 ? now : meta.synced;
+    if (next.created == 0) {
+        next.created = meta_ ? meta_->created : now;
     }
-    MetaRecord record;
-    record.generation = meta.generation;
-    record.synced = meta.synced;
-    record.created = meta.created;
-    record.counts = meta.counts;
-    for (const auto& [id, tokens] : meta.key_uses) {
-        record.key_uses[record.key_use_count++] = {id, tokens};
-    }
-    record.source = meta.source;
-    record.position = meta.position;
-    std::array<char, value_max> buffer{};
-    const std::size_t size = encode(record, buffer.data(), buffer.size());
-    if (size == 0) {
-        throw base::Error(
-            "the registry's id is no identifier ([A-Za-z0-9._-], 1 to 64 bytes); see the row "
-            "registry_id of its table meta");
-    }
-    MDB_val key = to_val(meta_key());
-    MDB_val value = to_val({buffer.data(), size});
-    require_written(put(transaction, key, value), path());
+    return next;
 }
 
-Tally StoreWriter::commit(const std::function<void(WriteTxn&)>& body) {
-    Meta before = meta_.value_or(Meta{});
-    before.synced = 0;
+void StoreWriter::adopt(Meta meta) {
+    generation_ = meta.generation;
+    meta_ = std::move(meta);
+}
+
+Tally StoreWriter::commit(const ChangeSet& changes, const Meta& meta, bool counted,
+                          const std::function<void(const Tally&)>& approve) {
     Meta after;
     Tally tally;
     transact([&](MDB_txn* transaction) {
-        WriteTxn change(transaction, path(), before);
-        body(change);
-        after = std::move(change.meta());
-        tally = change.tally();
-        put_meta(transaction, after);
+        after = next_meta(meta);
+        if (!counted) {
+            after.counts = meta_.value_or(Meta{}).counts;
+            after.key_uses = meta_.value_or(Meta{}).key_uses;
+        }
+        WriteTxn write(transaction, path(), counted ? nullptr : &after);
+        changes.apply(write);
+        tally = write.tally();
+        if (approve) {
+            approve(tally);
+        }
+        write_meta(transaction, path(), after);
     });
-    generation_ = after.generation;
-    meta_ = std::move(after);
+    adopt(std::move(after));
     return tally;
+}
+
+void StoreWriter::begin_load() {
+    transact([&](MDB_txn* transaction) {
+        MDB_val key = to_val(unfinished_key);
+        MDB_val value = to_val(unfinished_value);
+        require_written(mdb_drop(transaction, main_dbi, 0), path());
+        require_written(put(transaction, key, value), path());
+    });
+}
+
+namespace {
+
+struct Appender {
+    void put(std::string_view key, std::string_view value) const {
+        MDB_val name = to_val(key);
+        MDB_val data = to_val(value);
+        const int error = mdb_put(transaction, main_dbi, &name, &data, MDB_APPEND);
+        if (error == MDB_KEYEXIST) {
+            throw OutOfOrder();
+        }
+        require_written(error, path);
+    }
+    void erase(std::string_view) const {}
+
+    MDB_txn* transaction;
+    const std::string& path;
+};
+
+}  // namespace
+
+void StoreWriter::append(const ChangeSet& batch) {
+    transact([&](MDB_txn* transaction) {
+        const Appender appender{transaction, path()};
+        batch.apply(appender);
+    });
+}
+
+void StoreWriter::finish_load(Meta meta) {
+    transact([&](MDB_txn* transaction) {
+        MDB_val key = to_val(unfinished_key);
+        require_written(erase(transaction, key), path());
+        meta = next_meta(meta);
+        write_meta(transaction, path(), meta);
+    });
+    adopt(std::move(meta));
 }
 
 }  // namespace token_auth::store_writer

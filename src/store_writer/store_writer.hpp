@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "store_writer/change_set.hpp"
 #include "store_writer/directory.hpp"
 #include "store_writer/lmdb.hpp"
 #include "store_writer/write_txn.hpp"
@@ -19,7 +20,7 @@ namespace token_auth::store_writer {
 
 class StoreWriter {
   public:
-    // Opens the store for writing and makes it where there is none. Throws StoreError. A store of
+    // Opens the store for writing and makes it if there is none. Throws StoreError. A store of
     // ours that is damaged beyond use is no error: see damage().
     explicit StoreWriter(const StoreOptions& options);
 
@@ -31,10 +32,10 @@ class StoreWriter {
     const Site& site() const noexcept { return directory_.site(); }
     MDB_env* environment() const noexcept { return environment_.get(); }
 
-    // As of the last commit; empty where the store holds no content yet.
+    // As of the last commit; empty if the store holds no content yet.
     const std::optional<Meta>& meta() const noexcept { return meta_; }
 
-    // Why the store that is there can be replaced only (see rebuild.hpp); empty where it can be
+    // Why the store that is there can be replaced only (see rebuild.hpp); empty if it can be
     // written.
     const std::string& damage() const noexcept { return damage_; }
 
@@ -48,23 +49,31 @@ class StoreWriter {
     // Whether the directory still leads to the files that are open.
     bool in_place() const noexcept { return directory_.in_place(); }
 
-    // Runs `body` in one transaction and commits. Where the map is full, it is grown and `body`
-    // runs again from the start. An exception of body's leaves the store as it was. Where body sets
-    // `synced` in the change's meta record, that is kept; otherwise it is now.
-    Tally commit(const std::function<void(WriteTxn&)>& body);
+    // Applies the changes in one transaction, which grows the map if it must. `meta` says source
+    // and position, and if they are not 0 `synced` (else it is now) and `created` (else as it was);
+    // its counts and uses of keys are taken if `counted`, else the changes are counted. Before it
+    // commits, `approve` may throw: any exception leaves the store as it was.
+    Tally commit(const ChangeSet& changes, const Meta& meta, bool counted,
+                 const std::function<void(const Tally&)>& approve = {});
+
+    // For BulkLoader: empties the store, which is none to readers until the load is finished;
+    // appends records behind all others; makes a store of it.
+    void begin_load();
+    void append(const ChangeSet& batch);
+    void finish_load(Meta meta);
 
     // The directory is now another site's.
     void moved(const Site& site) { directory_.moved(site); }
 
   private:
-    friend class BulkLoader;
-
     void open();
-    // Runs `body` in a transaction, without a meta record of its own.
+    // Runs `body` in a transaction, again from the start each time the map had to grow.
     void transact(const std::function<void(MDB_txn*)>& body);
-    TransactionHandle begin();
+    TransactionHandle begin_writing();
     void require_unchanged(MDB_txn* transaction) const;
-    void put_meta(MDB_txn* transaction, Meta& meta);
+    // The meta record to be, from what a caller says.
+    Meta next_meta(const Meta& meta) const;
+    void adopt(Meta meta);
     void grow();
 
     Directory directory_;
@@ -73,9 +82,5 @@ class StoreWriter {
     std::optional<Meta> meta_;
     std::string damage_;
 };
-
-// The meta record of a transaction; empty where the store holds no content yet. Throws DamagedStore
-// where it cannot be read, and StoreError where the environment holds another program's data.
-std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path);
 
 }  // namespace token_auth::store_writer

@@ -5,15 +5,13 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
-#include "cli/program.hpp"
-#include "cli/table.hpp"
 #include "cli/time_options.hpp"
-#include "tokenctl/context.hpp"
-#include "tokenctl/view.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -45,11 +43,6 @@ std::uint64_t limit_option(const std::string& text) {
     return std::stoull(text);
 }
 
-base::Json parsed(const std::string& detail) {
-    base::Json object = base::Json::parse(detail, nullptr, false);
-    return object.is_discarded() ? base::Json::object() : object;
-}
-
 int audit(const Context& context, const Options& options) {
     registry::AuditFilter filter;
     filter.limit = limit_option(options.limit);
@@ -58,55 +51,43 @@ int audit(const Context& context, const Options& options) {
         filter.since = since_option(options.since);
     }
     if (!options.token.empty()) {
-        require_token_id(options.token);
+        require_token_ids({options.token});
         filter.entity = "token";
         filter.key = options.token;
     }
     cli::Table table({"SEQ", "AT", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
-    base::Json objects = base::Json::array();
+    std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.audit(filter, [&](const registry::AuditRow& row) {
             if (context.json) {
-                objects.push_back({{"seq", row.seq},
-                                   {"at", base::format_time(row.at)},
-                                   {"actor", row.actor},
-                                   {"action", row.action},
-                                   {"entity", row.entity},
-                                   {"key", row.key},
-                                   {"detail", parsed(row.detail)}});
+                objects.push_back(json_of(row));
             } else {
                 table.row({std::to_string(row.seq), base::format_time(row.at), row.actor,
                            row.action, row.entity, row.key, row.detail});
             }
         });
     });
-    print_list(context, table.text(), objects);
+    print_list(context, table, objects);
     return cli::exit_done;
 }
 
 }  // namespace
 
-void add_audit_command(cli::Program& program, Context& context) {
+void add_audit(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App& command =
-        program.command(program.app(), "audit", "Show who changed what, when; the latest last",
-                        [&context, options] { return audit(context, *options); });
+    cli::Command command = root.command("audit", "Show who changed what and when, the latest last",
+                                        [&context, options] { return audit(context, *options); });
+    command.option(
+        "--since", "TIME", options->since,
+        fmt::format("Only since then: {} ago, or {}", base::duration_forms, base::time_forms));
+    const cli::Option token =
+        command.option("--token", "ID", options->token, "Only changes of this token");
     command
-        .add_option(
-            "--since", options->since,
-            fmt::format("Only since then: {} ago, or {}", base::duration_forms, base::time_forms))
-        ->type_name("TIME");
-    CLI::Option* token =
-        command.add_option("--token", options->token, "Only changes of this token")
-            ->type_name("ID");
-    command
-        .add_option("--key", options->key,
-                    "Only changes of this: an id, ORG/GROUP, or \"USER ORG\" for a membership")
-        ->type_name("KEY")
-        ->excludes(token);
-    command.add_option("--limit", options->limit, "At most the latest N; 0 for all")
-        ->type_name("N")
-        ->capture_default_str();
+        .option(
+            "--key", "KEY", options->key,
+            "Only changes of what has this key: an id, ORG/GROUP, or \"USER ORG\" for a membership")
+        .excludes(token);
+    command.option("--limit", "N", options->limit, "Only the latest N; 0 for all").show_default();
 }
 
 }  // namespace token_auth::tokenctl

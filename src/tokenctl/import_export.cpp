@@ -1,4 +1,4 @@
-// init, import, export: a registry as a whole.
+// import and export: a registry as JSON Lines.
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -10,29 +10,14 @@
 #include "base/error.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
-#include "cli/program.hpp"
 #include "registry/importer.hpp"
-#include "tokenctl/context.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
 
 constexpr std::size_t export_chunk = 64 * 1024;  // bytes per write
-
-int init(const Context& context) {
-    const auto location = registry::parse_location(context.registry_url);
-    const registry::NewRegistry made = registry::create_registry(location);
-    if (!made.roles_made) {
-        cli::warn(
-            "the roles token_auth_reader and token_auth_writer could not be made: that needs "
-            "CREATEROLE; docs/TOKENCTL.md has the statements for an administrator, until then "
-            "only this registry's owner can use it");
-    }
-    const std::string& id = made.id;
-    report(context, Report{{{"outcome", "added"}, {"registry", location.shown}, {"id", id}},
-                           fmt::format("made registry {}", location.shown)});
-    return cli::exit_done;
-}
 
 int import_file(const Context& context, const std::string& file) {
     auto registry = context.open(registry::Access::write);
@@ -48,11 +33,9 @@ int import_file(const Context& context, const std::string& file) {
     std::istream& input = standard ? std::cin : opened;
     const auto counts = registry::import_lines(registry, context.author(), input,
                                                standard ? "standard input" : file);
-    report(context, Report{{{"added", counts.added},
-                            {"updated", counts.updated},
-                            {"unchanged", counts.unchanged}},
-                           fmt::format("{} added, {} updated, {} unchanged", counts.added,
-                                       counts.updated, counts.unchanged)});
+    report(context,
+           Report{json_of(counts), fmt::format("{} added, {} updated, {} unchanged", counts.added,
+                                               counts.updated, counts.unchanged)});
     return cli::exit_done;
 }
 
@@ -72,21 +55,14 @@ int export_all(const Context& context) {
 
 }  // namespace
 
-void add_transfer_commands(cli::Program& program, Context& context) {
-    CLI::App& app = program.app();
-    program.command(app, "init", "Make a new, empty registry",
-                    [&context] { return init(context); });
-
+void add_import_export(cli::Command root, Context& context) {
     auto file = std::make_shared<std::string>();
-    program
-        .command(app, "import", "Take in JSON Lines, all or nothing",
+    root.command("import", "Import a JSON Lines file, all of it or nothing",
                  [&context, file] { return import_file(context, *file); })
-        .add_option("FILE", *file, "The file; - for standard input")
-        ->required()
-        ->type_name("");
-
-    program.command(app, "export", "Write everything to standard output as JSON Lines",
-                    [&context] { return export_all(context); });
+        .positional("FILE", *file, "The file; - for standard input")
+        .required();
+    root.command("export", "Write the whole registry to standard output as JSON Lines",
+                 [&context] { return export_all(context); });
 }
 
 }  // namespace token_auth::tokenctl

@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "cli/table.hpp"
+#include "store_writer/sorted_diff.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
 #include "tokensync/view.hpp"
@@ -44,38 +45,27 @@ struct Result {
     }
 };
 
-// Walks the store beside the records it is given, in the order of their keys.
-class Comparison {
+// Lists how a snapshot differs from the records it is given, in the order of their keys.
+class Comparison : private store_writer::Differences {
   public:
     Comparison(const View& view, Result& result)
-        : path_(view.path()),
-          result_(result),
+        : result_(result),
           transaction_(view.begin(meta_)),
-          cursor_(store_writer::open_cursor(transaction_.get(), path_)) {
-        step(MDB_FIRST);
-    }
+          diff_(store_writer::RecordCursor(transaction_.get(), view.path()), *this) {}
 
     const store_writer::Meta& meta() const noexcept { return meta_; }
 
     void put(std::string_view key, std::string_view value) {
-        pass_until(key);
-        if (at_end_ || key_ != key) {
-            result_.add({"missing", name_of(key, value), {}});
-            return;
+        diff_.put(key, value);
+        if (!listed_) {
+            count(key, value);
         }
-        if (value_ != value) {
-            result_.add({"differs", name_of(key, value), differing_fields(key, value_, value)});
-        }
-        count_here();
-        step(MDB_NEXT);
+        listed_ = false;
     }
 
     void finish() {
-        pass_until({});
-        const Counts& counts = meta_.counts;
-        if (counts.tokens != seen_.counts.tokens || counts.users != seen_.counts.users ||
-            counts.organizations != seen_.counts.organizations ||
-            counts.memberships != seen_.counts.memberships || counts.roles != seen_.counts.roles) {
+        diff_.finish();
+        if (meta_.counts != seen_.counts) {
             result_.add({"differs", {"record", "meta"}, {"counts"}});
         }
         if (meta_.key_uses != seen_.key_uses) {
@@ -84,46 +74,35 @@ class Comparison {
     }
 
   private:
-    void step(MDB_cursor_op operation) {
-        MDB_val key{};
-        MDB_val value{};
-        const int error = store_writer::cursor_get(cursor_.get(), key, value, operation);
-        at_end_ = error == MDB_NOTFOUND;
-        if (error != MDB_SUCCESS && !at_end_) {
-            store_writer::fail(path_, "read", error);
-        }
-        key_ = at_end_ ? std::string_view() : store_writer::to_view(key);
-        value_ = at_end_ ? std::string_view() : store_writer::to_view(value);
+    void missing(std::string_view key, std::string_view value) override {
+        result_.add({"missing", name_of(key, value), {}});
+        listed_ = true;
+    }
+    void differs(std::string_view key, std::string_view found, std::string_view value) override {
+        result_.add({"differs", name_of(key, value), differing_fields(key, found, value)});
+        count(key, found);
+        listed_ = true;
+    }
+    void extra(std::string_view key, std::string_view found) override {
+        result_.add({"extra", name_of(key, found), {}});
+        count(key, found);
     }
 
-    // Up to `key`, or to the end where it is empty.
-    void pass_until(std::string_view key) {
-        while (!at_end_ && (key.empty() || key_ < key)) {
-            if (key_ != meta_key()) {
-                result_.add({"extra", name_of(key_, value_), {}});
-                count_here();
-            }
-            step(MDB_NEXT);
-        }
-    }
-
-    void count_here() {
+    // What the store holds.
+    void count(std::string_view key, std::string_view value) {
         try {
-            count(seen_, key_, value_, +1);
+            seen_.count(key, value, +1);
         } catch (const store_writer::DamagedRecord&) {
             // Listed already: it is no record of the registry's.
         }
     }
 
-    std::string path_;
     Result& result_;
     store_writer::Meta meta_;
     store_writer::Meta seen_;
     store_writer::TransactionHandle transaction_;
-    store_writer::Cursor cursor_;
-    bool at_end_ = false;
-    std::string_view key_;
-    std::string_view value_;
+    store_writer::SortedDiff diff_;
+    bool listed_ = false;  // the record given last is not in the store as it is
 };
 
 Result compare(registry::Source& source, const View& view) {

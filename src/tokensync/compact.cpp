@@ -6,13 +6,13 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/json.hpp"
 #include "cli/output.hpp"
 #include "store_writer/bulk_loader.hpp"
+#include "store_writer/merge.hpp"
+#include "store_writer/record_cursor.hpp"
 #include "store_writer/replacement.hpp"
-#include "store_writer/sorted_diff.hpp"
 #include "store_writer/store_writer.hpp"
 #include "tokensync/report.hpp"
 #include "tokensync/view.hpp"
@@ -30,55 +30,40 @@ struct Compacted {
     std::uint64_t after = 0;
 };
 
-template <typename Each>
-void for_each_record(MDB_txn* transaction, const std::string& path, Each each) {
-    const store_writer::Cursor cursor = store_writer::open_cursor(transaction, path);
-    MDB_val key{};
-    MDB_val value{};
-    int error = store_writer::cursor_get(cursor.get(), key, value, MDB_FIRST);
-    for (; error == MDB_SUCCESS;
-         error = store_writer::cursor_get(cursor.get(), key, value, MDB_NEXT)) {
-        if (store_writer::to_view(key) != meta_key()) {
-            each(store_writer::to_view(key), store_writer::to_view(value));
-        }
-    }
-    if (error != MDB_NOTFOUND) {
-        store_writer::fail(path, "read", error);
+// Gives the target all records of a snapshot.
+template <typename Target>
+void copy_records(MDB_txn* transaction, const std::string& path, Target& target) {
+    store_writer::RecordCursor records(transaction, path);
+    for (; !records.at_end(); records.next()) {
+        target.put(records.key(), records.value());
     }
 }
 
-// Appends the store's present content to a new one, page after full page; gives its meta record.
+// Appends the store's present content to a new one, page after full page; returns its meta record.
 // (LMDB's own copy would keep half-filled pages as they are, and the size of the map.)
 store_writer::Meta copy(const std::string& path, store_writer::StoreWriter& fresh) {
     const View view(path);  // checks, too, that the store is one that nginx would serve
     store_writer::Meta meta;
     const store_writer::TransactionHandle transaction = view.begin(meta);
     store_writer::BulkLoader load(fresh);
-    for_each_record(transaction.get(), path,
-                    [&](std::string_view key, std::string_view value) { load.put(key, value); });
+    copy_records(transaction.get(), path, load);
     load.finish(meta.source, meta.position);
     return meta;
 }
 
-// Holds off everybody else who would write to the environment.
-store_writer::TransactionHandle hold(MDB_env* environment, const std::string& path) {
-    MDB_txn* made = nullptr;
-    int error = mdb_txn_begin(environment, nullptr, 0, &made);
-    if (error == MDB_MAP_RESIZED) {
-        error = mdb_env_set_mapsize(environment, 0);
-        if (error == MDB_SUCCESS) {
-            error = mdb_txn_begin(environment, nullptr, 0, &made);
-        }
+// Brings the copy up to date with a store that was written to meanwhile, and has its age.
+void catch_up(store_writer::StoreWriter& fresh, MDB_txn* held, const std::string& path,
+              const store_writer::Meta& meta, bool changed) {
+    fresh.raise(meta.generation);
+    constexpr auto any = std::numeric_limits<std::uint64_t>::max();
+    if (!changed) {
+        fresh.commit(store_writer::ChangeSet(any), meta, true);
+        return;
     }
-    store_writer::TransactionHandle transaction(made);
-    MDB_dbi dbi = 0;
-    if (error == MDB_SUCCESS) {
-        error = mdb_dbi_open(made, nullptr, 0, &dbi);
-    }
-    if (error != MDB_SUCCESS) {
-        store_writer::fail(path, "hold", error);
-    }
-    return transaction;
+    store_writer::Merge merge(fresh, any);
+    copy_records(held, path, merge);
+    merge.finish();
+    fresh.commit(merge.changes(), meta, true);
 }
 
 Compacted compact_once(const store_writer::StoreOptions& options) {
@@ -103,7 +88,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
 
     // From here on, those who would write to the store wait; readers do not.
     const store_writer::Environment live = store_writer::open_environment(site.real, 0);
-    const store_writer::TransactionHandle held = hold(live.get(), path);
+    const store_writer::TransactionHandle held = store_writer::begin(live.get(), path, 0, "hold");
     require_same();
     const std::optional<store_writer::Meta> meta = store_writer::read_meta(held.get(), path);
     if (!meta) {
@@ -111,18 +96,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
     }
     Compacted result;
     result.before = store_writer::size_of(live.get(), path).disk;
-    fresh.raise(meta->generation);
-    fresh.commit([&](store_writer::WriteTxn& change) {
-        if (meta->generation != copied.generation) {
-            store_writer::SortedDiff merged(change, std::numeric_limits<std::uint64_t>::max());
-            for_each_record(held.get(), path, [&](std::string_view key, std::string_view value) {
-                merged.put(key, value);
-            });
-            merged.finish();
-        }
-        // It is the same content, of the same age.
-        change.meta() = *meta;
-    });
+    catch_up(fresh, held.get(), path, *meta, meta->generation != copied.generation);
     store_writer::sync_directory(fresh.site().real);
     beside.take_place();
     result.generation = fresh.meta()->generation;

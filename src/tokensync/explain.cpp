@@ -1,13 +1,11 @@
 #include "tokensync/explain.hpp"
 
 #include <fmt/core.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <chrono>
-#include <fstream>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,12 +13,13 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
+#include "base/secret_file.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/validate.hpp"
-#include "store_writer/lmdb.hpp"
+#include "store_writer/error.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/policy.hpp"
@@ -54,23 +53,13 @@ Words words_of(const std::vector<std::string>& texts, std::vector<std::string_vi
     return {views.data(), views.size()};
 }
 
-bool is_group(std::string_view word) {
-    const std::size_t slash = word.find('/');
-    return slash == std::string_view::npos
-               ? is_identifier(word)
-               : is_identifier(word.substr(0, slash)) && is_identifier(word.substr(slash + 1));
-}
-
 template <typename Predicate>
 void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!holds(word)) {
-                misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
-            }
+    for_each_word(words, [&](std::string_view word) {
+        if (!holds(word)) {
+            misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
         }
-    }
+    });
 }
 
 OrganizationMode mode_of(const std::string& name) {
@@ -124,21 +113,14 @@ void understand(const Question& question, Asked& asked) {
 }
 
 void add_key(Digester& digester, const std::string& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::array<char, key_max + 128> content{};  // room for white space around the key
-    stream.read(content.data(), content.size());
-    const auto size = static_cast<std::size_t>(std::max<std::streamsize>(stream.gcount(), 0));
-    const bool read = stream.is_open() && !stream.bad();
-    const std::string_view key = key_of_file(std::string_view(content.data(), size));
-    const bool added = !key.empty() && digester.add_key(key);
-    OPENSSL_cleanse(content.data(), content.size());
-    if (!read) {
+    const base::SecretFile content(file, key_file_max);
+    if (content.error() != 0) {
         throw base::Error(
-            fmt::format("cannot read the key file {}; check its path and its "
-                        "permissions",
-                        file));
+            fmt::format("cannot read the key file {}: {}; check its path and its permissions", file,
+                        std::strerror(content.error())));
     }
-    if (!added) {
+    const std::string_view key = key_of_file(content.content());
+    if (key.empty() || !digester.add_key(key)) {
         throw base::Error(
             fmt::format("the key file {} cannot be taken: a key is {} to {} bytes, and there are "
                         "at most {} of them",
@@ -179,19 +161,21 @@ std::string_view why_no_credential(Code code) {
         case Code::request_malformed:
             return "there is a scheme, but no well-formed token behind it";
         default:
-            return "the token holds a byte that tokens have not, or is longer than 4096 bytes";
+            return "the token holds a character that is not allowed in tokens, or is longer than "
+                   "4096 "
+                   "bytes";
     }
 }
 
-Code code_of(Presented presented) {
-    switch (presented) {
-        case Presented::nothing:
+Code code_of(CredentialStatus status) {
+    switch (status) {
+        case CredentialStatus::missing:
             return Code::credentials_missing;
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return Code::request_malformed;
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return Code::token_malformed;
-        case Presented::token:
+        case CredentialStatus::well_formed:
             break;
     }
     return Code::ok;
@@ -308,8 +292,8 @@ void explain(const Question& question) {
     const SecretLine line;
     const Credential credential = credential_of(line.text());
     Finding finding;
-    if (credential.presented != Presented::token) {
-        finding.code = code_of(credential.presented);
+    if (credential.status != CredentialStatus::well_formed) {
+        finding.code = code_of(credential.status);
         finding.why = why_no_credential(finding.code);
         question.json ? print_json(finding) : print(finding);
         return;

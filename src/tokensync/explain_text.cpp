@@ -11,36 +11,30 @@
 namespace token_auth::tokensync {
 namespace {
 
-std::string all_words(const Words& words) {
+template <typename Predicate>
+std::string join_if(const Words& words, Predicate keep) {
     std::string text;
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+    for_each_word(words, [&](std::string_view word) {
+        if (keep(word)) {
             text += text.empty() ? "" : ", ";
             text += base::quoted(word);
         }
-    }
+    });
     return text;
 }
 
-// The scopes asked for that the claims do not cover.
-std::string scopes_lacking(const Claims& claims, const Words& words) {
-    std::string text;
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (!grants(claims, word)) {
-                text += text.empty() ? "" : ", ";
-                text += base::quoted(word);
-            }
-        }
-    }
-    return text;
+std::string join(const Words& words) {
+    return join_if(words, [](std::string_view) { return true; });
+}
+
+std::string lacking_scopes(const Claims& claims, const Requirements& requirements) {
+    const MissingScopes missing = missing_scopes(claims, requirements);
+    return (missing.any ? "any of " : "") +
+           join_if(missing.words, [&](std::string_view scope) { return !grants(claims, scope); });
 }
 
 std::string scope_reason(const Claims& claims, const Requirements& requirements) {
-    const std::string all = scopes_lacking(claims, requirements.scopes);
-    const std::string lacking = all.empty() ? "any of " + all_words(requirements.scopes_any) : all;
+    const std::string lacking = lacking_scopes(claims, requirements);
     const bool by_role = !claims.role.empty();
     const bool by_token = !claims.token.scopes.empty();
     if (by_role && by_token) {
@@ -113,16 +107,16 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
         case Code::group_missing:
             return token.group.empty()
                        ? fmt::format("{} is not for a group, and one of {} is asked for", whose,
-                                     all_words(requirements.groups))
+                                     join(requirements.groups))
                        : fmt::format("{} is for the group \"{}/{}\", and one of {} is asked for",
                                      whose, token.organization, token.group,
-                                     all_words(requirements.groups));
+                                     join(requirements.groups));
         case Code::role_missing:
             return claims.role.empty()
                        ? fmt::format("{} has no role here, and one of {} is asked for", whose,
-                                     all_words(requirements.roles))
+                                     join(requirements.roles))
                        : fmt::format("the role of {} is \"{}\", and one of {} is asked for", whose,
-                                     claims.role, all_words(requirements.roles));
+                                     claims.role, join(requirements.roles));
         case Code::scope_missing:
             return fmt::format("{} lacks scopes: {}", whose, scope_reason(claims, requirements));
         case Code::anonymous:

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "cli/time_options.hpp"
 #include "registry/file/source.hpp"
 #include "registry/source.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/check.hpp"
 #include "tokensync/compact.hpp"
 #include "tokensync/explain.hpp"
@@ -34,8 +36,8 @@ constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a
 struct Options {
     std::string registry;
     std::string source;  // a file
-    const CLI::Option* registry_option = nullptr;
-    const CLI::Option* source_option = nullptr;
+    std::optional<cli::Option> registry_option;
+    std::optional<cli::Option> source_option;
     store_writer::StoreOptions store;
     std::string heartbeat = "5s";
     std::string log_format;
@@ -43,13 +45,15 @@ struct Options {
     bool json = false;
     Question question;
     std::vector<std::string> strays;
+
+    bool has_source() const { return source_option->given(); }
 };
 
 std::unique_ptr<registry::Source> open_source(const Options& options) {
-    if (options.source_option->count() == 0) {
+    if (!options.has_source()) {
         return registry::open_registry(options.registry);
     }
-    if (options.registry_option->count() > 0) {
+    if (options.registry_option->given()) {
         throw base::Error("--registry and --source are both given; a store has one source",
                           base::ErrorKind::invalid_argument);
     }
@@ -57,7 +61,7 @@ std::unique_ptr<registry::Source> open_source(const Options& options) {
 }
 
 void require_no_source(const Options& options, const char* command) {
-    if (options.source_option->count() > 0) {
+    if (options.has_source()) {
         throw base::Error(
             fmt::format("--source is not for {}, which reads only the store; leave it out",
                         command),
@@ -82,14 +86,14 @@ int run(Options& options) {
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
     Progress progress(!options.json);
-    SyncOptions wish;
-    wish.force = options.store.force;
-    wish.full = options.full;
-    wish.commit_unchanged = true;
+    SyncOptions sync;
+    sync.force = options.store.force;
+    sync.full = options.full;
+    sync.commit_unchanged = true;
     for (int attempt = 1;; ++attempt) {
         auto writer = std::make_unique<store_writer::StoreWriter>(options.store);
         try {
-            const Outcome outcome = synchronize(*source, writer, wish, progress);
+            const Outcome outcome = synchronize(*source, writer, sync, progress);
             report(outcome, *writer->meta(), options.json);
             return cli::exit_done;
         } catch (const store_writer::StoreReplaced&) {
@@ -152,123 +156,110 @@ int explain_command(Options& options) {
     return cli::exit_done;
 }
 
-void add_source_options(CLI::App& app, Options& options) {
-    cli::add_registry_option(app, options.registry);
-    CLI::Option* const registry = app.get_option("--registry");
-    options.registry_option = registry;
-    options.source_option =
-        app.add_option_function<std::string>(
-               "--source",
-               [&options, registry](const std::string& path) {
-                   if (registry->get_envname().empty()) {
-                       throw base::Error("--source is given twice; a store has one source",
-                                         base::ErrorKind::invalid_argument);
-                   }
-                   options.source = path;
-                   // The environment names the registry where nothing else is said.
-                   registry->envname("");
-               },
-               "Read this JSON Lines file, in the form of tokenctl export, in place of a registry")
-            ->trigger_on_parse()
-            ->type_name("FILE");
+void add_source_options(cli::Command root, Options& options) {
+    options.registry_option = cli::add_registry_option(root, options.registry);
+    options.source_option = root.option(
+        "--source", "FILE", options.source,
+        "Read this JSON Lines file, in the form of tokenctl export, instead of a registry");
+    options.source_option->may_be_empty();  // the source has a better message
 }
 
-void add_group_option(CLI::App& command, Options& options) {
-    command
-        .add_option("--group", options.store.group,
-                    "The group that may read the store: nginx's, such as www-data "
-                    "(default: the directory's)")
-        ->type_name("NAME");
+void add_group_option(cli::Command command, Options& options) {
+    command.option("--group", "NAME", options.store.group,
+                   "The group that may read the store: nginx's, such as www-data "
+                   "(default: the directory's)");
 }
 
-void add_writing_options(CLI::App& command, Options& options) {
+void add_writing_options(cli::Command command, Options& options) {
     add_group_option(command, options);
-    command.add_flag("--force", options.store.force,
-                     "Take over a store of another registry, and remove more than half of its "
-                     "tokens");
+    command.flag("--force", options.store.force,
+                 "Take over a store of another registry, and remove more than half of its tokens");
 }
 
-void add_explain(cli::Program& program, Options& options) {
-    CLI::App& command = program.command(
-        program.app(), "explain",
-        "Decide for a token, or an Authorization field, on standard input as the module would, "
-        "and say why",
-        [&options] { return explain_command(options); });
-    Question& question = options.question;
-    const auto repeatable = [&command](const char* name, std::vector<std::string>& into,
-                                       const char* help, const char* type) {
-        command.add_option(name, into, help)
-            ->type_name(type)
-            ->expected(1)
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    };
-    command.add_option("--org", question.organization, "The one the request names")
-        ->type_name("ORG");
-    command.add_option("--org-mode", question.organization_mode, "required, optional or off")
-        ->type_name("MODE")
-        ->capture_default_str();
-    repeatable("--kind", question.kinds, "A kind of token let in (default: all)", "KIND");
-    repeatable("--group", question.groups, "Any of these: GROUP or ORG/GROUP", "GROUP");
-    repeatable("--role", question.roles, "Any of these", "ROLE");
-    repeatable("--scope", question.scopes, "All of these", "SCOPE");
-    repeatable("--scope-any", question.scopes_any, "Any of these", "SCOPE");
-    command.add_option("--address", question.address, "The client's address")->type_name("IP");
+void add_run(cli::Command root, Options& options) {
+    cli::Command command =
+        root.command("run", "Bring the store up to date once", [&options] { return run(options); });
+    add_writing_options(command, options);
+    command.flag("--full", options.full, "Read everything, not only what changed");
+}
+
+void add_watch(cli::Command root, Options& options) {
+    cli::Command command = root.command("watch", "Stay connected and keep the store up to date",
+                                        [&options] { return watch_command(options); });
+    add_writing_options(command, options);
     command
-        .add_option("--at", question.at,
-                    "When the request is made: 2027-01-31 (00:00:00 UTC) or RFC 3339 (default: "
-                    "now)")
-        ->type_name("TIME");
-    command.add_option("--max-age", question.max_age, "How old the last completed sync may be")
-        ->type_name("TIME");
-    repeatable("--key", question.key_files, "A key for keyed digests", "FILE");
-    command.add_option("stray", options.strays)->group("");  // to refuse it without showing it
+        .option("--heartbeat", "TIME", options.heartbeat,
+                "How often to note in the store that it is up to date (0: never)")
+        .show_default();
+    command.option("--log-format", "FORMAT", options.log_format,
+                   "The log on standard error: text or json (default: text, json with --json)");
+}
+
+void add_explain(cli::Command root, Options& options) {
+    cli::Command command =
+        root.command("explain",
+                     "Read a token or an Authorization field from standard input, decide as the "
+                     "module would, and say why",
+                     [&options] { return explain_command(options); });
+    Question& question = options.question;
+    command.option("--org", "ORG", question.organization, "The organization the request names")
+        .may_be_empty();
+    command
+        .option("--org-mode", "MODE", question.organization_mode,
+                "How token_auth_org is set: required, optional or off")
+        .show_default();
+    command.list("--kind", "KIND", question.kinds,
+                 "Let in tokens of this kind; repeat it for more (default: all)");
+    command
+        .list("--group", "GROUP", question.groups,
+              "Require this group, or another that is given: GROUP or ORG/GROUP")
+        .may_be_empty();
+    command.list("--role", "ROLE", question.roles, "Require this role, or another that is given")
+        .may_be_empty();
+    command
+        .list("--scope", "SCOPE", question.scopes,
+              "Require this scope, and every other that is given")
+        .may_be_empty();
+    command
+        .list("--scope-any", "SCOPE", question.scopes_any,
+              "Require this scope, or another given by --scope-any")
+        .may_be_empty();
+    command.option("--address", "IP", question.address, "The client's address");
+    command.option("--at", "TIME", question.at,
+                   "When the request is made: 2027-01-31 (00:00:00 UTC) or RFC 3339 (default: "
+                   "now)");
+    command.option("--max-age", "TIME", question.max_age,
+                   "How old the last completed sync may be (default: any age)");
+    command.list("--key", "FILE", question.key_files,
+                 "A key file for keyed digests; repeat it for more");
+    // to refuse a token without showing it
+    command.positionals("stray", options.strays, "").hidden();
 }
 
 int tokensync_main(int argc, char** argv) {
     Options options;
     cli::Program program("tokensync",
                          "Keeps the token store of nginx's token-auth module up to date");
-    add_source_options(program.app(), options);
+    cli::Command root = program.root();
+    add_source_options(root, options);
     options.store.path = "/var/lib/token-auth/db";
-    program.app()
-        .add_option("--db", options.store.path, "The store: a directory")
-        ->envname("TOKEN_AUTH_DB")
-        ->type_name("DIR")
-        ->capture_default_str();
-    program.app().add_flag("--json", options.json, "Write JSON");
+    root.option("--db", "DIR", options.store.path, "The store: a directory")
+        .env("TOKEN_AUTH_DB")
+        .show_default();
+    root.flag("--json", options.json, "Answer in JSON");
 
-    CLI::App& once = program.command(program.app(), "run", "Bring the store up to date once",
-                                     [&options] { return run(options); });
-    add_writing_options(once, options);
-    once.add_flag("--full", options.full, "Read everything, not only what changed");
-
-    CLI::App& service =
-        program.command(program.app(), "watch", "Stay connected and keep the store up to date",
-                        [&options] { return watch_command(options); });
-    add_writing_options(service, options);
-    service
-        .add_option("--heartbeat", options.heartbeat,
-                    "How often to note in the store that it is up to date (0: never)")
-        ->type_name("TIME")
-        ->capture_default_str();
-    service
-        .add_option("--log-format", options.log_format,
-                    "The log on standard error: text or json (default: text, json with --json)")
-        ->type_name("FORMAT");
-
-    CLI::App& compacted = program.command(
-        program.app(), "compact",
-        "Write the store anew without the room that it no longer needs; may be run at any time",
-        [&options] { return compact_command(options); });
-    add_group_option(compacted, options);
-
-    program.command(program.app(), "status", "Generation, age, counts, size and readers",
-                    [&options] { return status_command(options); });
-    program.command(program.app(), "check",
-                    "Compare store and registry (or file); exit status 4 and a list where they "
-                    "differ",
-                    [&options] { return check_command(options); });
-    add_explain(program, options);
+    add_run(root, options);
+    add_watch(root, options);
+    add_group_option(
+        root.command("compact", "Write the store anew without unused space; may be run at any time",
+                     [&options] { return compact_command(options); }),
+        options);
+    root.command("status", "Generation, age, counts, size and readers",
+                 [&options] { return status_command(options); });
+    root.command("check",
+                 "Compare store and registry (or file); exit status 4 and a list if they differ",
+                 [&options] { return check_command(options); });
+    add_explain(root, options);
     return program.run(argc, argv);
 }
 

@@ -3,18 +3,11 @@
 #pragma once
 
 #include <string>
-#include <thread>
 
 namespace token_auth::tokensync {
 
-class ReadAhead {
-  public:
-    // Reads the file in the background, from beginning to end; ends an earlier reading. What cannot
-    // be read is left, and so is a file that would take more than half of the memory there is.
-    void begin(const std::string& file);
-
-  private:
-    std::jthread reader_;
-};
+// Asks the kernel to read the file. What cannot be read is left, and so is a file that would take
+// more than half of the memory there is.
+void read_ahead(const std::string& file) noexcept;
 
 }  // namespace token_auth::tokensync

@@ -7,6 +7,7 @@
 
 #include "store_writer/bulk_loader.hpp"
 #include "store_writer/replacement.hpp"
+#include "store_writer/sorted_diff.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
 
@@ -16,56 +17,27 @@ namespace {
 // How long to wait for another tokensync that replaces the store.
 constexpr std::chrono::seconds replacing_waits{5};
 
-// Walks the old store beside the records of the new one, and counts those that are not in it.
-class Gone {
+// Compares the old store with the records of the new one, and counts those that are not in it.
+class Gone : private store_writer::Differences {
   public:
     explicit Gone(const store_writer::StoreWriter& old)
-        : path_(old.path()),
-          transaction_(store_writer::begin_reading(old.environment(), path_)),
-          cursor_(store_writer::open_cursor(transaction_.get(), path_)) {
-        step(MDB_FIRST);
-    }
+        : transaction_(store_writer::begin_reading(old.environment(), old.path())),
+          diff_(store_writer::RecordCursor(transaction_.get(), old.path()), *this) {}
 
-    void put(std::string_view key) {
-        pass_until(key);
-        if (!at_end_ && key_ == key) {
-            step(MDB_NEXT);
-        }
-    }
-
-    void finish() { pass_until({}); }
+    void put(std::string_view key, std::string_view value) { diff_.put(key, value); }
+    void finish() { diff_.finish(); }
 
     std::uint64_t records() const noexcept { return records_; }
     std::uint64_t tokens() const noexcept { return tokens_; }
 
   private:
-    void step(MDB_cursor_op operation) {
-        MDB_val key{};
-        MDB_val value{};
-        const int error = store_writer::cursor_get(cursor_.get(), key, value, operation);
-        at_end_ = error == MDB_NOTFOUND;
-        if (error != MDB_SUCCESS && !at_end_) {
-            store_writer::fail(path_, "read", error);
-        }
-        key_ = at_end_ ? std::string_view() : store_writer::to_view(key);
+    void extra(std::string_view key, std::string_view /*found*/) override {
+        ++records_;
+        tokens_ += is_token_key(key) ? 1 : 0;
     }
 
-    // Up to `key`, or to the end where it is empty.
-    void pass_until(std::string_view key) {
-        while (!at_end_ && (key.empty() || key_ < key)) {
-            if (key_ != meta_key()) {
-                ++records_;
-                tokens_ += !key_.empty() && key_.front() == store_writer::tag_token ? 1 : 0;
-            }
-            step(MDB_NEXT);
-        }
-    }
-
-    std::string path_;
     store_writer::TransactionHandle transaction_;
-    store_writer::Cursor cursor_;
-    bool at_end_ = false;
-    std::string_view key_;
+    store_writer::SortedDiff diff_;
     std::uint64_t records_ = 0;
     std::uint64_t tokens_ = 0;
 };
@@ -81,7 +53,7 @@ class LoadBeside {
 
     void put(std::string_view key, std::string_view value) {
         load_.put(key, value);
-        compare([&] { gone_->put(key); });
+        compare([&] { gone_->put(key, value); });
     }
 
     void finish(const std::string& identity, const std::string& position) {

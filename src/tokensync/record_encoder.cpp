@@ -254,7 +254,7 @@ Name name_of(std::string_view key, std::string_view value) {
     const char tag = key.empty() ? '\0' : key.front();
     const std::string_view rest = key.empty() ? key : key.substr(1);
     switch (tag) {
-        case store_writer::tag_membership: {
+        case tag_membership: {
             const std::size_t end = rest.find('\0');
             if (end == std::string_view::npos) {
                 return {"membership", base::printable(rest)};
@@ -262,13 +262,13 @@ Name name_of(std::string_view key, std::string_view value) {
             return {"membership", base::printable(rest.substr(0, end)) + ' ' +
                                       base::printable(rest.substr(end + 1))};
         }
-        case store_writer::tag_organization:
+        case tag_organization:
             return {"organization", base::printable(rest)};
-        case store_writer::tag_role:
+        case tag_role:
             return {"role", base::printable(rest)};
-        case store_writer::tag_user:
+        case tag_user:
             return {"user", base::printable(rest)};
-        case store_writer::tag_token: {
+        case tag_token: {
             TokenRecord record;
             if (decode(value, record)) {
                 return {"token", std::string(record.id)};
@@ -288,15 +288,15 @@ std::string describe(std::string_view key, std::string_view value) {
 std::vector<std::string> differing_fields(std::string_view key, std::string_view left,
                                           std::string_view right) {
     switch (key.empty() ? '\0' : key.front()) {
-        case store_writer::tag_membership:
+        case tag_membership:
             return record_fields<MembershipRecord>(left, right, "role");
-        case store_writer::tag_organization:
+        case tag_organization:
             return record_fields<OrganizationRecord>(left, right, "suspended");
-        case store_writer::tag_role:
+        case tag_role:
             return record_fields<RoleRecord>(left, right, "scopes");
-        case store_writer::tag_token:
+        case tag_token:
             return token_fields(left, right);
-        case store_writer::tag_user:
+        case tag_user:
             return record_fields<UserRecord>(left, right, "disabled");
         default:
             return {"damaged"};

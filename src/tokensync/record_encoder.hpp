@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "registry/model.hpp"
-#include "store_writer/record_kind.hpp"
 #include "token_auth/record.hpp"
 
 namespace token_auth::tokensync {

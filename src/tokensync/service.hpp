@@ -1,5 +1,4 @@
-// What a service tells the one that manages it, where there is one: systemd's notification
-// protocol, over the socket that NOTIFY_SOCKET names.
+// What a service tells systemd, if it was started by it.
 //
 // Source: sd_notify(3), sd_watchdog_enabled(3).
 #pragma once
@@ -7,9 +6,6 @@
 #include <chrono>
 #include <optional>
 #include <string>
-
-#include "base/file_descriptor.hpp"
-#include "store_writer/file.hpp"
 
 namespace token_auth::tokensync {
 
@@ -27,15 +23,12 @@ class Service {
     // Cheap enough to be called a few times a second.
     void alive();
 
-    // How often alive() must be called at least; empty where nobody waits for it.
+    // How often alive() must be called at least; empty if nobody waits for it.
     std::optional<std::chrono::milliseconds> interval() const { return interval_; }
 
   private:
     using Clock = std::chrono::steady_clock;
 
-    void tell(const std::string& text) const noexcept;
-
-    base::FileDescriptor socket_;
     std::optional<std::chrono::milliseconds> interval_;
     bool ready_ = false;
     std::string status_;

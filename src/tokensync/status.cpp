@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "registry/validate.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/report.hpp"
 #include "tokensync/view.hpp"
 

@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "base/error.hpp"
 #include "store_writer/bulk_loader.hpp"
+#include "store_writer/merge.hpp"
 #include "store_writer/replacement.hpp"
-#include "store_writer/sorted_diff.hpp"
 #include "tokensync/rebuild.hpp"
 #include "tokensync/record_sink.hpp"
 
@@ -29,38 +28,13 @@ constexpr std::uint64_t merged_max = 20'000;
 constexpr std::uint64_t changes_max = 100'000;
 constexpr std::uint64_t changes_part = 8;
 
-// Changes, as long as there are not too many.
-class FewChanges {
-  public:
-    FewChanges(store_writer::WriteTxn& change, std::uint64_t most) : change_(change), most_(most) {}
-
-    void put(std::string_view key, std::string_view value) {
-        change_.put(key, value);
-        require_few();
-    }
-    void erase(std::string_view key) {
-        change_.erase(key);
-        require_few();
-    }
-
-  private:
-    void require_few() const {
-        if (change_.tally().written + change_.tally().erased > most_) {
-            throw store_writer::TooManyDifferences();
-        }
-    }
-
-    store_writer::WriteTxn& change_;
-    std::uint64_t most_;
-};
-
 class Run {
   public:
     Run(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
-        const SyncOptions& wish, Progress& progress)
+        const SyncOptions& options, Progress& progress)
         : source_(source),
           writer_(writer),
-          wish_(wish),
+          options_(options),
           progress_(progress),
           identity_(source.identity()) {}
 
@@ -68,14 +42,8 @@ class Run {
         const auto begun = std::chrono::steady_clock::now();
         const std::optional<store_writer::Meta>& meta = writer_->meta();
         const bool other = meta && meta->source != identity_;
-        if (other && !wish_.force) {
-            throw base::Error(
-                fmt::format(
-                    "the store {} is a copy of another registry ({}, not {}); check "
-                    "--registry or --source, and --db, or take the store over with \"tokensync run "
-                    "--force\"; nothing was changed",
-                    writer_->path(), meta->source, identity_),
-                base::ErrorKind::refused);
+        if (other && !options_.force) {
+            refuse_other();
         }
         Outcome outcome;
         if (!writer_->damage().empty()) {
@@ -93,18 +61,24 @@ class Run {
     }
 
   private:
-    // Ends a transaction that turned out to have nothing to write.
-    struct NothingChanged {};
+    [[noreturn]] void refuse_other() const {
+        throw base::Error(
+            fmt::format("the store {} is a copy of another registry ({}, not {}); check "
+                        "--registry or --source, and --db, or take the store over with \"tokensync "
+                        "run --force\"; nothing was changed",
+                        writer_->path(), writer_->meta()->source, identity_),
+            base::ErrorKind::refused);
+    }
 
     // Of a store that holds something.
     void update(Outcome& outcome, bool other) {
         try {
             if (other) {
                 replace(outcome);
-            } else if (wish_.full || !incremental(outcome)) {
+            } else if (options_.full || !incremental(outcome)) {
                 merge(outcome, merged_max);
             }
-        } catch (const store_writer::TooManyDifferences&) {
+        } catch (const store_writer::TooManyChanges&) {
             replace(outcome);
         } catch (const store_writer::DamagedStore& error) {
             outcome.damage = error.problem();
@@ -112,31 +86,34 @@ class Run {
         }
     }
 
-    // False where the store's position is not in the log.
+    // False if the store's position is not in the log.
     bool incremental(Outcome& outcome) {
-        try {
-            const store_writer::Tally tally = writer_->commit([&](store_writer::WriteTxn& change) {
-                FewChanges changes(change, most_changes());
-                RecordSink<FewChanges> sink(changes, nullptr);
-                std::optional<std::string> position = source_.changes(change.meta().position, sink);
-                if (!position) {
-                    throw PositionLost();
-                }
-                require_few_removed(change.tally().tokens_erased);
-                if (*position == change.meta().position && !wish_.commit_unchanged) {
-                    throw NothingChanged();
-                }
-                change.meta().position = std::move(*position);
-            });
-            note(outcome, tally);
-        } catch (const NothingChanged&) {
-            return true;
-        } catch (const PositionLost&) {
+        store_writer::ChangeSet changes(most_changes());
+        RecordSink<store_writer::ChangeSet> sink(changes, nullptr);
+        const std::string before = writer_->meta()->position;
+        const std::optional<std::string> position = source_.changes(before, sink);
+        if (!position) {
             return false;
+        }
+        if (*position == before && !options_.commit_unchanged) {
+            return true;
+        }
+        try {
+            note(outcome, writer_->commit(changes, at(*position), false,
+                                          [&](const store_writer::Tally& tally) {
+                                              require_few_removed(tally.tokens_erased);
+                                          }));
         } catch (const store_writer::DamagedRecord&) {
             return false;
         }
         return true;
+    }
+
+    store_writer::Meta at(const std::string& position) const {
+        store_writer::Meta meta;
+        meta.source = identity_;
+        meta.position = position;
+        return meta;
     }
 
     std::uint64_t most_changes() const {
@@ -145,23 +122,18 @@ class Run {
                         (counts.tokens + counts.users + counts.memberships) / changes_part);
     }
 
-    void merge(Outcome& outcome, std::uint64_t differences_max) {
+    void merge(Outcome& outcome, std::uint64_t most) {
         outcome.full = true;
-        const store_writer::Tally tally = writer_->commit([&](store_writer::WriteTxn& change) {
-            progress_.start(source_.token_count());
-            std::string position;
-            {
-                store_writer::SortedDiff merged(change, differences_max);
-                RecordSink<store_writer::SortedDiff> sink(merged, &progress_);
-                position = source_.all(sink);
-                merged.finish();
-            }
-            require_same_source();
-            require_few_removed(change.tally().tokens_erased);
-            change.meta().source = identity_;
-            change.meta().position = std::move(position);
-        });
-        note(outcome, tally);
+        progress_.start(source_.token_count());
+        store_writer::Merge merge(*writer_, most);
+        RecordSink<store_writer::Merge> sink(merge, &progress_);
+        const std::string position = source_.all(sink);
+        merge.finish();
+        require_same_source();
+        require_few_removed(merge.tokens_erased());
+        merge.meta().source = identity_;
+        merge.meta().position = position;
+        note(outcome, writer_->commit(merge.changes(), merge.meta(), true));
     }
 
     void replace(Outcome& outcome) {
@@ -212,7 +184,7 @@ class Run {
 
     void require_few_removed(std::uint64_t removed) const {
         const std::uint64_t before = writer_->meta() ? writer_->meta()->counts.tokens : 0;
-        if (!wish_.force && before > few_tokens && removed > before / 2) {
+        if (!options_.force && before > few_tokens && removed > before / 2) {
             throw base::Error(
                 fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
                             "and if that is meant, run \"tokensync run --force\"; until then "
@@ -228,11 +200,9 @@ class Run {
         outcome.erased = tally.erased;
     }
 
-    struct PositionLost {};
-
     registry::Source& source_;
     std::unique_ptr<store_writer::StoreWriter>& writer_;
-    const SyncOptions& wish_;
+    const SyncOptions& options_;
     Progress& progress_;
     std::string identity_;
 };
@@ -240,8 +210,8 @@ class Run {
 }  // namespace
 
 Outcome synchronize(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
-                    const SyncOptions& wish, Progress& progress) {
-    Outcome outcome = Run(source, writer, wish, progress).go();
+                    const SyncOptions& options, Progress& progress) {
+    Outcome outcome = Run(source, writer, options, progress).go();
     progress.finish();
     return outcome;
 }

@@ -41,6 +41,6 @@ struct SyncOptions {
 // Refuses, with exit status 3 and nothing changed, to take over a store of another registry and
 // to remove more than half of over 100 tokens, unless forced.
 Outcome synchronize(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
-                    const SyncOptions& wish, Progress& progress);
+                    const SyncOptions& options, Progress& progress);
 
 }  // namespace token_auth::tokensync

@@ -6,12 +6,11 @@
 
 namespace token_auth::tokensync {
 
-// Reads one line, not shown where a terminal is typed on, and wipes it when it goes.
+// Reads one line, hides what is typed on a terminal, and wipes the line when it goes.
 class SecretLine {
   public:
-    // base::Error where there is more than one line, or one that is far longer than a token.
+    // base::Error if there is more than one line, or one that is far longer than a token.
     SecretLine();
-    ~SecretLine();
     SecretLine(const SecretLine&) = delete;
     SecretLine& operator=(const SecretLine&) = delete;
 
@@ -19,7 +18,13 @@ class SecretLine {
     std::string_view text() const noexcept { return text_; }
 
   private:
-    std::string buffer_;
+    // Wiped also if the constructor throws.
+    struct Buffer {
+        std::string bytes;
+        ~Buffer();
+    };
+
+    Buffer buffer_;
     std::string_view text_;
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "store_writer/error.hpp"
 #include "token_auth/store.hpp"
 
 namespace token_auth::tokensync {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "store_writer/lmdb.hpp"
-#include "store_writer/write_txn.hpp"
+#include "store_writer/meta.hpp"
 
 namespace token_auth::tokensync {
 

@@ -17,6 +17,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/read_ahead.hpp"
 #include "tokensync/service.hpp"
 #include "tokensync/sync.hpp"
@@ -75,7 +76,7 @@ class Watch {
                 step();
                 begun_.reset();
                 recovered();
-                source_.wait(longest_sleep(), stop_.get());
+                source_.wait(longest_sleep());
                 let_changes_gather();
             } catch (const registry::Stopped&) {
                 break;
@@ -112,18 +113,18 @@ class Watch {
             writer_ = std::make_unique<store_writer::StoreWriter>(options_);
             options_.lock_wait = replacing_takes;
             if (unread_) {
-                read_ahead_.begin(options_.path + "/data.mdb");
+                read_ahead(options_.path + "/data.mdb");
                 unread_ = false;
             }
         }
         const bool beat = heartbeat_.count() > 0 && Clock::now() >= next_beat_;
         Progress progress(!started_ && show_progress_, [this] { tick(); });
-        SyncOptions wish;
-        wish.force = options_.force && !started_;
+        SyncOptions sync;
+        sync.force = options_.force && !started_;
         // Workers do not take up one that was put in place with a lower generation.
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
-        wish.commit_unchanged = beat || !started_ || lower;
-        const Outcome outcome = synchronize(source_, writer_, wish, progress);
+        sync.commit_unchanged = beat || !started_ || lower;
+        const Outcome outcome = synchronize(source_, writer_, sync, progress);
         looked_ = Clock::now();
         options_.generation = writer_->generation();
         const store_writer::Meta& meta = *writer_->meta();
@@ -241,7 +242,6 @@ class Watch {
     bool show_progress_;
     WatchLog log_;
     Service service_;
-    ReadAhead read_ahead_;
     bool unread_ = true;  // the store that is at the path
     base::FileDescriptor stop_;
     std::unique_ptr<store_writer::StoreWriter> writer_;

@@ -47,7 +47,7 @@ void WatchLog::failed(const std::string& problem) const {
 }
 
 void WatchLog::recovered() const {
-    write("info", "recovered", "recovered");
+    write("info", "recovered", "recovered", base::Json::object());
 }
 
 void WatchLog::replaced(const std::string& path) const {
@@ -58,7 +58,7 @@ void WatchLog::replaced(const std::string& path) const {
 }
 
 void WatchLog::stopped() const {
-    write("info", "stopped", "stopped");
+    write("info", "stopped", "stopped", base::Json::object());
 }
 
 }  // namespace token_auth::tokensync

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/json.hpp"
+#include "base/json_fwd.hpp"
 #include "tokensync/sync.hpp"
 
 namespace token_auth::tokensync {
@@ -22,7 +22,7 @@ class WatchLog {
 
   private:
     void write(const char* level, const char* event, const std::string& text,
-               const base::Json& fields = base::Json::object()) const;
+               const base::Json& fields) const;
 
     LogFormat format_;
 };

@@ -1,4 +1,4 @@
-# The module builds the plain nginx way, too, and what comes of it loads.
+# The module also builds with nginx's own configure and make, and loads.
 use strict;
 use warnings;
 

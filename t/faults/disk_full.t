@@ -1,5 +1,5 @@
-# The store's disk full during a sync: what is there is served, tokensync says so, and goes on by
-# itself once there is room.
+# The store's disk fills up during a sync: nginx serves the old content, tokensync says so, and goes on
+# by itself once there is room.
 use strict;
 use warnings;
 
@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 use TokenAuth::Faults;
 
-# In a mount namespace of its own, so that nothing stays mounted however this ends.
+# The test runs in its own mount namespace, so that nothing stays mounted however it ends.
 my $fault = 'disk full during a sync';
 if (!$ENV{TOKEN_AUTH_FAULTS_UNSHARED}) {
     TokenAuth::Faults->cannot($fault, 'needs root, to mount a small file system') if $> != 0;
@@ -62,7 +62,7 @@ for my $i (1 .. $world->times(2, 20)) {
     my $mark = length $world->log_of($watch);
     fill();
     my $generation = $world->json('status')->{generation};
-    # Tokens all over the store, until LMDB needs more pages than it has left over.
+    # Add tokens all over the store until LMDB needs more pages than it has free.
     my $said = 0;
     for (1 .. 8) {
         add_tokens(2000);
@@ -82,8 +82,10 @@ for my $i (1 .. $world->times(2, 20)) {
     ok $world->mark, 'with room, changes arrive again' or diag $world->last_of($watch);
     cmp_ok $world->json('status')->{generation}, '>', $generation, 'a new generation';
 }
-$world->judge('with a full disk');
+is_deeply [ $world->judge ], [], 'with a full disk: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
 system 'umount', '-l', $mount;
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report($fault);
+done_testing;

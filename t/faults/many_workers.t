@@ -31,7 +31,7 @@ sub answer {
     return $got =~ m{\AHTTP/1\.1 200 .*^X-Worker: (\d+)\r$}ms ? $1 : 0;
 }
 
-# A connection to each of that many workers, by process id, on which one answer was given.
+# A connection to each of that many workers, by process id, after one answer.
 sub connections {
     my ($wanted, $known) = @_;
     my %connections;
@@ -48,7 +48,7 @@ sub connections {
 for my $round (1 .. $world->times(1, 5)) {
     my $old = connections($half, {});
     is scalar(keys %$old), $half, 'each of the old workers serves';
-    # Half a request keeps an old worker at its work.
+    # Half a request keeps an old worker busy.
     $_->syswrite($request) for values %$old;
     $server->reload;
     my $new = TokenAuth::Sync::eventually(sub { $world->workers == 2 * $half }, 40)
@@ -63,7 +63,9 @@ for my $round (1 .. $world->times(1, 5)) {
     undef $new;
     ok TokenAuth::Sync::eventually(sub { $world->workers == $half }, 40), 'and go';
 }
-$world->judge('with 200 workers');
+is_deeply [ $world->judge ], [], 'with 200 workers: all answers are right';
 is_deeply [ $world->logged(qr/\[(?:error|crit|alert|emerg)\]/) ], [], 'nothing to complain about';
 is $world->stop($watch), 0, 'the watch is well';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('200 workers on one store');
+done_testing;

@@ -1,4 +1,4 @@
-# The oracle itself: it takes what is right, and finds what is wrong.
+# The oracle itself: it accepts right answers and finds wrong ones.
 use strict;
 use warnings;
 

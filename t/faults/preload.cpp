@@ -1,8 +1,8 @@
-// Preloaded into a program, makes it slow or ends it where the fault tests want it.
+// Preloaded into a program, slows it down or kills it where a fault test says so.
 //
 //   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
 //   TOKEN_AUTH_SLOW_LOOKUP   the same for mdb_txn_reset, that is with a snapshot in hand
-//   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) behind that write to disk, counted from 1
+//   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) after that write to disk, counted from 1
 //
 // Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
 #include <dlfcn.h>
@@ -16,7 +16,7 @@
 
 namespace {
 
-// nginx empties the environment of its processes: read as soon as this is loaded.
+// nginx clears the environment of its processes: read it when this is loaded.
 long setting(const char* name) {
     const char* text = std::getenv(name);
     return text == nullptr ? 0 : std::strtol(text, nullptr, 10);
@@ -34,7 +34,7 @@ void pause_for(long mean) {
     }
 }
 
-// Around a write: half of the time before it, half of it behind.
+// Half of the delay before a write, half of it after.
 class Write {
   public:
     Write() { pause_for(slow_disk / 2); }

@@ -1,4 +1,4 @@
-# The registry gone: enforcement goes on, the watch takes it up again.
+# The registry is gone: enforcement goes on, and the watch takes the registry up again.
 use strict;
 use warnings;
 
@@ -29,7 +29,7 @@ ok $world->mark, 'changes arrive' or diag $world->last_of($watch);
 my $registry = $world->registry;
 my @faults = (
     [ 'moved away' => sub { rename $registry, "$registry.away" }, sub { rename "$registry.away", $registry } ],
-    # Who has it open reads on: a watch that begins then is meant.
+    # A watch that has it open reads on, so this starts another one.
     [ 'unreadable' => sub { chmod(0, $registry) && restart() }, sub { chmod 0644, $registry } ],
     [ 'a text file' => sub {
             rename $registry, "$registry.away"; TokenAuth::Sync::spew($registry, "no registry\n" x 500); 1 },
@@ -44,7 +44,7 @@ my @faults = (
 for my $round (1 .. $world->times(1, 5)) {
     for my $each (@faults) {
         my ($what, $break, $mend) = @$each;
-        # No one writes to a registry that is not there: all of it is in the file, none in its log.
+        # Move the whole registry out of its log into the file.
         $world->pause_changes;
         $world->run_program({}, 'sqlite3', '-batch', $registry, 'PRAGMA wal_checkpoint(TRUNCATE)');
         $mark = length $world->log_of($watch);
@@ -63,7 +63,9 @@ for my $round (1 .. $world->times(1, 5)) {
         sleep 0.3;
     }
 }
-$world->judge('without the registry');
+is_deeply [ $world->judge ], [], 'without the registry: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('registry gone');
+done_testing;

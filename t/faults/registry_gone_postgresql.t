@@ -1,4 +1,4 @@
-# The PostgreSQL of the registry gone: enforcement goes on, the watch connects again.
+# PostgreSQL is gone: enforcement goes on, and the watch connects again.
 use strict;
 use warnings;
 
@@ -52,7 +52,7 @@ my @faults = (
                 eval { $postgres->sql('postgres', "ALTER DATABASE $database RENAME TO elsewhere") } })
                 && open_database('elsewhere') },
         sub { $postgres->sql('postgres', "ALTER DATABASE elsewhere RENAME TO $database"); 1 } ],
-    # Nothing tells a server that hangs from one that has nothing to say.
+    # A server that hangs looks like one that has nothing to say.
     [ 'hanging' => sub { kill 'STOP', server_processes() }, sub { kill 'CONT', reverse server_processes() }, 'silent' ],
 );
 
@@ -72,7 +72,9 @@ for my $round (1 .. $world->times(1, 10)) {
         sleep 0.3;
     }
 }
-$world->judge('without PostgreSQL');
+is_deeply [ $world->judge ], [], 'without PostgreSQL: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('registry gone, PostgreSQL');
+done_testing;

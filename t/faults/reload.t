@@ -19,21 +19,24 @@ my %seen = map { $_ => 1 } $world->workers;
 for my $i (1 .. $times) {
     $server->reload;
     $world->fault;
-    # Mostly one after the other, sometimes while the last one is under way.
+    # Mostly one after the other, sometimes during the last one.
     my $new = TokenAuth::Sync::eventually(
         sub { my @new = grep { !$seen{$_} } $world->workers; @new >= 2 });
     ok $new, "new workers after reload $i" if !$new;
     $seen{$_} = 1 for $world->workers;
     sleep rand 0.25;
 }
-my @requests = $world->judge('reloaded');
+is_deeply [ $world->judge ], [], 'reloaded: all answers are right';
+my @requests = $world->requests;
 my %answered = map { $_->[4] => 1 } grep { defined $_->[4] } @requests;
 cmp_ok scalar(keys %answered), '>', $times, 'many workers answered';
 ok TokenAuth::Sync::eventually(sub { $world->workers == 2 }), 'the old workers are gone';
 my %alive = map { $_ => 1 } $world->workers, $watch->{pid};
-# A slot is given back when its worker ends, so that only those of living ones are taken.
+# A worker that ends gives its slot back, so that only living workers hold slots.
 my @held = grep { !$alive{$_} } $world->probe(readers => $world->db) =~ /^\s*(\d+)\s+[0-9a-f]+\s/mg;
 is_deeply \@held, [], 'and so are their slots';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('reload under load');
+done_testing;

@@ -1,4 +1,4 @@
-// Looks into a store for the fault tests, and does to it what no other program does.
+// Reads a store for the fault tests, and changes it as no other program does.
 //
 //   store_probe walk DIRECTORY       reads every record; prints what the store holds, or what is
 //                                    wrong with it (exit status 1)
@@ -50,7 +50,7 @@ MDB_val val(std::string_view text) {
     return {text.size(), const_cast<char*>(text.data())};
 }
 
-// Counts a record; false where it is none.
+// Counts a record; false if it is not one.
 bool counted(std::string_view key, std::string_view value, Counts& counts) {
     TokenRecord token;
     UserRecord user;

@@ -1,4 +1,4 @@
-# A worker killed at any moment: the store does not grow without bound, no reader slot stays taken.
+# Workers are killed at any moment: the store does not grow without bound, no reader slot stays taken.
 use strict;
 use warnings;
 
@@ -9,13 +9,13 @@ use Time::HiRes qw(sleep);
 use TokenAuth::Faults;
 
 my $world = TokenAuth::Faults->new(ballast => 500);
-# A lookup takes a microsecond or two: made longer, the kill meets some of them.
+# A lookup takes a microsecond or two: longer ones, so that some kills meet a lookup.
 $world->nginx(workers => 4, slow => 3000);
 my $watch = $world->watch('--heartbeat', '1s');
 $world->run(rate => 100, traffic => { alive => 3, single => 1 });
 $world->oracle->settle_within(10);
 
-# The highest page that is in use, and the slots.
+# The highest page in use, and the number of slots.
 sub state {
     my $walked = $world->probe(walk => $world->db);
     my ($pages, $slots) = $walked =~ /\Awhole .* pages=(\d+) .* readers=(\d+)/;
@@ -55,9 +55,11 @@ my ($pages, $slots) = state();
 my %readers = readers();
 is_deeply [ grep { !$alive{$_} } keys %readers ], [], 'no slot is held by one that is dead';
 cmp_ok $slots, '<=', 4 + 12, 'the slots were used again';
-# A snapshot that stays keeps several pages of every later commit from being used again.
+# A lost snapshot would keep several pages of every later commit from reuse.
 cmp_ok $pages, '<=', $pages[0] + 500, "the store did not grow: @pages, $pages pages";
-$world->judge('workers killed', lost => 1);
+is_deeply [ $world->judge(lost => 1) ], [], 'workers killed: all answers are right';
 is $world->stop($watch), 0, 'the watch is well';
-$world->ends_equal;
+ok $world->ends_equal, 'store and registry are equal at the end';
+is_deeply [ $world->crashes ], [], 'no worker ended by itself';
 $world->report('a worker killed at any moment');
+done_testing;

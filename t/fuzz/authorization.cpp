@@ -32,13 +32,13 @@ bool starts_with(const std::string& text, const std::string& lower_case) {
 }
 
 struct Expected {
-    Presented presented;
+    CredentialStatus status;
     std::string token;
 };
 
 Expected expected_of_token(const std::string& token) {
-    return expected_token68(token) ? Expected{Presented::token, token}
-                                   : Expected{Presented::malformed_token, {}};
+    return expected_token68(token) ? Expected{CredentialStatus::well_formed, token}
+                                   : Expected{CredentialStatus::malformed_token, {}};
 }
 
 Expected expected(const std::string& whole, unsigned schemes) {
@@ -50,10 +50,10 @@ Expected expected(const std::string& whole, unsigned schemes) {
                                "#$%&'*^`|~") != 0;
     if (!(bearer && (schemes & scheme_bearer) != 0 && name_ends) &&
         !(starts_with(field, "token") && (schemes & scheme_token) != 0 && name_ends)) {
-        return {Presented::nothing, {}};
+        return {CredentialStatus::missing, {}};
     }
     if (rest.empty() || rest[0] != ' ') {
-        return {Presented::malformed_request, {}};
+        return {CredentialStatus::malformed_request, {}};
     }
     const std::string value = without_spaces(rest);
     if (bearer || !starts_with(value, "token=\"")) {
@@ -62,13 +62,13 @@ Expected expected(const std::string& whole, unsigned schemes) {
     const std::string quoted = value.substr(7);
     const std::size_t quote = quoted.find('"');
     if (quote == std::string::npos || quote == 0 || quote + 1 != quoted.size()) {
-        return {Presented::malformed_request, {}};
+        return {CredentialStatus::malformed_request, {}};
     }
     return expected_of_token(quoted.substr(0, quote));
 }
 
 void check(const Credential& got, const Expected& wanted, const Exact& exact) {
-    require(got.presented == wanted.presented, "what is presented");
+    require(got.status == wanted.status, "the status");
     require(got.token == wanted.token, "the token");
     require(exact.holds(got.token), "the token points into the field");
 }
@@ -84,8 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check(token_auth::parse_authorization(exact.view(), schemes), expected(text, schemes),
               exact);
     }
-    const Expected bare =
-        text.empty() ? Expected{token_auth::Presented::nothing, {}} : expected_of_token(text);
+    const Expected bare = text.empty() ? Expected{token_auth::CredentialStatus::missing, {}}
+                                       : expected_of_token(text);
     check(token_auth::parse_bare(exact.view()), bare, exact);
     require(token_auth::is_token68(exact.view()) == expected_token68(text), "is_token68()");
     return 0;

@@ -1,4 +1,4 @@
-// What the drivers share: a check that ends the run, so that libFuzzer keeps the input.
+// A check that ends the run, so that libFuzzer keeps the input.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The JSON Lines reader: a file of whatever bytes is refused with a message that gives nothing
-// away, or taken; what is taken is written and read as the same again, and fits into the store.
+// The JSON Lines reader: it refuses a file with a message that gives nothing away, or accepts it;
+// accepted lines come back unchanged when they are written and read again, and fit into the store.
 #include <array>
 #include <sstream>
 #include <string>
@@ -23,7 +23,7 @@ void require_fits(const Record& record) {
     require(encode(record, buffer.data(), buffer.size()) != 0, "fits into a record of the store");
 }
 
-// What goes into the store from a file that was taken.
+// The records of an accepted file.
 class Fitting : public registry::Sink {
   public:
     void put(const registry::Role& role) override {

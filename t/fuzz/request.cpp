@@ -83,14 +83,14 @@ class Bench {
     Code answer_to(const std::string& field, unsigned schemes, const Request& request) {
         const Exact exact(field);
         const Credential credential = parse_authorization(exact.view(), schemes);
-        switch (credential.presented) {
-            case Presented::nothing:
+        switch (credential.status) {
+            case CredentialStatus::missing:
                 return Code::credentials_missing;
-            case Presented::malformed_request:
+            case CredentialStatus::malformed_request:
                 return Code::request_malformed;
-            case Presented::malformed_token:
+            case CredentialStatus::malformed_token:
                 return Code::token_malformed;
-            case Presented::token:
+            case CredentialStatus::well_formed:
                 break;
         }
         const Asked asked(request);
@@ -158,7 +158,7 @@ void run(std::string_view bytes) {
 
         // The token that the field holds, by the parser, which has a driver of its own.
         const Credential credential = parse_authorization(field, schemes);
-        if (credential.presented != Presented::token) {
+        if (credential.status != CredentialStatus::well_formed) {
             require(answer(code).status >= 400, "no token, but let in");
             continue;
         }

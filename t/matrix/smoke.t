@@ -1,6 +1,6 @@
-# The module in whatever nginx it was built for: every answer, the variables and what stands around
-# it, with a master process, without one, and with reads in threads. Nothing here needs nginx's
-# rewrite module or regular expressions.
+# The module in any nginx it was built for: every answer, the variables and other modules' directives,
+# with a master process, without one, and with reads in threads. Nothing here needs nginx's rewrite
+# module or regular expressions.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,9 +12,7 @@ use Test::More;
 my $version = `$ENV{TEST_NGINX_BINARY} -V 2>&1`;
 my $dir = gateway_dir();
 my $store = store_dir();
-open my $users, '>', "$dir/users" or die "users: $!";
-print $users "acme:{PLAIN}acme\n";
-close $users or die "users: $!";
+spew("$dir/users", "acme:{PLAIN}acme\n");
 
 sub http {
     my ($place, $more) = @_;
@@ -127,9 +125,7 @@ for my $mode (@modes) {
     my ($name, $main, $more) = @$mode;
     my $place = "$dir/$name";
     mkdir $place or die "$place: $!";
-    open my $file, '>', "$place/secret" or die "secret: $!";
-    print $file "secret\n";
-    close $file or die "secret: $!";
+    spew("$place/secret", "secret\n");
     my $server = TokenAuth::Server->start(dir => $place, user => 'root', main => $main, http => http($place, $more));
     subtest $name => sub { check_answers($server) };
     subtest "$name, after a reload" => sub {

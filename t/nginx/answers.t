@@ -1,13 +1,12 @@
-# Section 4 of the contract: every code with its status, header and body, and its place in the
-# order of checking.
+# Every code with its status, header and body, and its place in the order of checks.
 use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
-use Test::Nginx::Socket;
+use Test::Nginx::Socket 'no_plan';
 use TokenAuth::Answers;
 
-# Tokens against which two things speak.
+# Tokens that two checks refuse.
 my @acme = (organization => 'acme');
 import_lines(
     token_line('revoked-expired', 'organization', @acme, revoked => '2026-01-01T00:00:00Z',
@@ -19,19 +18,18 @@ import_lines(
 );
 tokensync('run');
 
-# The same store as it was two seconds ago.
+# A copy of the store, two seconds old.
 system('cp', '-r', store_dir(), gateway_dir() . '/aged') == 0 or die 'cannot copy the store';
 sleep 2;
 
 our $HttpConfig = 'token_auth_db $TEST_NGINX_DB;';
 
-plan tests => repeat_each() * (3 * 65 + 4);
 no_long_string();
 run_tests();
 
 __DATA__
 
-=== TEST 1: who brings no credentials is challenged without an error
+=== TEST 1: a request without credentials is challenged without an error
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -70,7 +68,7 @@ Authorization: Bearer acme-token
 --- answer: store_unavailable
 
 
-=== TEST 5: a store that is out of date, which speaks before what it says of a token
+=== TEST 5: a store that is out of date is reported before anything about the token
 --- config
 token_auth_db $TEST_NGINX_DIR/aged;
 token_auth api;
@@ -83,7 +81,7 @@ token_auth_max_age 1s;
 [qw(store_stale store_stale token_malformed)]
 
 
-=== TEST 6: a kind that is not let in
+=== TEST 6: a kind that is not allowed
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -109,7 +107,7 @@ token_auth api;
     organization_suspended organization_suspended organization_malformed)]
 
 
-=== TEST 8: a group that is asked for
+=== TEST 8: a required group
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -119,7 +117,7 @@ Authorization: Bearer acme-devs-token
 --- answer: group_missing
 
 
-=== TEST 9: a role that is asked for
+=== TEST 9: a required role
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -129,7 +127,7 @@ Authorization: Bearer acme-reader-token
 --- answer: role_missing
 
 
-=== TEST 10: a scope that is asked for, and told in the challenge
+=== TEST 10: a required scope, which the challenge names
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -173,7 +171,7 @@ token_auth api;
 [('credentials_missing') x 5]
 
 
-=== TEST 14: who has nothing to show, or shows it badly, hears that before the store is asked
+=== TEST 14: missing and malformed credentials are refused before the store is asked
 --- config
 token_auth api;
 token_auth_db $TEST_NGINX_DIR/nowhere;
@@ -185,7 +183,7 @@ token_auth_db $TEST_NGINX_DIR/nowhere;
 [qw(credentials_missing request_malformed token_malformed store_unavailable)]
 
 
-=== TEST 15: the order of what speaks against a token itself
+=== TEST 15: the order of checks of the token itself
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -213,7 +211,7 @@ token_auth_kind group;
 [('kind_not_allowed') x 4]
 
 
-=== TEST 17: the order of what speaks against an organization, all of it before group, role, scope
+=== TEST 17: the order of checks of the organization, all before group, role and scope
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -248,7 +246,7 @@ Authorization: Bearer acme-devs-token
 --- scope: nobody
 
 
-=== TEST 19: an answer of nginx's own keeps its own page and header
+=== TEST 19: nginx's own answers keep their page and header
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -261,7 +259,7 @@ Authorization: Bearer acme-token
 --- response_body_like: 404 Not Found
 
 
-=== TEST 20: an upstream's 401 is its own
+=== TEST 20: an upstream's 401 stays as it is
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;
@@ -277,7 +275,7 @@ Authorization: Bearer acme-token
 inner
 
 
-=== TEST 21: a stale store serves nobody under "anonymous", but nobody needs it
+=== TEST 21: "anonymous" does not need a store that is out of date; a token does
 --- config
 token_auth_db $TEST_NGINX_DIR/aged;
 token_auth api;
@@ -291,7 +289,7 @@ token_auth_anonymous on;
 ['store_stale', 'let in']
 
 
-=== TEST 22: an alert is never logged on the way
+=== TEST 22: a denial logs no alert or error
 --- http_config eval: $::HttpConfig
 --- config
 token_auth api;

@@ -1,12 +1,12 @@
-# Section 3 of the contract: what of an Authorization field is a credential, and what is not.
+# Which Authorization fields hold a credential, and which do not.
 use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
-use Test::Nginx::Socket;
+use Test::Nginx::Socket 'no_plan';
 use TokenAuth::Answers;
 
-# Tokens at the borders of token68, each let in.
+# Tokens at the limits of token68, each let in.
 our @Forms = ('Aa0-._~+/', 'a', 'a=', 'a==', '0', '-', '.', '_', '~', '+', '/', 'YWJj' x 1000,
     'ak_x.y', 'pat_x.y');
 my $number = 0;
@@ -19,7 +19,6 @@ token_auth api;
 large_client_header_buffers 4 16k;
 END
 
-plan tests => repeat_each() * 3 * 116;
 no_long_string();
 run_tests();
 

@@ -1,4 +1,4 @@
-# The same over HTTP/2.
+# Answers over HTTP/2.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,12 +12,8 @@ plan skip_all => 'curl has no HTTP/2' unless `curl --version` =~ /\bHTTP2\b/;
 
 my $dir = gateway_dir() . '/nginx';
 mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
-open my $out, '>', "$dir/html/secret" or die "secret: $!";
-print $out "secret\n";
-close $out;
-open $out, '>', "$dir/body" or die "body: $!";
-print $out 'x' x (1 << 20);
-close $out;
+spew("$dir/html/secret", "secret\n");
+spew("$dir/body", 'x' x (1 << 20));
 
 my $store = store_dir();
 my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
@@ -43,7 +39,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
 END
 my $base = 'http://127.0.0.1:' . $server->port;
 
-# curl with the arguments given; (head, body).
+# Calls curl; returns (head, body).
 sub curl {
     my @arguments = @_;
     open my $in, '-|', 'curl', '-s', '-i', '--max-time', '10', '--http2-prior-knowledge', @arguments
@@ -110,9 +106,9 @@ like $body, qr/401 Authorization Required/, 'in html';
 ($head, $body) = curl('-H', "$bearer acme-token", '--data-binary', "\@$dir/body", "$base/echo");
 is $body, "POST 1048576\n", 'POST with a body, let in';
 
-# A denied POST whose body is still on its way. curl is of no use here: nginx ends such a stream with
-# the whole answer and RST_STREAM(NO_ERROR) (RFC 9113, section 8.1), upon which curl 7.88 throws the
-# answer away. So the frames are looked at.
+# A denied POST whose body is not complete. curl cannot show it: nginx ends such a stream with the whole
+# answer and RST_STREAM(NO_ERROR) (RFC 9113, section 8.1), and curl 7.88 then drops the answer. So this
+# reads the frames.
 {
     my $socket = $server->connect;
     print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, '');

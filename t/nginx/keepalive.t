@@ -1,5 +1,4 @@
-# A denial leaves the connection usable: what a client sent is read off, and what it sends next is
-# answered.
+# A denial keeps the connection usable: nginx reads the rest of the request and answers the next one.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -10,9 +9,7 @@ use Test::More;
 
 my $dir = gateway_dir() . '/nginx';
 mkdir "$dir" and mkdir "$dir/html" or die "$dir: $!";
-open my $out, '>', "$dir/html/secret" or die "secret: $!";
-print $out "secret\n";
-close $out;
+spew("$dir/html/secret", "secret\n");
 
 my $store = store_dir();
 my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
@@ -33,7 +30,7 @@ my @token = (Authorization => 'Bearer acme-token');
 my @expired = (Authorization => 'Bearer expired-token');
 my $large = 'x' x (4 << 20);
 
-# Sends one request that is denied, and one that is let in, over the same connection.
+# Sends a request that is denied and one that is let in, over the same connection.
 sub goes_on {
     my ($name, $status, @request) = @_;
     my $socket = $server->connect;
@@ -88,7 +85,7 @@ goes_on('POST of a client that waits for 100 Continue', 401, 'POST', '/secret', 
     is_deeply \@status, [ 401, 200, 401, 401, 400, 401, 200 ], 'pipelined requests';
 }
 
-# A token holds for the request it came with, not for the connection.
+# A token counts for its request, not for the connection.
 {
     my $socket = $server->connect;
     my @status = map { (exchange($socket, 'GET', '/secret', @$_))[0] } \@token, [], \@token, \@expired, [];

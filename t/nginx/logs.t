@@ -1,5 +1,5 @@
-# What is logged of whom: denials with the token's id, and never a token. At the level debug nginx
-# itself logs header fields and variables; every line but those must be free of tokens.
+# The log: denials with the token's id, and never a token. At the level debug nginx itself logs header
+# fields and variables; no other line may hold a token.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -10,12 +10,10 @@ use Test::More;
 
 my $dir = gateway_dir() . '/nginx';
 mkdir $dir or die "$dir: $!";
-open my $out, '>', "$dir/some.key" or die "key: $!";
-print $out '0' x 32;
-close $out;
+spew("$dir/some.key", '0' x 32);
 my $store = store_dir();
 
-# Runs nginx, logging at a level, sends what is given, and gives back what was logged.
+# Runs nginx with that log level, sends the requests, and returns the log's lines.
 my $runs = 0;
 sub logged {
     my ($level, @requests) = @_;
@@ -47,7 +45,7 @@ END
 
 sub bearer { return (Authorization => "Bearer $_[0]") }
 
-# One line for each denial, at its level, with the id where there is one.
+# One line for each denial, at its level, with the id if there is one.
 my @cases = (
     [ 'info',   '401 credentials_missing, token id -', '/secret' ],
     [ 'notice', '401 token_malformed, token id -', '/secret', bearer('a,b') ],
@@ -71,7 +69,7 @@ is_deeply [ grep { /token_auth: / } logged('notice', ['/secret']) ], [], 'who br
 is_deeply [ grep { /token_auth/ } logged('info', ['/secret', bearer('acme-token')], ['/anonymous']) ], [],
     'nor is who is let in';
 
-# A token in the request line: nginx adds that to lines about a request, the module's leave it out.
+# A token in the request line: nginx logs that line, the module leaves it out.
 my @lines = logged('info', map { ["/argument?access_token=$_"] }
         qw(nobody-token expired-token elsewhere-token acme-token a%2Cb));
 is_deeply [ map { /token_auth: (.*), client: 127\.0\.0\.1$/ } @lines ],
@@ -80,13 +78,13 @@ is_deeply [ map { /token_auth: (.*), client: 127\.0\.0\.1$/ } @lines ],
     'denials by an argument';
 is_deeply [ grep { /-token|a%2Cb/ } @lines ], [], 'are logged without it';
 
-# The missing key: one line, however many requests run into it, with key and remedy.
+# A missing key: one line for many requests, with key and remedy.
 my $keyed = tokenctl('create', '--org', 'acme', '--name', 'keyed', '--key', "$dir/some.key");
 chomp $keyed;
 tokensync('run');
 @lines = grep { /token_auth_key/ } logged('info', map { [ '/secret', bearer($_) ] } ($keyed, 'nobody-token') x 5);
 is @lines, 1, 'a missing key is told once';
-like $lines[0], qr/\[error\] .*the token store has digests under key [0-9a-f]{8}, which no "token_auth_key" gives: .*name its file/,
+like $lines[0], qr/\[error\] .*the token store has digests under key [0-9a-f]{8}, but no "token_auth_key" specifies it, .*; add a "token_auth_key" with the key's file/,
     'with the remedy';
 
 # Every token, in every way, at the level debug.

@@ -1,4 +1,4 @@
-# With the module loaded but nothing turned on, answers are byte for byte those of nginx without it.
+# With the module loaded and not used, answers are byte for byte those of nginx without it.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -14,9 +14,7 @@ mkdir "$dir/html" and mkdir "$dir/html/d" or die "html: $!";
 
 sub write_file {
     my ($path, $content) = @_;
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
+    spew($path, $content);
     utime 1_700_000_000, 1_700_000_000, $path;
     return;
 }
@@ -220,7 +218,7 @@ my @requests = (
     [ 400, 'GET',  '/secret', Host => 'a', 'X-Host' => 'b' ],
 );
 
-# The time of day and the ports it was asked at taken out.
+# The answer without its time and ports.
 sub plain {
     my ($text, $ports) = @_;
     my $any = join '|', @$ports;
@@ -229,7 +227,7 @@ sub plain {
     return $text;
 }
 
-# What is sent for a request, and for another one on the same connection behind it.
+# The answers to a request and to another one behind it on the same connection.
 sub answer {
     my ($ports, $method, @request) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $ports->[0], Timeout => 5) or die "connect: $!";
@@ -270,7 +268,7 @@ for my $case (@requests) {
     is h2_answer($with{$_}, @request), $expected, "$name over HTTP/2: $_" for sort keys %with;
 }
 
-# What is no request of HTTP/1.1.
+# Requests that are not HTTP/1.1.
 for my $raw ("GET /secret\r\n", "GET /secret HTTP/1.0\r\n\r\n", "GET /secret HTTP/1.0\r\nAuthorization: Bearer x\r\n\r\n",
     "BAD\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx") {
     my $ask = sub {

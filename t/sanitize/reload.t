@@ -1,5 +1,5 @@
-# Ten reloads under valgrind, every other one of them without the module: no leak, no error, and
-# the module is gone from the master whenever the configuration does not name it.
+# Ten reloads under valgrind, every other one without the module: no leak, no error, and the master
+# unloads the module whenever the configuration does not name it.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -16,14 +16,6 @@ my $port = free_port();
 my $user = $> == 0 ? 'user root;' : '';
 my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
 
-sub write_file {
-    my ($path, $content) = @_;
-    open my $out, '>', $path or die "$path: $!";
-    print $out $content;
-    close $out or die "$path: $!";
-    return;
-}
-
 sub slurp {
     my ($path) = @_;
     open my $in, '<', $path or return '';
@@ -31,10 +23,10 @@ sub slurp {
     return scalar(<$in>) // '';
 }
 
-write_file("$dir/file", "file\n");
-write_file("$dir/some.key", '0' x 32);
+spew("$dir/file", "file\n");
+spew("$dir/some.key", '0' x 32);
 
-# A configuration with the module or without; its answers tell which number it has.
+# Writes a configuration with or without the module; its answers name its number.
 sub configure {
     my ($number, $with) = @_;
     my $load = $with ? load_modules() : '';
@@ -51,7 +43,7 @@ sub configure {
         location = /html { token_auth_error html; alias $dir/file; }
     }
 END
-    write_file("$dir/nginx.conf", <<"END");
+    spew("$dir/nginx.conf", <<"END");
 $load
 $user
 daemon off;
@@ -89,7 +81,7 @@ configure(0, 1);
 my $master = fork // die "fork: $!";
 if ($master == 0) {
     open STDERR, '>>', "$dir/stderr.log";
-    # The dynamic linker tells what it loads and unloads.
+    # The dynamic linker logs what it loads and unloads.
     @ENV{qw(LD_DEBUG LD_DEBUG_OUTPUT)} = ('files', "$dir/linker");
     exec 'valgrind', '-q', '--leak-check=full', '--show-leak-kinds=definite,indirect',
         '--errors-for-leak-kinds=definite,indirect', '--keep-debuginfo=yes', '--num-callers=20',

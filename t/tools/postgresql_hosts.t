@@ -1,5 +1,5 @@
-# Three nginx hosts of one PostgreSQL registry: a revocation reaches all of them; one that is cut off catches up
-# by itself; while PostgreSQL is stopped, all of them go on enforcing.
+# Three nginx hosts share one PostgreSQL registry: a revocation reaches all of them; a host that was cut off
+# catches up by itself; while PostgreSQL is stopped, all hosts go on enforcing.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use TokenAuth::Postgres;
 use TokenAuth::Sync;
 use Time::HiRes qw(sleep time);
 
-# How long the network is cut, and PostgreSQL stopped. (A minute shows the same and takes long.)
+# Seconds that the network is cut and PostgreSQL is stopped.
 my $seconds = $ENV{TOKEN_AUTH_CUT_SECONDS} // 8;
 
 my $network = TokenAuth::Hosts::network();
@@ -38,7 +38,7 @@ my $hosts = TokenAuth::Hosts->start(world => $world, count => 3, network => $net
     # so that it notices within the time that it is cut off
     far_url => $network && sprintf('postgresql://postgres@%s:%d/tokens?tcp_user_timeout=3000', $network->address, $port));
 
-# All of the hosts (or those) come to that answer.
+# All hosts (or the named ones) come to that answer.
 sub reaches {
     my ($token, $wanted, $name, @which) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,5 +1,5 @@
-# PostgreSQL's change log loses nothing: whatever order transactions end in, whatever was rolled
-# back, pruned or restored, store and registry are equal after a sync.
+# PostgreSQL's change log loses nothing: store and registry are equal after a sync, whatever the order of
+# commits, and after rollbacks, pruning and restores.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use TokenAuth::Sync;
 
 my $server = TokenAuth::Postgres->shared;
 
-# A connection of its own; statements in it are those of one transaction until commit().
+# A new connection; its statements belong to one transaction until commit().
 sub session {
     my ($world) = @_;
     my ($database, $host) = $world->url =~ m{@/(\w+)\?host=(.*)};
@@ -166,7 +166,7 @@ subtest 'the log is pruned' => sub {
     is $world->decision('t10-token'), 'token_revoked', 'and is found';
     equal($world);
 
-    # a store that was left behind
+    # a store that has fallen behind
     $world->ctl_ok('revoke', 't13');
     for (1 .. 3) {
         $pass->();
@@ -190,7 +190,7 @@ subtest 'the log is pruned' => sub {
 };
 
 subtest 'a server that crashed' => sub {
-    # what ends without leaving anything is not written at once, and is not in the log after a crash
+    # PostgreSQL does not write a transaction without changes at once, so a crash loses its number
     my $own = TokenAuth::Postgres->start(settings => ['wal_writer_delay = 10s']);
     my $database = $own->database;
     my $crashing = TokenAuth::Sync->new(registry => 0);
@@ -200,7 +200,7 @@ subtest 'a server that crashed' => sub {
     $crashing->sync_ok('run');
     for my $round (1 .. 3) {
         my ($burnt, $drawn);
-        # It is written after all where the server's writer, which wakes every ten seconds, does so in between.
+        # The server's writer wakes every ten seconds and may have written it after all.
         for (1 .. 10) {
             $crashing->sql("UPDATE tokens SET name = name || '+', revoked_at = 0 WHERE id = 't$round'");
             $own->sql($database, join "\n", ('BEGIN; SELECT pg_current_xact_id(); ROLLBACK;') x 50);

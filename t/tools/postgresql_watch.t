@@ -1,5 +1,5 @@
-# "tokensync watch" on PostgreSQL: changes arrive at once where they are announced, and soon where they are not
-# (a replica, a pooler); it reconnects by itself; nothing that a server does keeps it from ending.
+# "tokensync watch" on PostgreSQL: announced changes arrive at once, and others soon (through a replica or a
+# pooler); it reconnects by itself; it stops on request whatever the server does.
 use strict;
 use warnings;
 
@@ -23,9 +23,9 @@ $world->populate(5);
 sub logged { my ($watch, $pattern) = @_; return TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ $pattern }) }
 sub decided { my ($id, $code) = @_; return TokenAuth::Sync::eventually(sub { $world->decision("$id-token") eq $code }) }
 
-# What SQL statements the server has run for this database's clients so far.
+# The number of transactions that the server has run in this database so far.
 sub transactions {
-    sleep 1.1;    # how late the counters may be
+    sleep 1.1;    # the counters may be that late
     return $server->sql('postgres', "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '$database'")->[0];
 }
 
@@ -70,7 +70,7 @@ subtest 'announcements' => sub {
     $world->ctl_ok('restore', 't1');
     my $watch = $world->watch('--heartbeat', '1h');
     ok logged($watch, qr/\d tokens?, generation/), 'watch is up';
-    # without them it looks once a second
+    # without announcements it asks once a second
     my @took;
     for my $change (1 .. 9) {
         sleep 0.1 + rand 0.4;
@@ -110,7 +110,7 @@ subtest 'a replica' => sub {
     like $world->ctl('org', 'add', 'x')->{err}, qr/cannot be written \(a replica, or read-only\); name the primary/, 'tokenctl says what it is';
     my $watch = $world->watch;
     ok logged($watch, qr/\d tokens?, generation/), 'watch, too';
-    # a replica that lags behind what the store holds must not take it back
+    # a replica that lags behind the store must not set it back
     TokenAuth::Postgres::sql_at($replica->url($database), 'SELECT pg_wal_replay_pause()');
     is $world->stop($watch), 0, 'watch of the replica ends';
     my $lagging = $world->{url};
@@ -127,7 +127,7 @@ subtest 'a replica' => sub {
     $watch = $world->watch;
     ok logged($watch, qr/\d tokens?, generation/), 'watch again';
 
-    # what is under way is not told by a replica's snapshots
+    # a replica's snapshots do not show transactions in progress
     $world->{url} = $primary;
     require DBI;
     my @sessions = map { DBI->connect("dbi:Pg:dbname=$database;host=" . $server->dir, 'postgres', '', { AutoCommit => 0, RaiseError => 1 }) } 1 .. 2;
@@ -146,7 +146,7 @@ subtest 'a replica' => sub {
     $world->ctl_ok('restore', 't3', 't4', 't5');
     ok decided('t3', 'ok'), 'restored';
     is $world->stop($watch), 0, 'ends well';
-    # the position that the replica gave holds on the primary
+    # the replica's position is valid on the primary
     ok !$world->json('run')->{full}, 'the primary goes on where the replica was';
     is $world->sync('check')->{status}, 0, 'equal';
 };

@@ -1,6 +1,6 @@
 # Many writers at once: 8 of them make 20,000 mixed changes to a PostgreSQL registry, some of which are held
-# open for seconds, while "tokensync watch" follows. At each quiet point store and registry are equal, and at
-# no time is half of what was committed together to be seen in the store.
+# open for seconds, while "tokensync watch" follows. At each quiet point store and registry are equal, and the
+# store never shows half of a commit.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ note "seed $seed (TOKEN_AUTH_SEED)";
 my $world = TokenAuth::Sync->new;
 my ($database, $host) = $world->url =~ m{@/(\w+)\?host=(.*)};
 
-# Both tokens of a pair are only ever changed in one transaction, to the same name.
+# Every transaction gives both tokens of a pair the same name.
 $world->import_lines(
     (map { { type => 'role', id => "r$_", scopes => ['a:read'] } } 1 .. 5),
     (map { { type => 'organization', id => $_ } } 'acme', map { "o$_" } 1 .. 20),
@@ -40,7 +40,7 @@ sub draw {
     my $at   = "w$writer-$number";
     if ($kind < 5) {
         my $pair = 1 + int rand $pairs;
-        # in the order of their ids, as everybody does: no deadlock
+        # in the order of ids, like all writers: no deadlock
         return map { [ 'UPDATE token_auth.tokens SET name = ?, revoked_at = ? WHERE id = ?', "v$at", int rand 2, "pair$pair$_" ] } qw(a b);
     }
     my $user = "tu-$at";
@@ -60,14 +60,14 @@ sub draw {
     ];
 }
 
-# A writer's part of a round; it ends with the number of changes that it committed.
+# A writer's part of a round; returns the number of its commits.
 sub write_changes {
     my ($writer, $round) = @_;
     srand $seed + 1000 * $round + $writer;
     my $db = DBI->connect("dbi:Pg:dbname=$database;host=$host", 'postgres', '', { AutoCommit => 0, RaiseError => 1, PrintError => 0 });
     $db->do("SET lock_timeout = '30s'");
     my $done = 0;
-    # Two of the writers hold one transaction open for seconds; it draws its numbers at the start.
+    # Two writers hold a transaction open for seconds; it draws its numbers at the start.
     my $held = $writer <= 2 ? DBI->connect("dbi:Pg:dbname=$database;host=$host", 'postgres', '', { AutoCommit => 0, RaiseError => 1 }) : undef;
     $held->do('INSERT INTO token_auth.organizations (id, created_at) VALUES (?, 0)', undef, "held-$writer-$round") if $held;
     my $end_of_hold = time + 1 + rand 2;
@@ -95,7 +95,7 @@ sub write_changes {
     return $done;
 }
 
-# Pairs of which the store's one snapshot shows two different states.
+# Pairs whose tokens differ in one snapshot of the store.
 sub torn_pairs {
     my %names;
     open my $dump, '-|', 'mdb_dump', $world->db or die "mdb_dump: $!";
@@ -140,7 +140,7 @@ for my $round (1 .. $rounds) {
         }
     }
     is $failed, 0, "round $round: all writers have written";
-    # check itself waits for a store that is a moment behind
+    # check waits for a store that is a moment behind
     my $check = $world->sync('check');
     is $check->{status}, 0, "round $round: store and registry are equal" or diag $check->{out}, $check->{err};
     is $world->sql("SELECT count(*) FROM organizations WHERE id LIKE 'held-%-$round'")->[0], 2, 'what was held open is there';

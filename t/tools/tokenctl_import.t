@@ -1,4 +1,4 @@
-# import and export.
+# tokenctl import and export.
 use strict;
 use warnings;
 
@@ -7,18 +7,19 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP ();
 use Test::More;
-use TokenAuth::Tools qw(init_registry is_done is_error json_of lines_of new_dir spew sql tokenctl);
+use TokenAuth::Tools qw(done fails_with init_registry json_of lines_of new_dir spew sql succeeds
+    tokenctl);
 
 my $json = JSON::PP->new->utf8->canonical;
 
-sub export { return is_done(tokenctl('export'), 'export')->{out} }
+sub export { return done(tokenctl('export'))->{out} }
 
 sub imported {
     my ($lines, @options) = @_;
     return tokenctl({ stdin => $lines }, 'import', '-', @options);
 }
 
-sub counts { return [ @{ json_of(is_done(imported($_[0], '--json'), 'import')) }{qw(added updated unchanged)} ] }
+sub counts { return [ @{ json_of(done(imported($_[0], '--json'))) }{qw(added updated unchanged)} ] }
 
 my $digest = 'sha256:' . sha256_hex('one');
 my $other  = 'sha256:' . sha256_hex('two');
@@ -37,14 +38,14 @@ END
 
 subtest 'there and back' => sub {
     init_registry(new_dir());
-    is(is_done(imported($world), 'import from standard input')->{err}, "10 added, 0 updated, 0 unchanged\n",
+    is(done(imported($world))->{err}, "10 added, 0 updated, 0 unchanged\n",
         'says what was done');
     is(export(), $world, 'export gives the same bytes');
     is_deeply(counts($world), [ 0, 0, 10 ], 'once more: nothing to do');
 
-    # what tokenctl itself made
+    # entries that tokenctl itself made
     my $keys = new_dir();
-    is_done(tokenctl(@$_), "@$_")
+    ok(succeeds(tokenctl(@$_)), "@$_")
         for [qw(create --org acme --name n --scope x --allow 192.0.2.1)],
         [qw(create --group acme/ops --name n --expires never)], [qw(create --user ann --name n)],
         [qw(rotate t2 --grace 1h --key), spew("$keys/key", 'k' x 32)];
@@ -52,14 +53,14 @@ subtest 'there and back' => sub {
     my $dir = new_dir();
     my $file = spew("$dir/all.jsonl", $all);
     init_registry($dir);
-    is_done(tokenctl('import', $file), 'import FILE');
+    ok(succeeds(tokenctl('import', $file)), 'import FILE');
     is(export(), $all, 'the same bytes from another registry');
     is(export(), export(), 'and each time');
 };
 
 subtest 'the change log' => sub {
     my $url = init_registry(new_dir());
-    is_done(imported($world), 'import');
+    ok(succeeds(imported($world)), 'import');
     my $log = sub { sql($url, 'SELECT entity, key FROM changes ORDER BY seq') };
     my $before = $log->();
     is_deeply(
@@ -69,17 +70,17 @@ subtest 'the change log' => sub {
         ],
         'a row for all that the store holds'
     );
-    is_done(imported($world), 'import again');
+    ok(succeeds(imported($world)), 'import again');
     is_deeply($log->(), $before, 'no row where nothing changed');
-    is_done(tokenctl(qw(user enable robot)), 'a technical user');
+    ok(succeeds(tokenctl(qw(user enable robot))), 'a technical user');
     is($log->()->[-1], 'token|' . sha256_hex('one'), 'changes its token');
-    is_done(tokenctl(qw(role set reader a:read)), 'role set');
+    ok(succeeds(tokenctl(qw(role set reader a:read))), 'role set');
     is($log->()->[-1], 'role|reader', 'changes the role alone');
 };
 
 subtest 'changes' => sub {
     init_registry(new_dir());
-    is_done(imported($world), 'import');
+    ok(succeeds(imported($world)), 'import');
     my $changed = $world;
     $changed =~ s/"suspended":true,//;
     $changed =~ s/"name":"n"/"name":"m"/;
@@ -114,7 +115,7 @@ END
 
 subtest 'bad lines' => sub {
     init_registry(new_dir());
-    is_done(imported($world), 'import');
+    ok(succeeds(imported($world)), 'import');
     my $before = export();
     my $secret = 'ak_0123456789abcdef.' . 'Z' x 49;
     my $token  = sub {
@@ -200,7 +201,7 @@ subtest 'bad lines' => sub {
         my $name   = length $line > 100 ? substr($line, 0, 100) . '...' : $line;
         my $result = imported(qq({"type":"organization","id":"new"}\n\n$line\n));
         my $place  = $line =~ /idle/ ? qr/standard input: / : qr/standard input line 3: /;
-        is_error($result, 1, qr/\Atokenctl: $place$pattern/, "line: $name");
+        ok(fails_with($result, 1, qr/\Atokenctl: $place$pattern/), "line: $name");
         unlike($result->{err}, qr/Z{20}/, 'shows no token');
     }
     is(export(), $before, 'nothing changed');
@@ -209,11 +210,12 @@ subtest 'bad lines' => sub {
 subtest 'bad files' => sub {
     my $dir = new_dir();
     init_registry($dir);
-    is_error(tokenctl('import', "$dir/no"), 1, qr{cannot read \Q$dir\E/no: No such file}, 'a missing file');
-    is_error(tokenctl('import', "$dir"), 1, qr{\Q$dir\E: cannot be read; check that it is a file},
+    ok(fails_with(tokenctl('import', "$dir/no"), 1, qr{cannot read \Q$dir\E/no: No such file}), 'a missing file');
+    ok(fails_with(tokenctl('import', "$dir"), 1, qr{\Q$dir\E: cannot be read; check that it is a file}),
         'a directory');
     spew("$dir/bad", qq({"type":"user","id":"a"}\n{"type":"user"}\n));
-    is_error(tokenctl('import', "$dir/bad"), 1, qr{\Q$dir\E/bad line 2: id is missing}, 'names file and line');
+    ok(fails_with(tokenctl('import', "$dir/bad"), 1, qr{\Q$dir\E/bad line 2: id is missing}),
+        'names file and line');
     is(export(), '', 'an empty registry exports nothing');
 };
 

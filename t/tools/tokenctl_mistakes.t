@@ -1,21 +1,22 @@
-# Mistakes that must not widen what a token may do, nor leave a token where none may be.
+# Mistakes of an administrator: none may widen the rights of a token or leave a secret behind.
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Tools qw(files_hold init_registry is_done is_error json_of new_dir program spew token_parts tokenctl);
+use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir program spew
+    succeeds token_parts tokenctl);
 
 my $dir = new_dir();
 my $url = init_registry($dir);
-is_done(tokenctl(@$_), "@$_") for [qw(org add acme)], [qw(role set reader a:read)];
+ok(succeeds(tokenctl(@$_)), "@$_") for [qw(org add acme)], [qw(role set reader a:read)];
 
 sub refused {
     my ($status, $pattern, @command) = @_;
     my $before = tokenctl('export')->{out};
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is_error(tokenctl(@command), $status, $pattern, "@command[0, 1]: refused");
+    ok(fails_with(tokenctl(@command), $status, $pattern), "@command[0, 1]: refused");
     is(tokenctl('export')->{out}, $before, 'nothing changed');
     return;
 }
@@ -37,7 +38,7 @@ subtest 'a time that would count as none' => sub {
 };
 
 subtest 'a token in place of a scope' => sub {
-    my ($token) = is_done(tokenctl(qw(create --org acme --name n)), 'a token')->{out} =~ /\A(\S+)\n/;
+    my ($token) = done(tokenctl(qw(create --org acme --name n)))->{out} =~ /\A(\S+)\n/;
     refused(2, qr/token/, qw(create --org acme --name n --scope), $token);
     refused(2, qr/token/, qw(role set other), $token);
     ok !files_hold($dir, token_parts($token)->{secret}), 'it is nowhere';

@@ -1,14 +1,14 @@
-# init, and what every command says of a registry that is none.
+# tokenctl init, the global options, and the errors of every command without a valid registry.
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Tools qw(as_nobody copy_of init_registry is_done is_error json_of new_dir
-    program run_tool slurp spew tokenctl use_registry);
+use TokenAuth::Tools qw(as_nobody copy_of done fails_with init_registry json_of new_dir program
+    run_tool slurp spew succeeds tokenctl use_registry);
 
-# One call of every command that opens a registry; the second part writes.
+# One call of every command that opens a registry; the second list writes.
 my @readers = (
     [qw(org list)], [qw(group list)], [qw(user list)], [qw(member list)], [qw(role list)],
     [qw(list)], [qw(show x)], [qw(export)], [qw(audit)],
@@ -25,7 +25,7 @@ my @writers = (
 
 sub mode_of { return sprintf '%04o', (stat $_[0])[2] & 07777 }
 
-# Big-endian numbers in an SQLite file's header.
+# Big-endian numbers for the header of an SQLite file.
 sub patched {
     my ($path, $offset, $number) = @_;
     my $content = slurp($path);
@@ -36,8 +36,7 @@ sub patched {
 subtest 'init' => sub {
     for my $umask (0077, 0000) {
         my $dir    = new_dir();
-        my $result = is_done(tokenctl({ umask => $umask }, '--registry', "sqlite:$dir/r.db", 'init'),
-            sprintf 'umask %03o', $umask);
+        my $result = done(tokenctl({ umask => $umask }, '--registry', "sqlite:$dir/r.db", 'init'));
         is($result->{out}, '', 'nothing on standard output');
         is($result->{err}, "made registry sqlite:$dir/r.db\n", 'one line on standard error');
         is(mode_of("$dir/r.db$_"), '0640', "mode of r.db$_") for '', '-wal', '-shm';
@@ -46,37 +45,36 @@ subtest 'init' => sub {
             'no other file');
     }
     my $dir = new_dir();
-    my $one = json_of(is_done(tokenctl('--json', '--registry', "sqlite:$dir/1.db", 'init'), '--json'));
+    my $one = json_of(done(tokenctl('--json', '--registry', "sqlite:$dir/1.db", 'init')));
     is($one->{registry}, "sqlite:$dir/1.db", 'names the registry');
     like($one->{id}, qr/\A[0-9a-f]{32}\z/, 'gives its id');
-    my $two = json_of(is_done(tokenctl({ dir => "$dir" }, 'init', '--registry=sqlite:2.db', '--json'),
-        'a relative path, options behind the command'));
+    my $two = json_of(done(tokenctl({ dir => "$dir" }, 'init', '--registry=sqlite:2.db', '--json')));
     isnt($two->{id}, $one->{id}, 'each registry has an id of its own');
     ok(-f "$dir/2.db", 'made where it was wanted');
-    is_done(tokenctl('--registry', "sqlite:$dir/a b?c#d%20\"e", 'init'), 'a path with odd characters');
+    ok(succeeds(tokenctl('--registry', "sqlite:$dir/a b?c#d%20\"e", 'init')), 'a path with odd characters');
     ok(-f "$dir/a b?c#d%20\"e", 'that very path');
-    is_done(tokenctl('--registry', "sqlite:$dir/a b?c#d%20\"e", 'org', 'list'), 'and it opens');
+    ok(succeeds(tokenctl('--registry', "sqlite:$dir/a b?c#d%20\"e", 'org', 'list')), 'and it opens');
 };
 
 subtest 'init refuses' => sub {
     my $dir  = new_dir();
     my $path = "$dir/r.db";
-    is_error(tokenctl('--registry', "sqlite:$dir/no/r.db", 'init'), 1,
-        qr{directory \Q$dir\E/no does not exist; make it}, 'a missing directory');
+    ok(fails_with(tokenctl('--registry', "sqlite:$dir/no/r.db", 'init'), 1, qr{directory \Q$dir\E/no does not exist; make it}),
+        'a missing directory');
     spew("$dir/file", '');
-    is_error(tokenctl('--registry', "sqlite:$dir/file/r.db", 'init'), 1,
-        qr{\Q$dir\E/file is not a directory}, 'a parent that is a file');
-    is_done(tokenctl('--registry', "sqlite:$path", 'init'), 'a new one is made');
+    ok(fails_with(tokenctl('--registry', "sqlite:$dir/file/r.db", 'init'), 1, qr{\Q$dir\E/file is not a directory}),
+        'a parent that is a file');
+    ok(succeeds(tokenctl('--registry', "sqlite:$path", 'init')), 'a new one is made');
     my $before = slurp($path);
-    is_error(tokenctl('--registry', "sqlite:$path", 'init'), 1, qr/is a registry already/,
+    ok(fails_with(tokenctl('--registry', "sqlite:$path", 'init'), 1, qr/is a registry already/),
         'an existing registry');
     ok(slurp($path) eq $before, 'which stays as it was');
     spew("$dir/other", 'something else');
-    is_error(tokenctl('--registry', "sqlite:$dir/other", 'init'), 1, qr/move it away/, 'a foreign file');
+    ok(fails_with(tokenctl('--registry', "sqlite:$dir/other", 'init'), 1, qr/move it away/), 'a foreign file');
     is(slurp("$dir/other"), 'something else', 'which stays as it was');
-    is_error(tokenctl('--registry', "sqlite:$dir", 'init'), 1, qr/move it away/, 'a directory');
+    ok(fails_with(tokenctl('--registry', "sqlite:$dir", 'init'), 1, qr/move it away/), 'a directory');
     unlink $path or die $!;
-    is_error(tokenctl('--registry', "sqlite:$path", 'init'), 1, qr{r\.db-wal is left over.*remove it},
+    ok(fails_with(tokenctl('--registry', "sqlite:$path", 'init'), 1, qr{r\.db-wal is left over.*remove it}),
         'the log of a registry that was removed');
     ok(!-e $path, 'nothing is made');
 };
@@ -90,12 +88,12 @@ subtest 'an unwritable directory' => sub {
     my %nobody = (prefix => $nobody, program => $own);
     mkdir "$dir/closed" or die $!;
     chmod 0555, "$dir/closed";
-    is_error(tokenctl({%nobody}, '--registry', "sqlite:$dir/closed/r.db", 'init'), 1,
-        qr{cannot be made in \Q$dir\E/closed: Permission denied; check}, 'init');
-    is_done(tokenctl(qw(org add acme)), 'an organization');
+    ok(fails_with(tokenctl({%nobody}, '--registry', "sqlite:$dir/closed/r.db", 'init'), 1, qr{cannot be made in \Q$dir\E/closed: Permission denied; check}),
+        'init');
+    ok(succeeds(tokenctl(qw(org add acme))), 'an organization');
     chmod 0640, "$dir/registry.db";
     if ($> == 0) {
-        is_error(tokenctl({%nobody}, qw(org list)), 1, qr/cannot be read: Permission denied; run as/,
+        ok(fails_with(tokenctl({%nobody}, qw(org list)), 1, qr/cannot be read: Permission denied; run as/),
             'no permission to read');
         chmod 0644, map { "$dir/registry.db$_" } '', '-wal', '-shm';
     }
@@ -103,9 +101,9 @@ subtest 'an unwritable directory' => sub {
         chmod 0444, map { "$dir/registry.db$_" } '', '-wal', '-shm';
     }
     chmod 0555, "$dir" if $> != 0;
-    like(is_done(tokenctl({%nobody}, qw(org list)), 'reading needs read permission only')->{out},
+    like(done(tokenctl({%nobody}, qw(org list)))->{out},
         qr/^acme /m, 'and gives what is there');
-    is_error(tokenctl({%nobody}, qw(org add b)), 1, qr/cannot be written: Permission denied; run as/,
+    ok(fails_with(tokenctl({%nobody}, qw(org add b)), 1, qr/cannot be written: Permission denied; run as/),
         'writing needs more');
     chmod 0755, "$dir";
 };
@@ -128,7 +126,7 @@ subtest 'no registry' => sub {
         my ($path, $pattern) = @{ $case{$name} };
         my $before = -f $path ? slurp($path) : undef;
         for my $command (@readers, @writers) {
-            is_error(tokenctl('--registry', "sqlite:$path", @$command), 1, $pattern, "$name: @$command");
+            ok(fails_with(tokenctl('--registry', "sqlite:$path", @$command), 1, $pattern), "$name: @$command");
         }
         if (defined $before) {
             ok(slurp($path) eq $before, "$name: stays as it was");
@@ -140,26 +138,28 @@ subtest 'no registry' => sub {
 subtest 'which registry' => sub {
     my $dir = new_dir();
     init_registry($dir);
-    is_done(tokenctl(qw(org add acme)), 'an organization');
+    ok(succeeds(tokenctl(qw(org add acme))), 'an organization');
     use_registry(undef);
     my %env = (TOKEN_AUTH_REGISTRY => "sqlite:$dir/registry.db");
-    like(is_done(tokenctl({ env => \%env }, qw(org list)), 'TOKEN_AUTH_REGISTRY')->{out}, qr/^acme /m,
+    like(done(tokenctl({ env => \%env }, qw(org list)))->{out}, qr/^acme /m,
         'names the registry');
     like(
-        is_done(tokenctl({ env => { TOKEN_AUTH_REGISTRY => "sqlite:$dir/no" } },
-            qw(org list --registry), "sqlite:$dir/registry.db"), '--registry')->{out},
+        done(tokenctl({ env => { TOKEN_AUTH_REGISTRY => "sqlite:$dir/no" } },
+            qw(org list --registry), "sqlite:$dir/registry.db"))->{out},
         qr/^acme /m, 'comes first');
-    is_error(tokenctl(qw(org list --registry), $_), 2, qr/--registry is not understood: write sqlite:<path>/,
+    ok(fails_with(tokenctl(qw(org list --registry), $_), 2, qr/--registry is not understood: write sqlite:<path>/),
         "--registry '$_'")
         for 'sqlite:', 'registry.db', 'mysql://a:secret@b/c', '';
     for my $command (@readers, @writers, ['init']) {
-        my $result = is_error(tokenctl('--registry', 'postgresql://u:hunter2@127.0.0.1:1/d', @$command), 1,
-            qr{registry postgresql://u\@127\.0\.0\.1:1/d: cannot be reached: .*; check the URL}, "no server: @$command");
+        my $result = tokenctl('--registry', 'postgresql://u:hunter2@127.0.0.1:1/d', @$command);
+        ok(fails_with($result, 1, qr{registry postgresql://u\@127\.0\.0\.1:1/d: cannot be reached: .*; check the URL}),
+            "no server: @$command");
         unlike($result->{err}, qr/hunter2/, 'no password in the message');
     }
     for my $url ('postgresql://u:hunter2@h/d?hunter2', 'postgres://u:hunter2@h/%zz', 'postgresql://u:hunter2@[::1/d') {
-        my $result = is_error(tokenctl('--registry', $url, qw(org list)), 2,
-            qr/--registry is no PostgreSQL URL that libpq understands: write/, 'a malformed URL');
+        my $result = tokenctl('--registry', $url, qw(org list));
+        ok(fails_with($result, 2, qr/--registry is no PostgreSQL URL that libpq understands: write/),
+            'a malformed URL');
         unlike($result->{err}, qr/hunter2/, 'no password in the message');
     }
 };
@@ -167,38 +167,38 @@ subtest 'which registry' => sub {
 subtest 'help, version and wrong usage' => sub {
     my $dir = new_dir();
     init_registry($dir);
-    my $version = is_done(tokenctl('--version'), '--version');
+    my $version = done(tokenctl('--version'));
     like($version->{out}, qr/\Atokenctl \d+\.\d+\.\d+\n\z/, 'name and number');
     is($version->{err}, '', 'nothing on standard error');
     my @verbs = map { [ grep { /^[a-z]+$/ } @$_[ 0 .. ($_->[0] =~ /^(org|group|user|member|role)$/ ? 1 : 0) ] ] }
         @readers, @writers, ['init'];
     for my $verb (@verbs) {
-        my $help = is_done(tokenctl(@$verb, '--help'), "@$verb --help");
+        my $help = done(tokenctl(@$verb, '--help'));
         like($help->{out}, qr/Usage: tokenctl @$verb/, 'names the command');
         is($help->{err}, '', 'nothing on standard error');
-        is_error(tokenctl(@$verb, '--nonesuch'), 2, qr/--nonesuch.*see `tokenctl @$verb --help`/,
+        ok(fails_with(tokenctl(@$verb, '--nonesuch'), 2, qr/--nonesuch.*see `tokenctl @$verb --help`/),
             "@$verb --nonesuch");
     }
-    is_error(tokenctl(), 2, qr/see `tokenctl --help`/, 'no command');
-    is_error(tokenctl($_), 2, qr/see `tokenctl $_ --help`/, "$_ alone")
+    ok(fails_with(tokenctl(), 2, qr/see `tokenctl --help`/), 'no command');
+    ok(fails_with(tokenctl($_), 2, qr/see `tokenctl $_ --help`/), "$_ alone")
         for qw(org group user member role show revoke restore delete rotate import create);
-    is_error(tokenctl('nonesuch'), 2, qr/nonesuch/, 'an unknown command');
-    is_error(tokenctl($_, 'surplus'), 2, qr/surplus/, "$_ surplus") for qw(init list export audit);
-    is_error(tokenctl(qw(org list surplus)), 2, qr/surplus/, 'org list surplus');
-    is_error(tokenctl('org', 'add', 'acme', '--actor', "a\nb"), 2, qr/--actor must be/, '--actor');
+    ok(fails_with(tokenctl('nonesuch'), 2, qr/nonesuch/), 'an unknown command');
+    ok(fails_with(tokenctl($_, 'surplus'), 2, qr/surplus/), "$_ surplus") for qw(init list export audit);
+    ok(fails_with(tokenctl(qw(org list surplus)), 2, qr/surplus/), 'org list surplus');
+    ok(fails_with(tokenctl('org', 'add', 'acme', '--actor', "a\nb"), 2, qr/--actor must be/), '--actor');
 };
 
 subtest 'standard output that cannot be written' => sub {
     -c '/dev/full' or plan skip_all => 'no /dev/full';
     my $dir = new_dir();
     init_registry($dir);
-    is_done(tokenctl(qw(org add acme)), 'an organization');
+    ok(succeeds(tokenctl(qw(org add acme))), 'an organization');
     for my $command ([qw(org list)], [qw(export)], [qw(create --org acme --name n)]) {
         my $result = tokenctl({ stdout => '/dev/full' }, @$command);
         is($result->{status}, 1, "@$command");
         like($result->{err}, qr/cannot write to standard output/, 'says why');
     }
-    is(is_done(tokenctl(qw(list --json)), 'list')->{out}, "[]\n",
+    is(done(tokenctl(qw(list --json)))->{out}, "[]\n",
         'a token that could not be shown does not come to be');
 };
 

@@ -1,4 +1,4 @@
-# rotate.
+# tokenctl rotate.
 use strict;
 use warnings;
 
@@ -7,16 +7,16 @@ use lib "$FindBin::Bin/../lib";
 use Digest::SHA qw(sha256_hex);
 use POSIX qw(strftime);
 use Test::More;
-use TokenAuth::Tools qw(files_hold init_registry is_done is_error json_of new_dir spew token_parts
-    tokenctl);
+use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir spew succeeds
+    token_parts tokenctl);
 
 my $day = 86400;
 
 sub stamp { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $_[0]) }
 
-sub answer { return json_of(is_done(tokenctl(@_, '--json'), "@_")) }
+sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
-# Whether a time lies `seconds` from now, where the command began at $since.
+# Whether a time lies `seconds` after now; the command began at $since.
 sub is_from_now {
     my ($got, $since, $seconds, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -27,14 +27,14 @@ sub refused {
     my ($status, $pattern, @command) = @_;
     my $before = tokenctl('export')->{out};
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is_error(tokenctl(@command), $status, $pattern, "@command: refused");
+    ok(fails_with(tokenctl(@command), $status, $pattern), "@command: refused");
     is(tokenctl('export')->{out}, $before, 'nothing changed');
     return;
 }
 
 my $dir = new_dir();
 init_registry($dir);
-is_done(tokenctl(@$_), "@$_")
+ok(succeeds(tokenctl(@$_)), "@$_")
     for [qw(org add acme)], [qw(group add acme/ops)], [qw(user add ann)], [qw(role set admin a:*)];
 
 subtest 'the successor' => sub {
@@ -42,7 +42,7 @@ subtest 'the successor' => sub {
         my $old = answer('create', @$owner, qw(--name n --description d --scope a:read --allow 192.0.2.1
             --expires 30d));
         my $since  = time;
-        my $result = is_done(tokenctl('rotate', $old->{id}), "rotate @$owner");
+        my $result = done(tokenctl('rotate', $old->{id}));
         my ($token) = $result->{out} =~ /\A([^\n]+)\n\z/;
         my $parts = token_parts($token // '') or return fail('a token alone on its line');
         is($parts->{prefix}, $old->{prefix}, 'the same prefix');
@@ -74,7 +74,7 @@ subtest 'options' => sub {
     is(answer('show', $id)->{expires}, $new->{predecessor_expires}, 'as show tells');
 
     $id = $make->();
-    my $now = is_done(tokenctl(qw(rotate --grace 0s), $id), '--grace 0s');
+    my $now = done(tokenctl(qw(rotate --grace 0s), $id));
     like($now->{err}, qr/^its predecessor $id expired /m, 'says so');
     is(answer('show', $id)->{status}, 'expired', 'ends it at once');
 
@@ -85,7 +85,7 @@ subtest 'options' => sub {
 
     $id    = $make->(qw(--expires never));
     $since = time;
-    my $result = is_done(tokenctl('rotate', $id), 'one that never expires');
+    my $result = done(tokenctl('rotate', $id));
     like($result->{err}, qr/^warning: this token never expires/m, 'is warned about');
     $id = answer('show', $id);
     is_from_now($id->{expires}, $since, $day, 'and expires now that it has a successor');
@@ -108,16 +108,16 @@ subtest 'what cannot be rotated' => sub {
     my $id  = answer(qw(create --org acme --name n))->{id};
     my $new = answer('rotate', $id)->{id};
     refused(1, qr/token $id was rotated already; rotate its successor $new/, 'rotate', $id);
-    is_done(tokenctl('delete', $new), 'its successor deleted');
+    ok(succeeds(tokenctl('delete', $new)), 'its successor deleted');
     ok(!exists answer('show', $id)->{successor}, 'it has none any more');
     $new = answer('rotate', $id)->{id};
     is(answer('show', $new)->{user}, "tu-$id", 'and is rotated again');
-    is_done(tokenctl('delete', $id), 'the predecessor deleted');
+    ok(succeeds(tokenctl('delete', $id)), 'the predecessor deleted');
     ok(!exists answer('show', $new)->{predecessor}, 'it is linked no longer');
     is(answer('show', $new)->{user}, "tu-$id", 'the technical user stays with the successor');
-    is_done(tokenctl('revoke', $new), 'revoke');
+    ok(succeeds(tokenctl('revoke', $new)), 'revoke');
     refused(1, qr/token $new is revoked; `tokenctl restore` it first/, 'rotate', $new);
-    is_done(tokenctl('restore', $new), 'restore');
+    ok(succeeds(tokenctl('restore', $new)), 'restore');
     answer(qw(rotate --grace 0s), $new);
     refused(1, qr/token $new expired at \S+; `tokenctl create` a new one/, 'rotate', $new);
     refused(2, qr/ID is required/, 'rotate');

@@ -1,4 +1,4 @@
-# create, list, show, revoke, restore, delete.
+# tokenctl create, list, show, revoke, restore and delete.
 use strict;
 use warnings;
 
@@ -7,18 +7,18 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use POSIX qw(strftime);
 use Test::More;
-use TokenAuth::Tools qw(files_hold init_registry is_done is_error json_of new_dir slurp spew
-    token_parts tokenctl);
+use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir slurp spew
+    succeeds token_parts tokenctl);
 
 my $day = 86400;
 
 sub stamp { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $_[0]) }
 
-sub answer { return json_of(is_done(tokenctl(@_, '--json'), "@_")) }
+sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
-# Makes a token; gives its parts, with the whole in {token}.
+# Makes a token; returns its parts, and the whole as {token}.
 sub created {
-    my $result = is_done(tokenctl('create', @_), "create @_");
+    my $result = done(tokenctl('create', @_));
     my ($token) = $result->{out} =~ /\A([^\n]+)\n\z/;
     my $parts = token_parts($token // '') or fail("a token: $result->{out}");
     return { %$parts, token => $token, err => $result->{err} };
@@ -28,7 +28,8 @@ sub refused {
     my ($status, $pattern, @command) = @_;
     my $before = tokenctl('export')->{out};
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $result = is_error(tokenctl(@command), $status, $pattern, "@command: refused");
+    my $result = tokenctl(@command);
+    ok(fails_with($result, $status, $pattern), "@command: refused");
     is(tokenctl('export')->{out}, $before, 'nothing changed');
     return $result;
 }
@@ -37,7 +38,7 @@ sub refused {
 sub populated {
     my $dir = new_dir();
     init_registry($dir);
-    is_done(tokenctl(@$_), "@$_")
+    ok(succeeds(tokenctl(@$_)), "@$_")
         for [qw(org add acme other)], [qw(group add acme/ops)], [qw(user add ann bob)],
         [qw(role set admin a:*)], [qw(role set reader a:read)];
     return $dir;
@@ -69,7 +70,7 @@ subtest 'the token' => sub {
     $seen{ created(qw(--org acme --name n))->{secret} }++ for 1 .. 5;
     is(scalar keys %seen, 5, 'every secret is another');
 
-    my $json = json_of(is_done(tokenctl(qw(create --json --org acme --name n --prefix my-app)), '--json'));
+    my $json = json_of(done(tokenctl(qw(create --json --org acme --name n --prefix my-app))));
     my $parts = token_parts($json->{token});
     is($parts->{prefix}, 'my-app', '--prefix');
     is($parts->{id}, $json->{id}, 'id and token in one object');
@@ -89,8 +90,8 @@ subtest 'a keyed digest' => sub {
     is($shown->{key_id},    $id,           'key id');
     like(tokenctl('export')->{out},
         qr/"digest":"hmac-sha256:$id:@{[ hmac_sha256_hex($made->{token}, $key) ]}"/, 'digest');
-    my $other = json_of(is_done(tokenctl({ env => { TOKEN_AUTH_KEY => "$dir/key" } },
-        qw(create --org acme --name n --json)), 'TOKEN_AUTH_KEY'));
+    my $other = json_of(done(tokenctl({ env => { TOKEN_AUTH_KEY => "$dir/key" } },
+        qw(create --org acme --name n --json))));
     is($other->{key_id}, $id, 'names the key too');
     refused(1, qr{key file \Q$dir\E/no cannot be read}, qw(create --org acme --name n --key), "$dir/no");
     refused(1, qr{key file \Q$dir\E cannot be read},    qw(create --org acme --name n --key), "$dir");
@@ -122,7 +123,7 @@ subtest 'what a token can have' => sub {
         },
         'all of it'
     );
-    my $table = is_done(tokenctl('show', $made->{id}), 'show')->{out};
+    my $table = done(tokenctl('show', $made->{id}))->{out};
     like($table, qr/^$_$/m, "show: $_")
         for 'id +' . $made->{id}, 'status +pending', 'of +group acme/ops', 'role +admin',
         'scopes +a:read b:read', 'addresses +192\.0\.2\.0/24 2001:db8::1',
@@ -145,12 +146,12 @@ subtest 'how long it lives' => sub {
     ok($made->{expires} ge stamp($before + 90 * $day) && $made->{expires} le stamp(time + 90 * $day),
         '90 days unless told otherwise');
 
-    my $never = is_done(tokenctl(qw(create --org acme --name n --expires never --json)), 'never');
+    my $never = done(tokenctl(qw(create --org acme --name n --expires never --json)));
     ok(!exists json_of($never)->{expires}, 'has no end');
     like($never->{err}, qr/\Awarning: this token never expires[^\n]*\n\z/, 'is warned about in one line');
-    my $long = is_done(tokenctl(qw(create --org acme --name n --json --expires 367d)), '367d');
+    my $long = done(tokenctl(qw(create --org acme --name n --json --expires 367d)));
     like($long->{err}, qr/\Awarning: this token lives for more than a year[^\n]*\n\z/, 'is warned about');
-    is(is_done(tokenctl(qw(create --org acme --name n --json --expires 366d)), '366d')->{err}, '',
+    is(done(tokenctl(qw(create --org acme --name n --json --expires 366d)))->{err}, '',
         'is not');
 
     for my $option (qw(--expires --not-before)) {
@@ -202,10 +203,10 @@ subtest 'create refuses' => sub {
     my ($technical) = map { $_->{id} } @{ answer(qw(user list --technical)) };
     refused(1, qr/is a technical user, which has no personal tokens/,
         qw(create --name n --user), $technical);
-    is_done(tokenctl(qw(org suspend acme)), 'org suspend');
+    ok(succeeds(tokenctl(qw(org suspend acme))), 'org suspend');
     like(created(qw(--org acme --name n))->{err}, qr/^warning: organization acme is suspended/m,
         'a suspended organization is warned about');
-    is_done(tokenctl(qw(user disable ann)), 'user disable');
+    ok(succeeds(tokenctl(qw(user disable ann))), 'user disable');
     like(created(qw(--user ann --name n))->{err}, qr/^warning: user ann is disabled/m,
         'so is a disabled user');
 };
@@ -221,8 +222,8 @@ subtest 'list' => sub {
         revoked => created(qw(--org acme --name revoked --expires 2d))->{id},
         expired => created(qw(--org acme --name expired))->{id},
     );
-    is_done(tokenctl('revoke', $id{revoked}), 'revoke');
-    is_done(tokenctl(qw(rotate --grace 0s --expires 50d), $id{expired}), 'rotate, to have one expired');
+    ok(succeeds(tokenctl('revoke', $id{revoked})), 'revoke');
+    ok(succeeds(tokenctl(qw(rotate --grace 0s --expires 50d), $id{expired})), 'rotate, to have one expired');
     my ($successor) = map { $_->{successor} } answer('show', $id{expired});
     $id{successor} = $successor;
     my %name = reverse %id;
@@ -250,15 +251,15 @@ subtest 'list' => sub {
     $is->([qw(--org acme --status active --kind organization)], qw(org successor));
     my @ids = map { $_->{id} } @{ answer('list') };
     is_deeply(\@ids, [ sort @ids ], 'in the order of their ids');
-    is_done(tokenctl(qw(org suspend other)), 'org suspend');
+    ok(succeeds(tokenctl(qw(org suspend other))), 'org suspend');
     $is->([qw(--status suspended)], 'other');
-    is_done(tokenctl(qw(user disable ann)), 'user disable');
+    ok(succeeds(tokenctl(qw(user disable ann))), 'user disable');
     $is->([qw(--status disabled)], 'user');
-    my $table = is_done(tokenctl('list', '--org', 'acme', '--role', 'admin'), 'a table');
+    my $table = done(tokenctl('list', '--org', 'acme', '--role', 'admin'));
     like($table->{out}, qr/\AID +STATUS +OF +ROLE +SCOPES +EXPIRES +NAME\n$id{org} +active +organization acme +admin +- +\d\S+ +org\n\z/,
         'for people');
     is($table->{err}, '', 'nothing on standard error');
-    is_error(tokenctl('list', @$_[ 1, 2 ]), $_->[0], $_->[3], "list $_->[1] $_->[2]")
+    ok(fails_with(tokenctl('list', @$_[ 1, 2 ]), $_->[0], $_->[3]), "list $_->[1] $_->[2]")
         for [ 2, '--status', 'gone', qr/--status "gone" is not known; write one of active, / ],
         [ 2, '--kind',     'org',  qr/--kind "org" is not known/ ],
         [ 2, '--expiring', 'soon', qr/--expiring "soon" is not understood/ ],
@@ -273,7 +274,7 @@ subtest 'revoke, restore, delete' => sub {
     populated();
     my @made = map { created(qw(--org acme --name n)) } 1 .. 3;
     my ($one, $two, $three) = map { $_->{id} } @made;
-    my $revoked = is_done(tokenctl('revoke', $one, $two), 'revoke');
+    my $revoked = done(tokenctl('revoke', $one, $two));
     is($revoked->{out}, '', 'nothing on standard output');
     is($revoked->{err}, "token $one is now revoked\ntoken $two is now revoked\n", 'a line each');
     my $shown = answer('show', $one);
@@ -285,9 +286,9 @@ subtest 'revoke, restore, delete' => sub {
     is_deeply([ map { [ @$_{qw(id outcome status)} ] } @{ answer('restore', $one, $one) } ],
         [ [ $one, 'updated', 'active' ], [ $one, 'unchanged', 'active' ] ], 'restore');
     ok(!exists answer('show', $one)->{revoked}, 'as if it had not been');
-    is(is_done(tokenctl('delete', $one, $three), 'delete')->{err},
+    is(done(tokenctl('delete', $one, $three))->{err},
         "deleted token $one\ndeleted token $three\n", 'a line each');
-    is_error(tokenctl('show', $one), 1, qr/token "$one" does not exist/, 'gone');
+    ok(fails_with(tokenctl('show', $one), 1, qr/token "$one" does not exist/), 'gone');
     is_deeply([ map { $_->{id} } @{ answer(qw(user list --technical)) } ], ["tu-$two"],
         'with its technical user');
 
@@ -314,11 +315,8 @@ subtest 'revoke, restore, delete' => sub {
 
     my $foreign = 'ghp_0123456789abcdefghijABCDEFGHIJ';
     my $digest  = sha256_hex($foreign);
-    is_done(
-        tokenctl({ stdin => qq({"type":"token","id":"theirs","digest":"sha256:$digest","kind":"user","user":"ann","name":"n"}\n) },
-            qw(import -)),
-        'a token made elsewhere, that could be an id'
-    );
+    ok(succeeds(tokenctl({ stdin => qq({"type":"token","id":"theirs","digest":"sha256:$digest","kind":"user","user":"ann","name":"n"}\n) },
+            qw(import -))), 'a token made elsewhere, that could be an id');
     my $result = refused(2, qr/that is a whole token, .*\(the id is theirs\)/, 'revoke', $foreign);
     unlike($result->{err}, qr/$foreign/, 'is recognised');
 };

@@ -1,4 +1,4 @@
-# tokensync check and status: what they find and how they say it.
+# tokensync check and status: their findings and their output.
 use strict;
 use warnings;
 

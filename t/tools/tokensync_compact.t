@@ -1,4 +1,4 @@
-# tokensync compact: what it does to the store, beside a watch, and where it cannot be.
+# tokensync compact: alone, beside a watch, and where it must fail.
 use strict;
 use warnings;
 
@@ -17,7 +17,7 @@ sub names {
     return sort grep { !/^\.\.?$/ } readdir $handle;
 }
 
-# A store most of whose pages are unused by now.
+# A store with mostly unused pages.
 sub loose_world {
     my $world = TokenAuth::Sync->new;
     $world->populate(6_000);
@@ -96,7 +96,6 @@ subtest 'beside a watch' => sub {
         # Changes before, while and after it copies.
         my $child = fork // die "fork: $!";
         if ($child == 0) {
-            $world->{number} += 10_000;    # for names of its own
             for my $token (5_000 .. 5_009) {
                 my $id = 't' . ($token + 10 * $round);
                 $world->run_program({}, $world->tool('tokenctl'), '--registry',

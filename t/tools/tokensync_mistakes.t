@@ -1,4 +1,4 @@
-# What happens to files under a running tokensync, or was done to them before.
+# Odd files, descriptors and options: tokensync refuses them or survives them.
 use strict;
 use warnings;
 

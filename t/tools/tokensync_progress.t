@@ -1,4 +1,4 @@
-# How far a full load is, on a terminal, and only there.
+# The progress of a full load: shown on a terminal, and only there.
 use strict;
 use warnings;
 
@@ -25,7 +25,7 @@ $world->populate(20_000);
 my ($master, $terminal) = terminal();
 plan skip_all => 'no pseudo-terminal can be had' unless defined $terminal && -e $terminal;
 
-# What `run` writes to a terminal as its standard error. It is held up, so that there is time for that.
+# The output of `run` on a terminal as standard error. The test holds it up to have time to look.
 sub shown {
     my (@arguments) = @_;
     my $child = fork // die "fork: $!";

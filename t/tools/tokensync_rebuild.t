@@ -1,5 +1,5 @@
-# A store that only a new one can mend, or that differs in most of what it holds: a new one is made
-# beside it and takes its place.
+# tokensync rebuilds a store that is beyond repair or differs in most of its content: it makes a new one
+# beside it, which takes its place.
 use strict;
 use warnings;
 
@@ -14,7 +14,7 @@ sub inode { return (stat $_[0]->db . '/data.mdb')[1] }
 
 sub beside { return -e $_[0]->dir . '/.db.tokensync' }
 
-# Writes over the data file from that page on.
+# Overwrites the data file from that page on.
 sub over {
     my ($world, $page, $bytes) = @_;
     open my $out, '+<:raw', $world->db . '/data.mdb' or die "data.mdb: $!";
@@ -66,7 +66,7 @@ subtest 'damage that only a look at everything shows' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2_000);
     $world->sync_ok('run');
-    # A page of tokens, found by what stands in it.
+    # A page of tokens, found by its content.
     my $data = TokenAuth::Sync::slurp($world->db . '/data.mdb');
     my $page = int(index($data, 't1500', 3 * 4096) / 4096);
     ok over($world, $page, noise(4096)), 'one page is noise';
@@ -92,7 +92,7 @@ subtest 'a store of another version' => sub {
     is $world->sync('check')->{status}, 0, 'equal';
 };
 
-# Large enough for a full load not to be done in place.
+# Large enough that a full load does not happen in place.
 my $large = TokenAuth::Sync->new;
 my $small_registry = $large->dir . '/small.db';
 $large->populate(200);
@@ -184,7 +184,7 @@ subtest 'SIGTERM in the middle of a load ends a watch' => sub {
         my $watch = $world->watch;
         sleep $delay;
         my $status = $world->stop($watch);
-        like $status, qr/^(0|signal 15)$/, "after $delay s";    # a signal: before it could be caught
+        like $status, qr/^(0|signal 15)$/, "after $delay s";    # a signal that came before the handler
     }
     $world->sync_ok('run');
     is $world->sync('check')->{status}, 0, 'the next run completes';

@@ -1,5 +1,5 @@
-# What tokensync will not do: take a strange directory for its store, a store of another registry
-# for this one's, or a registry that lost its tokens for the truth.
+# What tokensync refuses: a strange directory as its store, the store of another registry, and a registry
+# that lost its tokens.
 use strict;
 use warnings;
 
@@ -141,7 +141,7 @@ subtest 'two at once' => sub {
 
 {
     my $world = TokenAuth::Sync->new;
-    # what the tables' checks keep out, as a registry of another hand may hold it
+    # rows that the tables' checks refuse, but a registry made by hand may hold
     my $unchecked = on_postgresql() ? '' : 'PRAGMA ignore_check_constraints = ON; ';
     my $sql = sub { return eval { $world->sql($unchecked . $_[0]); 0 } // $@ };
     $world->sql(<<'END') if on_postgresql();

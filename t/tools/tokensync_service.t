@@ -1,4 +1,4 @@
-# tokensync watch as a service: what it tells systemd, its log, changes by the hundred, signals.
+# tokensync watch as a service: its messages to systemd, its log, hundreds of changes, signals.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use TokenAuth::Sync;
 
-# Stands in for systemd: a socket, and what came in on it.
+# The socket of a systemd, and the messages on it.
 sub manager {
     my ($world) = @_;
     my $path = $world->dir . '/notify' . $world->{number}++;
@@ -21,7 +21,7 @@ sub manager {
     return { path => $path, socket => $socket, told => [] };
 }
 
-# Takes in what is told for that long, or until something matches; whether it does.
+# Reads messages for that long, or until one matches; returns whether one does.
 sub told {
     my ($manager, $pattern, $seconds) = @_;
     my $end = time + ($seconds // 20);
@@ -78,7 +78,7 @@ subtest 'the watchdog' => sub {
         push @pauses, time - $begin;
     }
     is scalar @pauses, 5, 'again and again';
-    # Somebody holds the store and does not go on: no progress.
+    # Another program locks the store and does not go on: no progress.
     pipe my $in, my $hold or die "pipe: $!";
     my $child = fork // die "fork: $!";
     if ($child == 0) {
@@ -172,7 +172,7 @@ subtest 'another store is put in place' => sub {
     ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }), 'up';
     my $served = $world->json('status')->{generation};
     rename $db, "$db.bad" or die;
-    sleep 0.3;    # somebody slow
+    sleep 0.3;    # a slow peer
     ok !-e $db, 'nothing is put in its way';
     rename "$db.backup", $db or die;
     ok TokenAuth::Sync::eventually(sub { $world->json('status')->{generation} > $served }),

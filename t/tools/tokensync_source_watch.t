@@ -6,14 +6,14 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Time::HiRes qw(time);
-use TokenAuth::FileWorld qw(lines_text some_lines token);
+use TokenAuth::FileWorld qw(json_lines some_lines token);
 
 sub eventually { return TokenAuth::Sync::eventually(\&{ $_[0] }) }
 
 my @some = some_lines();
 my @base = @some[ 0, 1 ];
 
-# Whether the watch logs such a line after what it had logged by the last call.
+# Whether the watch logs such a line after the lines of the last call.
 sub logged {
     my ($world, $watch, $text) = @_;
     my $seen = $watch->{seen} // 0;
@@ -24,7 +24,7 @@ sub logged {
     });
 }
 
-# Another file in the place of the present one, at one stroke.
+# Replaces the file atomically.
 sub replace {
     my ($world, $text) = @_;
     TokenAuth::Sync::spew($world->file . '.new', $text);
@@ -48,13 +48,13 @@ subtest 'watch' => sub {
     my $revoked = token('t1', revoked => '2026-01-01T00:00:00Z');
     my @edited = (@base, $revoked, @some[ 3, 4 ]);
     for my $round (1 .. 3) {
-        TokenAuth::Sync::spew($world->file, lines_text(@edited));
+        TokenAuth::Sync::spew($world->file, json_lines(@edited));
         my $begun = time;
         ok decided($world, 't1-token', 'token_revoked'), "an edit in place $round";
         cmp_ok time - $begun, '<', 5, 'soon';
         ok logged($world, $watch, qr/^full load: 1 record written, 0 erased; 3 tokens, .*\n/m),
             'one record is written';
-        replace($world, lines_text(@some));
+        replace($world, json_lines(@some));
         ok decided($world, 't1-token', 'ok'), "another file in its place $round";
         ok logged($world, $watch, qr/^full load: 1 record written, 0 erased; 3 tokens, .*\n/m),
             'one record is written';
@@ -67,21 +67,21 @@ subtest 'watch' => sub {
     ok logged($world, $watch, qr/^recovered\n/m), 'and return';
 
     my $before = length $world->log_of($watch);
-    replace($world, lines_text(@edited) . '{"type":"tok');
+    replace($world, json_lines(@edited) . '{"type":"tok');
     ok logged($world, $watch, qr/tokens\.jsonl line 6: is not JSON \(at byte \d+.*; trying again\n/),
         'a bad line is logged';
     is $world->decision('t1-token'), 'ok', 'nothing of that file is taken';
-    replace($world, lines_text(@edited) . "\n[]");
+    replace($world, json_lines(@edited) . "\n[]");
     ok logged($world, $watch, qr/tokens\.jsonl line 7: is not a JSON object; trying again\n/),
         'and so is another one';
-    replace($world, lines_text(@edited));
+    replace($world, json_lines(@edited));
     ok decided($world, 't1-token', 'token_revoked'), 'mended';
     ok logged($world, $watch, qr/^recovered\n/m), 'that is logged';
     is(() = substr($world->log_of($watch), $before) =~ /line \d/g, 2, 'each error was logged once');
 
     $before = length $world->log_of($watch);
     utime undef, undef, $world->file or die;
-    replace($world, lines_text(@some));
+    replace($world, json_lines(@some));
     ok decided($world, 't1-token', 'ok'), 'after that';
     is(() = substr($world->log_of($watch), $before) =~ /\n/g, 1, 'a touch is no change');
     is $world->stop($watch), 0, 'SIGTERM ends it well';
@@ -94,13 +94,13 @@ subtest 'watch takes no half of a file' => sub {
     $world->put(@base, @many);
     my $watch = $world->watch('--heartbeat', '0');
     ok logged($world, $watch, qr/full load/), 'up';
-    # Line by line, each of the parts a sound file that would remove tokens. A machine that stops the
-    # writer for as long as a finished file must have rested proves nothing: then it is done again.
+    # Line by line: each part is a valid file that would remove tokens. If the machine stops the writer for
+    # as long as a finished file must rest, the attempt proves nothing and is made again.
     for my $attempt (1 .. 10) {
         my ($last, $pause) = (time, 0);
         open my $out, '>:raw', $world->file or die;
         $out->autoflush;
-        for my $line (map { lines_text($_) } @base, @many, token("last$attempt")) {
+        for my $line (map { json_lines($_) } @base, @many, token("last$attempt")) {
             print {$out} $line;
             Time::HiRes::sleep(0.005);
             my $now = time;

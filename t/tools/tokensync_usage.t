@@ -11,7 +11,7 @@ my $world = TokenAuth::Sync->new;
 $world->populate(1);
 my $tool = $world->tool('tokensync');
 
-# The tool with nothing but these arguments.
+# Runs the tool with these arguments alone.
 sub bare { return $world->run_program({}, $tool, @_) }
 
 subtest 'help and version' => sub {

@@ -1,4 +1,4 @@
-# tokensync watch: changes as they come, and what it lives through.
+# tokensync watch: changes as they come, and the troubles that it survives.
 use strict;
 use warnings;
 
@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use TokenAuth::Registry qw(sqlite_only);
 use TokenAuth::Sync;
 
-# Waiting ends as soon as what is waited for is there; the limits only end tests that fail.
+# Waits end as soon as the condition holds; their limits only end tests that fail.
 sub decided {
     my ($world, $token, $decision) = @_;
     return TokenAuth::Sync::eventually(sub { $world->decision($token) eq $decision });
@@ -111,7 +111,7 @@ subtest 'most tokens vanish' => sub {
     ok logged($world, $watch, qr/would remove 60 of the 101 tokens .*"tokensync run --force"/),
         'refused';
     is $world->decision('t1-token'), 'ok', 'they are served';
-    # The watch lets go of the store between its attempts, so that the remedy can be followed.
+    # The watch closes the store between its attempts, so that an administrator can follow the remedy.
     is $world->sync('run', '--force')->{status}, 0, 'the remedy works beside it';
     is $world->decision('t1-token'), 'token_unknown', 'they are gone';
     ok logged($world, $watch, qr/^recovered\n/m), 'and the watch goes on';
@@ -132,7 +132,7 @@ subtest 'as JSON' => sub {
     is_deeply $lines[1], { level => 'info', event => 'stopped' }, 'the end';
 };
 
-# After a boot the store is on the disk alone, and a worker waits for every page that it looks at.
+# After a boot the store is only on the disk, and a worker waits for every page that it reads.
 subtest 'the store is read into memory' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(20_000);

@@ -1,4 +1,4 @@
-// Input of tests, where reading beyond its end shows.
+// Input for tests that shows a read beyond its end.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace token_auth::unit {
 
-// A copy in memory of just its size: the sanitizers see every byte read beyond it.
+// A copy in memory of exactly its size: the sanitizers see every read beyond it.
 class Exact {
   public:
     explicit Exact(std::string_view text) : bytes_(new char[text.size()]), size_(text.size()) {

@@ -1,12 +1,12 @@
-// Writes stores of worlds drawn at random with some of their records damaged, for t/mutated.t, and
-// tells what is to be answered to requests for their tokens:
+// Writes stores of random worlds with some damaged records, for t/faults/records_damaged.t, and
+// prints the right answers to requests for their tokens:
 //
 //   mutated_store DIRECTORY WORLDS SEED
 //
 // writes DIRECTORY/0, DIRECTORY/1, … and prints a line for each request: the store, the token, the
-// request's organization ("-" for none), the scope asked for ("-" for none), the code. The code is
-// what the core says in this process; before that it is held against the oracle. `pepper` of
-// world_store.hpp is the key.
+// request's organization ("-" for none), the required scope ("-" for none), the code. The code is
+// the core's answer in this process, checked against the oracle. The key is `pepper` of
+// world_store.hpp.
 #include <fmt/format.h>
 
 #include <cstdlib>

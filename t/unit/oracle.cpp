@@ -23,7 +23,7 @@ std::vector<std::string> words_of(const std::vector<std::string>& values) {
     return words;
 }
 
-// Only an empty value asks for nothing; one of spaces is there, and names nothing that anybody has.
+// An empty value requires nothing; a value of spaces requires something that nobody has.
 bool blank(const std::vector<std::string>& values) {
     return std::any_of(values.begin(), values.end(), [](const std::string& value) {
         return !value.empty() && value.find_first_not_of(' ') == std::string::npos;

@@ -1,5 +1,5 @@
-// What must be answered, written down a second time, from the rules and not from the core: over
-// plain strings, sets and maps, without a thought for speed.
+// The right answers, written a second time from the rules instead of the core: with plain strings,
+// sets and maps, without regard to speed.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct Bits {
     std::string digits;
 };
 
-// "192.0.2.0/24", or an address alone. Throws where it is none.
+// "192.0.2.0/24", or an address alone. Throws if it is neither.
 Bits bits_of(const std::string& text);
 
 struct ModelToken {
@@ -57,7 +57,7 @@ struct Request {
     std::string client;  // an address; empty: a Unix socket
 };
 
-// What a token acts with in a request, once it is known.
+// The rights of a known token in a request.
 struct Standing {
     bool known = false;
     ModelToken token;
@@ -68,7 +68,7 @@ struct Standing {
 
 Standing standing_of(const World& world, const Request& request);
 
-// The code of the answer, "ok" where the request is let through.
+// The code of the answer, "ok" if the request passes.
 std::string expected_code(const World& world, const Request& request);
 
 // Whether the effective scopes cover one.

@@ -73,14 +73,14 @@ void credentials_are_token68(const std::string& field) {
     for (unsigned schemes = 0; schemes <= (scheme_bearer | scheme_token); ++schemes) {
         const Credential got = parse_authorization(exact.view(), schemes);
         RC_ASSERT(exact.holds(got.token));
-        RC_ASSERT((got.presented == Presented::token) == !got.token.empty());
-        RC_ASSERT(got.presented != Presented::token || is_a_token68(got.token));
-        RC_ASSERT(schemes != 0 || got.presented == Presented::nothing);
+        RC_ASSERT((got.status == CredentialStatus::well_formed) == !got.token.empty());
+        RC_ASSERT(got.status != CredentialStatus::well_formed || is_a_token68(got.token));
+        RC_ASSERT(schemes != 0 || got.status == CredentialStatus::missing);
     }
     RC_ASSERT(is_token68(exact.view()) == is_a_token68(field));
     const Credential bare = parse_bare(exact.view());
-    RC_ASSERT((bare.presented == Presented::token) == is_a_token68(field));
-    RC_ASSERT((bare.presented == Presented::nothing) == field.empty());
+    RC_ASSERT((bare.status == CredentialStatus::well_formed) == is_a_token68(field));
+    RC_ASSERT((bare.status == CredentialStatus::missing) == field.empty());
     RC_ASSERT(exact.holds(bare.token));
 }
 
@@ -90,8 +90,8 @@ void tokens_are_found(const std::string& token) {
          {"Bearer " + token, "  tOkEn    " + token + "   ", "Token token=\"" + token + "\""}) {
         const Exact exact(field);
         const Credential got = parse_authorization(exact.view(), scheme_bearer | scheme_token);
-        RC_ASSERT((got.presented == Presented::token) == is_a_token68(token));
-        RC_ASSERT(got.presented != Presented::token || got.token == token);
+        RC_ASSERT((got.status == CredentialStatus::well_formed) == is_a_token68(token));
+        RC_ASSERT(got.status != CredentialStatus::well_formed || got.token == token);
     }
 }
 

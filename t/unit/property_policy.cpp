@@ -1,5 +1,5 @@
-// The decision table: worlds drawn at random are written into a real store, and requests against
-// them are decided twice, by the core and by the oracle.
+// The decision table: writes random worlds into a real store, and decides requests twice, by the
+// core and by the oracle.
 //
 // TOKEN_AUTH_CASES sets the number of cases, TOKEN_AUTH_SEED repeats a run.
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ namespace {
 
 constexpr std::uint64_t cases_per_world = 4000;
 
-// What the core makes of a request.
+// The core's decision on a request.
 struct Outcome {
     std::string_view code;
     std::string scopes;
@@ -67,7 +67,7 @@ class Subject {
     std::uint64_t generation_ = 0;
 };
 
-// Room for what effective_scopes_size() promises, and a guard behind it.
+// Room for effective_scopes_size() bytes, and a guard behind it.
 std::string scopes_of(const Claims& claims, std::string& failure) {
     constexpr char guard = '\x7f';
     const std::size_t room = effective_scopes_size(claims);
@@ -102,7 +102,7 @@ Outcome Subject::outcome(const World& world, const Request& request) {
         return outcome;
     }
     if (standing.known) {
-        // By the digest alone, the same must come out.
+        // The digest alone must give the same.
         Claims again;
         const Lookup found =
             resolve(snapshot, digest_under(digester_, request.token, standing.token),
@@ -127,7 +127,7 @@ Outcome Subject::outcome(const World& world, const Request& request) {
             if (grants(claims, scope) != expected) {
                 outcome.failure = fmt::format("grants({:?}) is not {}", scope, expected);
             }
-            // The list must say the same as the rules it was made by.
+            // The list must agree with the rules behind it.
             if (any_covers(outcome.scopes, scope) != expected) {
                 outcome.failure = fmt::format("effective scopes {:?}: {:?} is not {}",
                                               outcome.scopes, scope, expected);
@@ -147,7 +147,7 @@ rc::Gen<Request> request_of(const World& world, const std::vector<std::string>& 
     };
 }
 
-// Every answer that is decided upon must have been given often enough to mean something.
+// Every answer must have occurred often enough to mean something.
 bool all_occurred(const std::map<std::string, std::uint64_t>& seen, std::uint64_t cases) {
     bool all = true;
     for (std::size_t i = 0; i < code_count; ++i) {
@@ -216,7 +216,7 @@ int run() {
         }
     }
     fmt::print("{} cases in {} worlds, seed {}\n", worlds * cases_per_world, worlds, seed);
-    // Fewer worlds than this may lack what an answer needs.
+    // A smaller number of worlds may miss some answers.
     const bool telling = worlds * cases_per_world >= 100'000;
     if (!all_occurred(seen, worlds * cases_per_world) && telling) {
         std::cerr << repeat << "\n";

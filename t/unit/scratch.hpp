@@ -1,5 +1,5 @@
-// Real stores in directories of their own, written by other processes, as in service: one process
-// must not open an LMDB environment twice.
+// Real stores in temporary directories, written by child processes: one process must not open an
+// LMDB environment twice.
 #pragma once
 
 #include <cstddef>
@@ -32,14 +32,14 @@ class Directory {
     std::string path_;
 };
 
-// Runs a function in a child process. Gives what it returned, or how it ended otherwise ("killed
-// by signal 7"); what it throws comes back as its text.
+// Runs a function in a child process. Returns its result, the text of its exception, or how the
+// child ended ("killed by signal 7").
 std::string in_child(const std::function<std::string()>& function);
 
-// A child that does its work, tells so, and lives on until it is let go.
+// A child that does its work, reports it, and lives until the holder goes.
 class Holder {
   public:
-    // Throws where the work throws.
+    // Throws if the work throws.
     explicit Holder(const std::function<void()>& work);
     ~Holder();
     Holder(const Holder&) = delete;
@@ -86,7 +86,7 @@ struct WriteOptions {
 void write_store(const std::string& directory, const std::vector<Entry>& entries,
                  const WriteOptions& options = {});
 
-// For use in a child: an environment open for writing.
+// For a child: an environment open for writing.
 MDB_env* open_for_writing(const std::string& directory, std::size_t map_size,
                           unsigned max_readers = 0);
 
@@ -101,10 +101,10 @@ Digest digest_of(std::string_view token);
 // An organization with one token, "token".
 std::vector<Entry> small_world(std::uint64_t generation);
 
-// An organization token's record with nothing out of the ordinary; views of static storage.
+// A plain record of an organization's token; its views point into static storage.
 TokenRecord plain_record();
 
-// The number that an environment variable holds.
+// The number in an environment variable.
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise);
 
 // Files.

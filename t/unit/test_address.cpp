@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/address.hpp"
 
 namespace token_auth::unit {
@@ -21,7 +21,7 @@ std::string text_of(const Address& address) {
     return text;
 }
 
-void addresses(Report& report) {
+void addresses() {
     const struct {
         std::string_view text;
         std::string_view parsed;  // empty: refused
@@ -57,28 +57,28 @@ void addresses(Report& report) {
     for (const auto& row : rows) {
         Address address;
         const bool ok = parse_address(row.text, address);
-        report.equal(ok, !row.parsed.empty(), "address {}", shown(row.text));
-        report.equal(text_of(address), ok ? std::string(row.parsed) : "none", "address {}",
-                     shown(row.text));
+        check_equal(ok, !row.parsed.empty(), "address {}", shown(row.text));
+        check_equal(text_of(address), ok ? std::string(row.parsed) : "none", "address {}",
+                    shown(row.text));
     }
     Address none;
-    report.check(!parse_address(std::string_view(), none), "a text without data");
+    check(!parse_address(std::string_view(), none), "a text without data");
 }
 
-void addresses_of_bytes(Report& report) {
+void addresses_of_bytes() {
     const unsigned char four[] = {192, 0, 2, 1};
-    report.equal(text_of(address_v4(four)), std::string("192.0.2.1"), "four bytes");
+    check_equal(text_of(address_v4(four)), std::string("192.0.2.1"), "four bytes");
     unsigned char sixteen[16] = {};
-    report.equal(text_of(address_v6(sixteen)), std::string("::"), "all zero");
+    check_equal(text_of(address_v6(sixteen)), std::string("::"), "all zero");
     sixteen[10] = 0xff;
     sixteen[11] = 0xff;
     std::memcpy(sixteen + 12, four, sizeof(four));
-    report.equal(text_of(address_v6(sixteen)), std::string("192.0.2.1"), "a mapped one");
+    check_equal(text_of(address_v6(sixteen)), std::string("192.0.2.1"), "a mapped one");
     sixteen[0] = 1;
-    report.equal(unsigned{address_v6(sixteen).family}, 6U, "one that is almost mapped");
+    check_equal(unsigned{address_v6(sixteen).family}, 6U, "one that is almost mapped");
 }
 
-void blocks(Report& report) {
+void blocks() {
     const struct {
         std::string_view text;
         bool ok;
@@ -118,23 +118,23 @@ void blocks(Report& report) {
     for (const auto& row : rows) {
         Cidr block{};
         const bool ok = parse_cidr(row.text, block);
-        report.equal(ok, row.ok, "block {}", row.text);
-        report.equal(unsigned{block[0]}, row.family, "family of {}", row.text);
-        report.equal(unsigned{block[1]}, row.prefix, "prefix of {}", row.text);
+        check_equal(ok, row.ok, "block {}", row.text);
+        check_equal(unsigned{block[0]}, row.family, "family of {}", row.text);
+        check_equal(unsigned{block[1]}, row.prefix, "prefix of {}", row.text);
     }
 }
 
-std::string encoded_blocks(Report& report, const std::vector<std::string_view>& texts) {
+std::string encoded_blocks(const std::vector<std::string_view>& texts) {
     std::string encoded;
     for (const std::string_view text : texts) {
         Cidr block{};
-        report.check(parse_cidr(text, block), "block {}", text);
+        check(parse_cidr(text, block), "block {}", text);
         encoded.append(reinterpret_cast<const char*>(block.data()), block.size());
     }
     return encoded;
 }
 
-void membership(Report& report) {
+void membership() {
     const struct {
         std::vector<std::string_view> blocks;
         std::string_view address;
@@ -169,41 +169,40 @@ void membership(Report& report) {
     };
     for (const auto& row : rows) {
         Address address;
-        report.check(parse_address(row.address, address), "address {}", row.address);
-        const std::string encoded = encoded_blocks(report, row.blocks);
-        report.equal(any_contains(encoded, address), row.inside, "{} in {} blocks from {}",
-                     row.address, row.blocks.size(),
-                     row.blocks.empty() ? std::string_view("none") : row.blocks.front());
+        check(parse_address(row.address, address), "address {}", row.address);
+        const std::string encoded = encoded_blocks(row.blocks);
+        check_equal(any_contains(encoded, address), row.inside, "{} in {} blocks from {}",
+                    row.address, row.blocks.size(),
+                    row.blocks.empty() ? std::string_view("none") : row.blocks.front());
     }
 }
 
-// A client without an address is in no block, whatever the block's bytes are.
-void no_address(Report& report) {
+// A client without an address matches no block, whatever the block's bytes.
+void no_address() {
     const Address none;
-    report.check(!any_contains(encoded_blocks(report, {"0.0.0.0/0", "::/0"}), none),
-                 "all addresses hold one that is none");
-    report.check(!any_contains(std::string(cidr_size, '\0'), none),
-                 "a block of zero bytes lets a client without an address in");
+    check(!any_contains(encoded_blocks({"0.0.0.0/0", "::/0"}), none),
+          "all addresses hold one that is none");
+    check(!any_contains(std::string(cidr_size, '\0'), none),
+          "a block of zero bytes lets a client without an address in");
 }
 
 // Damaged blocks: of any family and prefix length, and cut off.
-void damaged_blocks(Report& report) {
+void damaged_blocks() {
     Address address;
-    report.check(parse_address("192.0.2.1", address), "address");
+    check(parse_address("192.0.2.1", address), "address");
     for (unsigned family = 0; family < 256; ++family) {
         for (unsigned prefix = 0; prefix < 256; ++prefix) {
             std::string block(cidr_size, '\xff');
             block[0] = static_cast<char>(family);
             block[1] = static_cast<char>(prefix);
             // 192 and 255 have their first two bits in common
-            report.equal(any_contains(block, address), family == 4 && prefix <= 2,
-                         "family {}, prefix {}", family, prefix);
+            check_equal(any_contains(block, address), family == 4 && prefix <= 2,
+                        "family {}, prefix {}", family, prefix);
         }
     }
-    const std::string whole = encoded_blocks(report, {"0.0.0.0/0"});
+    const std::string whole = encoded_blocks({"0.0.0.0/0"});
     for (std::size_t length = 0; length < whole.size(); ++length) {
-        report.check(!any_contains(std::string(whole, 0, length), address), "{} bytes of a block",
-                     length);
+        check(!any_contains(std::string(whole, 0, length), address), "{} bytes of a block", length);
     }
 }
 

@@ -1,8 +1,8 @@
-// The answers, against the table that clients are promised.
+// The answers, against the documented table.
 #include <cstddef>
 #include <string_view>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/answer.hpp"
 
 namespace token_auth::unit {
@@ -16,7 +16,7 @@ struct Row {
     std::string_view detail;
 };
 
-// In the order of checking.
+// In the order of the checks.
 constexpr Row rows[] = {
     {Code::credentials_missing, "credentials_missing", 401, "", "Authentication is required."},
     {Code::request_malformed, "request_malformed", 400, "invalid_request",
@@ -65,33 +65,33 @@ std::string_view title_of(unsigned status) {
     return "";
 }
 
-void denials(Report& report) {
-    report.equal(std::size(rows) + 2, code_count, "rows, with ok and anonymous");
+void denials() {
+    check_equal(std::size(rows) + 2, code_count, "rows, with ok and anonymous");
     for (const Row& row : rows) {
         const Answer& got = answer(row.code);
-        report.equal(got.code, row.code, "code of {}", row.name);
-        report.equal(got.name, row.name, "name of {}", row.name);
-        report.equal(unsigned{got.status}, row.status, "status of {}", row.name);
-        report.equal(got.error, row.error, "error of {}", row.name);
-        report.equal(got.title, title_of(row.status), "title of {}", row.name);
-        report.equal(got.detail, row.detail, "detail of {}", row.name);
+        check_equal(got.code, row.code, "code of {}", row.name);
+        check_equal(got.name, row.name, "name of {}", row.name);
+        check_equal(unsigned{got.status}, row.status, "status of {}", row.name);
+        check_equal(got.error, row.error, "error of {}", row.name);
+        check_equal(got.title, title_of(row.status), "title of {}", row.name);
+        check_equal(got.detail, row.detail, "detail of {}", row.name);
     }
 }
 
-void order_of_checking(Report& report) {
+void order_of_checking() {
     for (std::size_t i = 1; i < std::size(rows); ++i) {
-        report.check(rows[i - 1].code < rows[i].code, "{} must come before {}", rows[i - 1].name,
-                     rows[i].name);
+        check(rows[i - 1].code < rows[i].code, "{} must come before {}", rows[i - 1].name,
+              rows[i].name);
     }
 }
 
-void let_through(Report& report) {
+void let_through() {
     const Row passing[] = {{Code::ok, "ok", 0, "", ""}, {Code::anonymous, "anonymous", 0, "", ""}};
     for (const Row& row : passing) {
         const Answer& got = answer(row.code);
-        report.equal(got.name, row.name, "name of {}", row.name);
-        report.equal(unsigned{got.status}, row.status, "status of {}", row.name);
-        report.equal(got.error, row.error, "error of {}", row.name);
+        check_equal(got.name, row.name, "name of {}", row.name);
+        check_equal(unsigned{got.status}, row.status, "status of {}", row.name);
+        check_equal(got.error, row.error, "error of {}", row.name);
     }
 }
 

@@ -1,10 +1,10 @@
-// What a presented token turns out to be, read from a real store; and what it grants.
+// The claims of a presented token, read from a real store, and what it grants.
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "scratch.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/resolve.hpp"
@@ -70,11 +70,11 @@ constexpr auto required = OrganizationMode::required;
 constexpr auto optional = OrganizationMode::optional;
 constexpr auto off = OrganizationMode::off;
 
-void resolving(Report& report) {
+void resolving() {
     const Directory directory;
     write_store(directory / "db", world());
     Store store;
-    report.check(store.open((directory / "db").c_str()), "open: {}", store.problem());
+    check(store.open((directory / "db").c_str()), "open: {}", store.problem());
 
     const struct {
         const char* token;
@@ -123,22 +123,22 @@ void resolving(Report& report) {
         claims.role = "before";
         const Lookup found = resolve(snapshot, digest_of(row.token), row.mode, row.named, claims);
         const std::string what = fmt::format("{} in {:?}", row.token, row.named);
-        report.equal(found, row.found, "{}", what);
-        report.equal(claims.known, row.found == Lookup::found, "{}: known", what);
+        check_equal(found, row.found, "{}", what);
+        check_equal(claims.known, row.found == Lookup::found, "{}: known", what);
         if (found != Lookup::found) {
             continue;  // nothing else is promised
         }
-        report.equal(claims.disabled, row.disabled, "{}: disabled", what);
-        report.equal(claims.organization, row.organization, "{}: organization", what);
-        report.equal(claims.member, row.member, "{}: member", what);
-        report.equal(claims.suspended, row.suspended, "{}: suspended", what);
-        report.equal(claims.role, row.role, "{}: role", what);
-        report.equal(claims.role_scopes, row.role_scopes, "{}: role's scopes", what);
+        check_equal(claims.disabled, row.disabled, "{}: disabled", what);
+        check_equal(claims.organization, row.organization, "{}: organization", what);
+        check_equal(claims.member, row.member, "{}: member", what);
+        check_equal(claims.suspended, row.suspended, "{}: suspended", what);
+        check_equal(claims.role, row.role, "{}: role", what);
+        check_equal(claims.role_scopes, row.role_scopes, "{}: role's scopes", what);
     }
 }
 
-// Each record that a decision rests on, damaged: the store is broken, never a smaller answer.
-void damaged_records(Report& report) {
+// Damage to any record that a decision needs: the store is broken, never a smaller answer.
+void damaged_records() {
     const std::vector<Entry> whole = world();
     const struct {
         const char* name;
@@ -159,23 +159,23 @@ void damaged_records(Report& report) {
         entries.push_back({row.key, "damaged"});
         write_store(directory / "db", entries);
         Store store;
-        report.check(store.open((directory / "db").c_str()), "open: {}", store.problem());
+        check(store.open((directory / "db").c_str()), "open: {}", store.problem());
         Claims claims;
         {
             Snapshot snapshot(store);
-            report.equal(resolve(snapshot, digest_of(row.token), required, "acme", claims),
-                         Lookup::broken, "{}", row.name);
+            check_equal(resolve(snapshot, digest_of(row.token), required, "acme", claims),
+                        Lookup::broken, "{}", row.name);
         }
-        report.check(!claims.known, "{}: known all the same", row.name);
-        report.check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
-                     "{}: {}", row.name, store.problem());
+        check(!claims.known, "{}: known all the same", row.name);
+        check(std::string_view(store.problem()).find("damaged") != std::string_view::npos, "{}: {}",
+              row.name, store.problem());
         Digester digester;
         KeyId missing = no_key;
         Snapshot snapshot(store);
-        report.check(digester.init(), "init");
-        report.equal(identify(snapshot, digester, row.token, required, "acme", claims, missing),
-                     Identified::broken, "{}, by the token", row.name);
-        report.check(!claims.known, "{}: known by the token all the same", row.name);
+        check(digester.init(), "init");
+        check_equal(identify(snapshot, digester, row.token, required, "acme", claims, missing),
+                    Identified::broken, "{}, by the token", row.name);
+        check(!claims.known, "{}: known by the token all the same", row.name);
     }
 }
 
@@ -191,7 +191,7 @@ Entry keyed_entry(std::string_view key, std::string_view token, KeyId stored_as,
     return token_entry(digest, record);
 }
 
-void identifying(Report& report) {
+void identifying() {
     KeyId first = no_key;
     KeyId second = no_key;
     const Entry under_first = keyed_entry(pepper, "first", no_key, first);
@@ -267,30 +267,29 @@ void identifying(Report& report) {
         options.replace = true;
         write_store(directory / "db", entries, options);
         Digester digester;
-        report.check(digester.init(), "init");
+        check(digester.init(), "init");
         for (const std::string_view key : row.keys) {
-            report.check(digester.add_key(key), "take a key in");
+            check(digester.add_key(key), "take a key in");
         }
         Store store;
-        report.check(store.open((directory / "db").c_str()), "open: {}", store.problem());
+        check(store.open((directory / "db").c_str()), "open: {}", store.problem());
         Snapshot snapshot(store);
         Claims claims;
         KeyId missing = no_key;
         const Identified identified =
             identify(snapshot, digester, row.token, required, "", claims, missing);
-        report.equal(identified, row.identified, "{}", row.name);
-        report.equal(claims.known, identified == Identified::found, "{}: known", row.name);
+        check_equal(identified, row.identified, "{}", row.name);
+        check_equal(claims.known, identified == Identified::found, "{}: known", row.name);
         if (identified == Identified::key_missing) {
-            report.equal(missing, row.missing, "{}: the missing key", row.name);
+            check_equal(missing, row.missing, "{}: the missing key", row.name);
         }
         if (identified != Identified::found) {
-            report.check(claims.token.id.empty(), "{}: claims of token {}", row.name,
-                         claims.token.id);
+            check(claims.token.id.empty(), "{}: claims of token {}", row.name, claims.token.id);
         }
     }
 }
 
-void effective(Report& report) {
+void effective() {
     const struct {
         std::string_view role;
         std::string_view of_role;
@@ -325,13 +324,13 @@ void effective(Report& report) {
         const std::size_t room = effective_scopes_size(claims);
         const std::unique_ptr<char[]> buffer(new char[room]);
         const std::size_t used = effective_scopes(claims, buffer.get());
-        report.check(used <= room, "{} and {}: {} bytes into {}", row.of_role, row.own, used, room);
-        report.equal(std::string_view(buffer.get(), used), row.effective, "{} and {}", row.of_role,
-                     row.own);
+        check(used <= room, "{} and {}: {} bytes into {}", row.of_role, row.own, used, room);
+        check_equal(std::string_view(buffer.get(), used), row.effective, "{} and {}", row.of_role,
+                    row.own);
     }
 }
 
-void granting(Report& report) {
+void granting() {
     const struct {
         std::string_view role;
         std::string_view of_role;
@@ -357,8 +356,8 @@ void granting(Report& report) {
         claims.role = row.role;
         claims.role_scopes = row.of_role;
         claims.token.scopes = row.own;
-        report.equal(grants(claims, row.scope), row.granted, "role {:?} ({}), own {}: {}", row.role,
-                     row.of_role, row.own, row.scope);
+        check_equal(grants(claims, row.scope), row.granted, "role {:?} ({}), own {}: {}", row.role,
+                    row.of_role, row.own, row.scope);
     }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/credential.hpp"
 
 namespace token_auth::unit {
@@ -15,34 +15,33 @@ constexpr unsigned both = scheme_bearer | scheme_token;
 constexpr std::string_view token68_bytes =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
 
-std::string_view name_of(Presented presented) {
-    switch (presented) {
-        case Presented::nothing:
+std::string_view name_of(CredentialStatus status) {
+    switch (status) {
+        case CredentialStatus::missing:
             return "nothing";
-        case Presented::token:
+        case CredentialStatus::well_formed:
             return "token";
-        case Presented::malformed_request:
+        case CredentialStatus::malformed_request:
             return "malformed_request";
-        case Presented::malformed_token:
+        case CredentialStatus::malformed_token:
             return "malformed_token";
     }
     return "?";
 }
 
 // Parses a copy of its own size, so that reading beyond it is seen by the sanitizers.
-void expect(Report& report, std::string_view field, unsigned schemes, Presented presented,
+void expect(std::string_view field, unsigned schemes, CredentialStatus status,
             std::string_view token = {}) {
     const std::unique_ptr<char[]> copy(new char[field.size()]);
     if (!field.empty()) {
         std::memcpy(copy.get(), field.data(), field.size());
     }
     const Credential got = parse_authorization({copy.get(), field.size()}, schemes);
-    report.equal(name_of(got.presented), name_of(presented), "{} of schemes {}", shown(field),
-                 schemes);
-    report.equal(got.token, token, "the token in {}", shown(field));
+    check_equal(name_of(got.status), name_of(status), "{} of schemes {}", shown(field), schemes);
+    check_equal(got.token, token, "the token in {}", shown(field));
 }
 
-void good_fields(Report& report) {
+void good_fields() {
     const struct {
         std::string_view field;
         std::string_view token;
@@ -59,48 +58,48 @@ void good_fields(Report& report) {
         {"Token token=", "token="},     {"Bearer token=", "token="},
     };
     for (const auto& row : rows) {
-        expect(report, row.field, both, Presented::token, row.token);
+        expect(row.field, both, CredentialStatus::well_formed, row.token);
     }
 }
 
-void broken_fields(Report& report) {
+void broken_fields() {
     const struct {
         std::string_view field;
-        Presented presented;
+        CredentialStatus status;
     } rows[] = {
-        {"Bearer", Presented::malformed_request},
-        {"Bearer ", Presented::malformed_request},
-        {"Bearer     ", Presented::malformed_request},
-        {"token", Presented::malformed_request},
-        {"Token  ", Presented::malformed_request},
-        {"Token token=\"", Presented::malformed_request},
-        {"Token token=\"\"", Presented::malformed_request},
-        {"Token token=\"abc", Presented::malformed_request},
-        {"Token token=\"abc\"x", Presented::malformed_request},
-        {"Token token=\"abc\" x", Presented::malformed_request},
-        {"Token token=\"abc\"\"", Presented::malformed_request},
-        {"Token token=\"a\"b\"", Presented::malformed_request},
-        {"Token token=\"abc\", nonce=\"def\"", Presented::malformed_request},
-        {"Token token=\"a b\"", Presented::malformed_token},
-        {"Token token=\"=\"", Presented::malformed_token},
-        {"Token token=abc", Presented::malformed_token},
-        {"Token token =\"abc\"", Presented::malformed_token},
-        {"Bearer token=\"abc\"", Presented::malformed_token},
-        {"Bearer abc def", Presented::malformed_token},
-        {"Bearer abc, Bearer def", Presented::malformed_token},
-        {"Bearer =", Presented::malformed_token},
-        {"Bearer =abc", Presented::malformed_token},
-        {"Bearer a=b", Presented::malformed_token},
-        {"Bearer \tabc", Presented::malformed_token},
-        {"Bearer abc\t", Presented::malformed_token},
-        {"Bearer \"abc\"", Presented::malformed_token},
+        {"Bearer", CredentialStatus::malformed_request},
+        {"Bearer ", CredentialStatus::malformed_request},
+        {"Bearer     ", CredentialStatus::malformed_request},
+        {"token", CredentialStatus::malformed_request},
+        {"Token  ", CredentialStatus::malformed_request},
+        {"Token token=\"", CredentialStatus::malformed_request},
+        {"Token token=\"\"", CredentialStatus::malformed_request},
+        {"Token token=\"abc", CredentialStatus::malformed_request},
+        {"Token token=\"abc\"x", CredentialStatus::malformed_request},
+        {"Token token=\"abc\" x", CredentialStatus::malformed_request},
+        {"Token token=\"abc\"\"", CredentialStatus::malformed_request},
+        {"Token token=\"a\"b\"", CredentialStatus::malformed_request},
+        {"Token token=\"abc\", nonce=\"def\"", CredentialStatus::malformed_request},
+        {"Token token=\"a b\"", CredentialStatus::malformed_token},
+        {"Token token=\"=\"", CredentialStatus::malformed_token},
+        {"Token token=abc", CredentialStatus::malformed_token},
+        {"Token token =\"abc\"", CredentialStatus::malformed_token},
+        {"Bearer token=\"abc\"", CredentialStatus::malformed_token},
+        {"Bearer abc def", CredentialStatus::malformed_token},
+        {"Bearer abc, Bearer def", CredentialStatus::malformed_token},
+        {"Bearer =", CredentialStatus::malformed_token},
+        {"Bearer =abc", CredentialStatus::malformed_token},
+        {"Bearer a=b", CredentialStatus::malformed_token},
+        {"Bearer \tabc", CredentialStatus::malformed_token},
+        {"Bearer abc\t", CredentialStatus::malformed_token},
+        {"Bearer \"abc\"", CredentialStatus::malformed_token},
     };
     for (const auto& row : rows) {
-        expect(report, row.field, both, row.presented);
+        expect(row.field, both, row.status);
     }
 }
 
-void other_schemes(Report& report) {
+void other_schemes() {
     const std::string_view fields[] = {
         "",
         " ",
@@ -124,113 +123,117 @@ void other_schemes(Report& report) {
         "\xff",
     };
     for (const std::string_view field : fields) {
-        expect(report, field, both, Presented::nothing);
+        expect(field, both, CredentialStatus::missing);
     }
     const Credential got = parse_authorization(std::string_view(), both);
-    report.equal(name_of(got.presented), name_of(Presented::nothing), "a field without data");
+    check_equal(name_of(got.status), name_of(CredentialStatus::missing), "a field without data");
 }
 
-void accepted_schemes(Report& report) {
-    expect(report, "Bearer abc", scheme_bearer, Presented::token, "abc");
-    expect(report, "Token abc", scheme_token, Presented::token, "abc");
-    expect(report, "Token abc", scheme_bearer, Presented::nothing);
-    expect(report, "Bearer abc", scheme_token, Presented::nothing);
-    expect(report, "Bearer", scheme_token, Presented::nothing);
-    expect(report, "Token token=\"", scheme_bearer, Presented::nothing);
-    expect(report, "Bearer abc", 0, Presented::nothing);
-    expect(report, "Token abc", 0, Presented::nothing);
+void accepted_schemes() {
+    expect("Bearer abc", scheme_bearer, CredentialStatus::well_formed, "abc");
+    expect("Token abc", scheme_token, CredentialStatus::well_formed, "abc");
+    expect("Token abc", scheme_bearer, CredentialStatus::missing);
+    expect("Bearer abc", scheme_token, CredentialStatus::missing);
+    expect("Bearer", scheme_token, CredentialStatus::missing);
+    expect("Token token=\"", scheme_bearer, CredentialStatus::missing);
+    expect("Bearer abc", 0, CredentialStatus::missing);
+    expect("Token abc", 0, CredentialStatus::missing);
 }
 
 // Every byte at the beginning of a token, inside of it, and at its end.
-void every_byte_in_a_token(Report& report) {
+void every_byte_in_a_token() {
     for (unsigned byte = 0; byte < 256; ++byte) {
         const char c = static_cast<char>(byte);
         const bool in_token68 = token68_bytes.find(c) != std::string_view::npos;
         const std::string inside = std::string("ab") + c + "cd";
-        expect(report, "Bearer " + inside, both,
-               in_token68 ? Presented::token : Presented::malformed_token,
+        expect("Bearer " + inside, both,
+               in_token68 ? CredentialStatus::well_formed : CredentialStatus::malformed_token,
                in_token68 ? std::string_view(inside) : std::string_view());
 
         const std::string last = std::string("ab") + c;
         const bool last_ok = in_token68 || c == '=';
-        expect(report, "Bearer " + last, both,
-               last_ok || c == ' ' ? Presented::token : Presented::malformed_token,
-               last_ok    ? std::string_view(last)
-               : c == ' ' ? std::string_view("ab")
-                          : std::string_view());
+        expect(
+            "Bearer " + last, both,
+            last_ok || c == ' ' ? CredentialStatus::well_formed : CredentialStatus::malformed_token,
+            last_ok    ? std::string_view(last)
+            : c == ' ' ? std::string_view("ab")
+                       : std::string_view());
 
         const std::string first = c + std::string("ab");
-        expect(report, "Bearer " + first, both,
-               in_token68 || c == ' ' ? Presented::token : Presented::malformed_token,
+        expect("Bearer " + first, both,
+               in_token68 || c == ' ' ? CredentialStatus::well_formed
+                                      : CredentialStatus::malformed_token,
                in_token68 ? std::string_view(first)
                : c == ' ' ? std::string_view("ab")
                           : std::string_view());
 
-        report.equal(is_token68(inside), in_token68, "is_token68({})", shown(inside));
-        report.equal(is_token68(std::string(1, c)), in_token68, "is_token68 of byte {}", byte);
+        check_equal(is_token68(inside), in_token68, "is_token68({})", shown(inside));
+        check_equal(is_token68(std::string(1, c)), in_token68, "is_token68 of byte {}", byte);
     }
 }
 
 // Every byte right behind a scheme: only a space parts it from the token.
-void every_byte_after_the_scheme(Report& report) {
+void every_byte_after_the_scheme() {
     for (unsigned byte = 0; byte < 256; ++byte) {
         const char c = static_cast<char>(byte);
         const std::string field = std::string("Bearer") + c + "abc";
         const Credential got = parse_authorization(field, both);
         if (c == ' ') {
-            report.equal(got.token, std::string_view("abc"), "a space after the scheme");
+            check_equal(got.token, std::string_view("abc"), "a space after the scheme");
         } else {
-            report.check(got.presented == Presented::nothing ||
-                             got.presented == Presented::malformed_request,
-                         "byte {} after the scheme: {}", byte, name_of(got.presented));
-            report.check(got.token.empty(), "byte {} after the scheme: a token", byte);
+            check(got.status == CredentialStatus::missing ||
+                      got.status == CredentialStatus::malformed_request,
+                  "byte {} after the scheme: {}", byte, name_of(got.status));
+            check(got.token.empty(), "byte {} after the scheme: a token", byte);
         }
     }
 }
 
-void lengths(Report& report) {
+void lengths() {
     for (const std::size_t length :
          {std::size_t{1}, token_max - 1, token_max, token_max + 1, token_max * 2}) {
         const bool fits = length <= 4096;
-        const Presented presented = fits ? Presented::token : Presented::malformed_token;
+        const CredentialStatus status =
+            fits ? CredentialStatus::well_formed : CredentialStatus::malformed_token;
         for (const std::string& token :
              {std::string(length, 'a'), std::string("a").append(length - 1, '=')}) {
             const std::string_view expected = fits ? std::string_view(token) : std::string_view();
-            expect(report, "Bearer " + token, both, presented, expected);
-            expect(report, "Token token=\"" + token + "\"", both, presented, expected);
-            expect(report, "Bearer   " + token + "   ", both, presented, expected);
-            report.equal(name_of(parse_bare(token).presented), name_of(presented),
-                         "a bare token of {} bytes", length);
-            report.equal(is_token68(token), fits, "is_token68 of {} bytes", length);
+            expect("Bearer " + token, both, status, expected);
+            expect("Token token=\"" + token + "\"", both, status, expected);
+            expect("Bearer   " + token + "   ", both, status, expected);
+            check_equal(name_of(parse_bare(token).status), name_of(status),
+                        "a bare token of {} bytes", length);
+            check_equal(is_token68(token), fits, "is_token68 of {} bytes", length);
         }
     }
 }
 
-void bare_values(Report& report) {
+void bare_values() {
     const struct {
         std::string_view value;
-        Presented presented;
+        CredentialStatus status;
     } rows[] = {
-        {"", Presented::nothing},
-        {"abc", Presented::token},
-        {"abc==", Presented::token},
-        {" abc", Presented::malformed_token},
-        {"abc ", Presented::malformed_token},
-        {" ", Presented::malformed_token},
-        {"Bearer abc", Presented::malformed_token},
-        {"=", Presented::malformed_token},
-        {"a,b", Presented::malformed_token},
-        {std::string_view("a\0b", 3), Presented::malformed_token},
-        {"\xc3\xa4", Presented::malformed_token},
+        {"", CredentialStatus::missing},
+        {"abc", CredentialStatus::well_formed},
+        {"abc==", CredentialStatus::well_formed},
+        {" abc", CredentialStatus::malformed_token},
+        {"abc ", CredentialStatus::malformed_token},
+        {" ", CredentialStatus::malformed_token},
+        {"Bearer abc", CredentialStatus::malformed_token},
+        {"=", CredentialStatus::malformed_token},
+        {"a,b", CredentialStatus::malformed_token},
+        {std::string_view("a\0b", 3), CredentialStatus::malformed_token},
+        {"\xc3\xa4", CredentialStatus::malformed_token},
     };
     for (const auto& row : rows) {
         const Credential got = parse_bare(row.value);
-        report.equal(name_of(got.presented), name_of(row.presented), "bare {}", shown(row.value));
-        report.equal(got.token, row.presented == Presented::token ? row.value : std::string_view(),
-                     "the token in bare {}", shown(row.value));
+        check_equal(name_of(got.status), name_of(row.status), "bare {}", shown(row.value));
+        check_equal(got.token,
+                    row.status == CredentialStatus::well_formed ? row.value : std::string_view(),
+                    "the token in bare {}", shown(row.value));
     }
-    report.equal(name_of(parse_bare(std::string_view()).presented), name_of(Presented::nothing),
-                 "a value without data");
+    check_equal(name_of(parse_bare(std::string_view()).status), name_of(CredentialStatus::missing),
+                "a value without data");
 }
 
 }  // namespace

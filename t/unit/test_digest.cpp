@@ -1,11 +1,11 @@
-// Digests against published vectors, and the keys they are made under.
+// Digests against published vectors, and their keys.
 #include <fmt/format.h>
 
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/digest.hpp"
 
 namespace token_auth::unit {
@@ -30,7 +30,7 @@ std::string keyed(Digester& digester, std::size_t index, std::string_view text) 
 }
 
 // NIST, "SHA-256 example" and the vectors for FIPS 180-2.
-void sha256_vectors(Report& report) {
+void sha256_vectors() {
     const struct {
         std::string text;
         std::string_view digest;
@@ -43,16 +43,16 @@ void sha256_vectors(Report& report) {
          "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
     };
     Digester digester;
-    report.check(digester.init(), "init");
+    check(digester.init(), "init");
     for (int round = 0; round < 2; ++round) {  // contexts are used again
         for (const auto& row : rows) {
-            report.equal(plain(digester, row.text), row.digest, "SHA-256 of {}", shown(row.text));
+            check_equal(plain(digester, row.text), row.digest, "SHA-256 of {}", shown(row.text));
         }
     }
 }
 
 // RFC 4231, the cases whose key is long enough to be a key here.
-void hmac_vectors(Report& report) {
+void hmac_vectors() {
     const std::string key(131, '\xaa');
     const struct {
         std::string_view text;
@@ -65,66 +65,65 @@ void hmac_vectors(Report& report) {
          "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
     };
     Digester digester;
-    report.check(digester.init(), "init");
-    report.check(digester.add_key(key), "take the key in");
+    check(digester.init(), "init");
+    check(digester.add_key(key), "take the key in");
     for (int round = 0; round < 2; ++round) {
         for (const auto& row : rows) {
-            report.equal(keyed(digester, 0, row.text), row.digest, "HMAC of {}", shown(row.text));
+            check_equal(keyed(digester, 0, row.text), row.digest, "HMAC of {}", shown(row.text));
         }
     }
 }
 
-// A key of RFC 4231 that is too short here gives the same as the one it is padded to: HMAC pads
-// keys with zero bytes up to a block (case 2, "Jefe").
-void hmac_of_a_padded_key(Report& report) {
+// HMAC pads keys with zero bytes up to a block, so a key of RFC 4231 that is too short here gives
+// the same digest once padded (case 2, "Jefe").
+void hmac_of_a_padded_key() {
     Digester digester;
-    report.check(digester.init(), "init");
-    report.check(digester.add_key(std::string("Jefe").append(28, '\0')), "take the key in");
-    report.equal(
+    check(digester.init(), "init");
+    check(digester.add_key(std::string("Jefe").append(28, '\0')), "take the key in");
+    check_equal(
         keyed(digester, 0, "what do ya want for nothing?"),
         std::string_view("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
         "case 2");
 }
 
-void several_keys(Report& report) {
+void several_keys() {
     Digester digester;
-    report.check(digester.init(), "init");
+    check(digester.init(), "init");
     std::string alone[keys_max];
     for (std::size_t i = 0; i < keys_max; ++i) {
         const std::string key(key_min, static_cast<char>('a' + i));
         Digester single;
-        report.check(single.init() && single.add_key(key), "key {} alone", i);
+        check(single.init() && single.add_key(key), "key {} alone", i);
         alone[i] = keyed(single, 0, "token");
-        report.check(digester.add_key(key), "key {}", i);
-        report.equal(digester.key_id(i), single.key_id(0), "the id of key {}", i);
-        report.check(digester.key_id(i) != no_key, "the id of key {} is that of no key", i);
+        check(digester.add_key(key), "key {}", i);
+        check_equal(digester.key_id(i), single.key_id(0), "the id of key {}", i);
+        check(digester.key_id(i) != no_key, "the id of key {} is that of no key", i);
         for (std::size_t j = 0; j < i; ++j) {
-            report.check(digester.key_id(i) != digester.key_id(j), "keys {} and {} share an id", i,
-                         j);
+            check(digester.key_id(i) != digester.key_id(j), "keys {} and {} share an id", i, j);
         }
     }
-    report.equal(digester.key_count(), keys_max, "number of keys");
-    report.check(!digester.add_key(std::string(key_min, 'z')), "one key too many");
-    report.equal(digester.key_count(), keys_max, "number of keys after a refusal");
+    check_equal(digester.key_count(), keys_max, "number of keys");
+    check(!digester.add_key(std::string(key_min, 'z')), "one key too many");
+    check_equal(digester.key_count(), keys_max, "number of keys after a refusal");
     const std::string before = plain(digester, "token");
     for (std::size_t i = keys_max; i-- > 0;) {  // one after the other, in turns with plain ones
-        report.equal(keyed(digester, i, "token"), alone[i], "under key {}", i);
-        report.equal(plain(digester, "token"), before, "plain, after key {}", i);
+        check_equal(keyed(digester, i, "token"), alone[i], "under key {}", i);
+        check_equal(plain(digester, "token"), before, "plain, after key {}", i);
     }
-    report.equal(keyed(digester, keys_max, "token"), std::string("failed"), "a key that is none");
+    check_equal(keyed(digester, keys_max, "token"), std::string("failed"), "a key that is none");
 }
 
-// The id is an HMAC of a label, so what it is must not change: stores hold it.
-void key_ids_stay(Report& report) {
+// The id is an HMAC of a label. Stores hold it, so it must not change.
+void key_ids_stay() {
     Digester digester;
-    report.check(digester.init(), "init");
-    report.check(digester.add_key("0123456789abcdef0123456789abcdef"), "take the key in");
+    check(digester.init(), "init");
+    check(digester.add_key("0123456789abcdef0123456789abcdef"), "take the key in");
     const std::string label = keyed(digester, 0, "token-auth key id");
-    report.equal(fmt::format("{:08x}", digester.key_id(0)), label.substr(0, 8), "id of the key");
-    report.equal(label.substr(0, 8), std::string("14505cb9"), "id of the key");
+    check_equal(fmt::format("{:08x}", digester.key_id(0)), label.substr(0, 8), "id of the key");
+    check_equal(label.substr(0, 8), std::string("14505cb9"), "id of the key");
 }
 
-void lengths_of_keys(Report& report) {
+void lengths_of_keys() {
     const struct {
         std::size_t length;
         bool taken;
@@ -132,22 +131,22 @@ void lengths_of_keys(Report& report) {
                 {key_min, true}, {key_max, true}, {key_max + 1, false}};
     for (const auto& row : rows) {
         Digester digester;
-        report.check(digester.init(), "init");
-        report.equal(digester.add_key(std::string(row.length, 'k')), row.taken, "a key of {} bytes",
-                     row.length);
-        report.equal(digester.key_count(), std::size_t{row.taken}, "number of keys");
+        check(digester.init(), "init");
+        check_equal(digester.add_key(std::string(row.length, 'k')), row.taken, "a key of {} bytes",
+                    row.length);
+        check_equal(digester.key_count(), std::size_t{row.taken}, "number of keys");
     }
 }
 
-void not_initialised(Report& report) {
+void not_initialised() {
     Digester digester;
-    report.equal(plain(digester, "token"), std::string("failed"), "plain before init()");
-    report.equal(keyed(digester, 0, "token"), std::string("failed"), "keyed before add_key()");
-    report.check(digester.init() && digester.init(), "init twice");
-    report.check(plain(digester, "token") != "failed", "plain after it");
+    check_equal(plain(digester, "token"), std::string("failed"), "plain before init()");
+    check_equal(keyed(digester, 0, "token"), std::string("failed"), "keyed before add_key()");
+    check(digester.init() && digester.init(), "init twice");
+    check(plain(digester, "token") != "failed", "plain after it");
 }
 
-void keys_in_files(Report& report) {
+void keys_in_files() {
     const std::string key(key_min, 'k');
     const std::string inner = key + " \n" + key;
     const struct {
@@ -170,7 +169,7 @@ void keys_in_files(Report& report) {
         {"high bytes", std::string(key_min, '\xff') + "\n", std::string(key_min, '\xff')},
     };
     for (const auto& row : rows) {
-        report.equal(key_of_file(row.content), std::string_view(row.key), "{}", row.name);
+        check_equal(key_of_file(row.content), std::string_view(row.key), "{}", row.name);
     }
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "scratch.hpp"
 #include "token_auth/places.hpp"
 #include "token_auth/store.hpp"
@@ -43,66 +43,66 @@ std::string_view remember(Places& places, std::string_view key, std::string_view
     return found(places, key);
 }
 
-void remembered_and_forgotten(Report& report) {
+void remembered_and_forgotten() {
     Page memory;
     Places places;
     const std::string_view value(memory.put(100, "tkey", "value"), 5);
-    report.check(remember(places, "tkey", value).empty(), "before init()");
+    check(remember(places, "tkey", value).empty(), "before init()");
     places.init(few_sets);
-    report.check(found(places, "tkey").empty(), "before it was remembered");
-    report.equal(remember(places, "tkey", value), std::string_view("value"), "remembered");
-    report.check(found(places, "tkey").data() == value.data(), "the value was copied");
-    report.check(found(places, "tkex").empty(), "another key");
-    report.check(found(places, "tke").empty(), "half a key");
+    check(found(places, "tkey").empty(), "before it was remembered");
+    check_equal(remember(places, "tkey", value), std::string_view("value"), "remembered");
+    check(found(places, "tkey").data() == value.data(), "the value was copied");
+    check(found(places, "tkex").empty(), "another key");
+    check(found(places, "tke").empty(), "half a key");
     places.forget();
-    report.check(found(places, "tkey").empty(), "after forget()");
-    report.equal(remember(places, "tkey", value), std::string_view("value"), "once more");
+    check(found(places, "tkey").empty(), "after forget()");
+    check_equal(remember(places, "tkey", value), std::string_view("value"), "once more");
 }
 
 // Only the key that stands in the map tells what is there.
-void overwritten_memory(Report& report) {
+void overwritten_memory() {
     Page memory;
     Places places;
     places.init(few_sets);
     remember(places, "tkey", {memory.put(100, "tkey", "value"), 5});
     memory.put(100, "tkez", "other");
-    report.check(found(places, "tkey").empty(), "another key stands there now");
+    check(found(places, "tkey").empty(), "another key stands there now");
 }
 
 // A key of the same number is told from the one remembered.
-void equal_numbers(Report& report) {
+void equal_numbers() {
     Page memory;
     Places places;
     places.init(few_sets);
     places.remember("tone", 7, {memory.put(100, "tone", "1"), 1});
-    report.check(places.find("ttwo", 7).empty(), "another key under the same number");
+    check(places.find("ttwo", 7).empty(), "another key under the same number");
     places.remember("ttwo", 7, {memory.put(200, "ttwo", "2"), 1});
-    report.equal(places.find("tone", 7), std::string_view("1"), "the first of the two");
-    report.equal(places.find("ttwo", 7), std::string_view("2"), "the second of the two");
+    check_equal(places.find("tone", 7), std::string_view("1"), "the first of the two");
+    check_equal(places.find("ttwo", 7), std::string_view("2"), "the second of the two");
 }
 
 // What does not stand behind its key within one page is not remembered: a large value has pages of
 // its own, and what stands before it is anything.
-void values_elsewhere(Report& report) {
+void values_elsewhere() {
     Page memory;
     Places places;
     places.init(few_sets);
-    report.check(remember(places, "tkey", {memory.put(0, "tkey", "value"), 5}).empty(),
-                 "where the page's header is");
-    report.check(remember(places, "tkey", {memory.put(16, "", "value"), 5}).empty(),
-                 "at the begin of a page, with no room for the key");
-    report.check(remember(places, "tkey", {memory.put(100, "tkez", "value"), 5}).empty(),
-                 "behind another key");
-    report.check(remember(places, "tkey", {memory.put(page - 8, "tkey", "valu"), 5}).empty(),
-                 "beyond the end of its page");
-    report.equal(remember(places, "tkey", {memory.put(page - 8, "tkey", "valu"), 4}),
-                 std::string_view("valu"), "up to the end of its page");
-    report.equal(remember(places, "tkey", {memory.put(16, "tkey", "value"), 5}),
-                 std::string_view("value"), "right behind the page's header");
+    check(remember(places, "tkey", {memory.put(0, "tkey", "value"), 5}).empty(),
+          "where the page's header is");
+    check(remember(places, "tkey", {memory.put(16, "", "value"), 5}).empty(),
+          "at the begin of a page, with no room for the key");
+    check(remember(places, "tkey", {memory.put(100, "tkez", "value"), 5}).empty(),
+          "behind another key");
+    check(remember(places, "tkey", {memory.put(page - 8, "tkey", "valu"), 5}).empty(),
+          "beyond the end of its page");
+    check_equal(remember(places, "tkey", {memory.put(page - 8, "tkey", "valu"), 4}),
+                std::string_view("valu"), "up to the end of its page");
+    check_equal(remember(places, "tkey", {memory.put(16, "tkey", "value"), 5}),
+                std::string_view("value"), "right behind the page's header");
 }
 
 // Far more keys than places: each is found as it is or not at all, and the latest one always.
-void many_keys(Report& report) {
+void many_keys() {
     std::vector<Page> pages(8);
     Places places;
     places.init(few_sets);
@@ -112,34 +112,34 @@ void many_keys(Report& report) {
         const std::string key = fmt::format("u{:0{}}", i, 1 + i % 40);
         const std::string value = fmt::format("{:03}", i);
         keys.push_back(key);
-        report.equal(
+        check_equal(
             remember(places, key, {pages[i / 32].put(64 + i % 32 * 96, key, value), value.size()}),
             std::string_view(value), "the latest one");
         for (unsigned j = 0; j < i; ++j) {
             const std::string_view got = found(places, keys[j]);
             hits += got.empty() ? 0 : 1;
-            report.check(got.empty() || got == fmt::format("{:03}", j), "key {} gave {}", j, got);
+            check(got.empty() || got == fmt::format("{:03}", j), "key {} gave {}", j, got);
         }
     }
-    report.check(hits > 0, "none was found again");
+    check(hits > 0, "none was found again");
 }
 
 // A number that depends on every byte of a key, whatever its length.
-void numbers(Report& report) {
+void numbers() {
     for (std::size_t size = 1; size <= 130; ++size) {
         const std::string key(size, 'k');
-        report.check(Places::hash(key) != Places::hash(key + 'k'), "{} bytes and one more", size);
+        check(Places::hash(key) != Places::hash(key + 'k'), "{} bytes and one more", size);
         for (std::size_t i = 0; i < size; ++i) {
             std::string other = key;
             other[i] = 'l';
-            report.check(Places::hash(key) != Places::hash(other), "byte {} of {}", i, size);
+            check(Places::hash(key) != Places::hash(other), "byte {} of {}", i, size);
         }
     }
 }
 
 // In a store: what a commit changes, adds and takes away is met by the next snapshot, although all
 // of it had been found before; the one begun before it keeps what it had.
-void across_commits(Report& report) {
+void across_commits() {
     const Directory directory;
     const std::string path = directory / "db";
     const auto world = [](std::uint64_t generation, bool suspended) {
@@ -149,38 +149,38 @@ void across_commits(Report& report) {
     };
     write_store(path, world(1, false));
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     for (std::uint64_t generation = 2; generation < 30; ++generation) {
         const bool suspended = generation % 2 == 0;
         Snapshot before(store);
         OrganizationRecord organization;
         for (int i = 0; i < 2; ++i) {
-            report.equal(before.organization("globex", organization), Lookup::found, "before");
-            report.equal(organization.suspended, !suspended, "suspended, before");
+            check_equal(before.organization("globex", organization), Lookup::found, "before");
+            check_equal(organization.suspended, !suspended, "suspended, before");
         }
         write_store(path, world(generation, suspended));
-        report.equal(before.organization("globex", organization), Lookup::found, "during");
-        report.equal(organization.suspended, !suspended, "suspended, during");
+        check_equal(before.organization("globex", organization), Lookup::found, "during");
+        check_equal(organization.suspended, !suspended, "suspended, during");
         store.is_whole();
-        report.equal(before.organization("globex", organization), Lookup::found, "after a look");
-        report.equal(organization.suspended, !suspended, "suspended, after a look");
+        check_equal(before.organization("globex", organization), Lookup::found, "after a look");
+        check_equal(organization.suspended, !suspended, "suspended, after a look");
     }
 }
 
-void gone_with_a_commit(Report& report) {
+void gone_with_a_commit() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     TokenRecord token;
     for (int i = 0; i < 3; ++i) {
-        report.equal(Snapshot(store).token(digest_of("token"), token), Lookup::found, "before");
+        check_equal(Snapshot(store).token(digest_of("token"), token), Lookup::found, "before");
     }
     WriteOptions replace;
     replace.replace = true;
     write_store(path, {meta_entry(2)}, replace);
-    report.equal(Snapshot(store).token(digest_of("token"), token), Lookup::not_found, "after");
+    check_equal(Snapshot(store).token(digest_of("token"), token), Lookup::not_found, "after");
 }
 
 }  // namespace

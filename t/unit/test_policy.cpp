@@ -1,10 +1,10 @@
-// decide(), over claims made by hand.
+// decide() on handwritten claims.
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "scratch.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/policy.hpp"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t now = 1'700'000'000;
 
-// All there is to decide about, and nothing wrong with it.
+// Claims and a policy with nothing wrong.
 struct Case {
     Claims claims;
     Requirements requirements;
@@ -69,16 +69,16 @@ struct Row {
     std::string_view code;
 };
 
-void all(Report& report, const std::vector<Row>& rows) {
+void all(const std::vector<Row>& rows) {
     for (const Row& row : rows) {
         Case one;
         row.change(one);
-        report.equal(one.decided(), row.code, "{}", row.name);
+        check_equal(one.decided(), row.code, "{}", row.name);
     }
 }
 
-// Everything is wrong at first; what answers is mended, one after the other.
-void order_of_checking(Report& report) {
+// Everything is wrong at first; each step repairs the check that answered.
+void order_of_checking() {
     Case one;
     one.claims.known = false;
     one.claims.disabled = true;
@@ -123,83 +123,80 @@ void order_of_checking(Report& report) {
         {"scope", [](Case& c) { c.scopes.clear(); }, "scope_missing"},
     };
     for (const Row& row : mended) {
-        report.equal(one.decided(), row.code, "{}", row.name);
+        check_equal(one.decided(), row.code, "{}", row.name);
         row.change(one);
     }
-    report.equal(one.decided(), std::string_view("ok"), "all mended");
+    check_equal(one.decided(), std::string_view("ok"), "all mended");
 }
 
-void times(Report& report) {
-    all(report,
-        {
-            {"from now on", [](Case& c) { c.claims.token.not_before = now; }, "ok"},
-            {"from the next second on", [](Case& c) { c.claims.token.not_before = now + 1; },
-             "token_not_yet_valid"},
-            {"expires in a second", [](Case& c) { c.claims.token.expires = now + 1; }, "ok"},
-            {"expires this second", [](Case& c) { c.claims.token.expires = now; }, "token_expired"},
-            {"expired a second ago", [](Case& c) { c.claims.token.expires = now - 1; },
-             "token_expired"},
-            {"never expires", [](Case& c) { c.at = INT64_MAX; }, "ok"},
-            {"expires at the end of time",
-             [](Case& c) {
-                 c.claims.token.expires = INT64_MAX;
-                 c.at = INT64_MAX - 1;
-             },
-             "ok"},
-            {"both bounds at one second",
-             [](Case& c) { c.claims.token.not_before = c.claims.token.expires = now; },
-             "token_expired"},
-            {"a time before 1970", [](Case& c) { c.claims.token.expires = -1; }, "token_expired"},
-        });
+void times() {
+    all({
+        {"from now on", [](Case& c) { c.claims.token.not_before = now; }, "ok"},
+        {"from the next second on", [](Case& c) { c.claims.token.not_before = now + 1; },
+         "token_not_yet_valid"},
+        {"expires in a second", [](Case& c) { c.claims.token.expires = now + 1; }, "ok"},
+        {"expires this second", [](Case& c) { c.claims.token.expires = now; }, "token_expired"},
+        {"expired a second ago", [](Case& c) { c.claims.token.expires = now - 1; },
+         "token_expired"},
+        {"never expires", [](Case& c) { c.at = INT64_MAX; }, "ok"},
+        {"expires at the end of time",
+         [](Case& c) {
+             c.claims.token.expires = INT64_MAX;
+             c.at = INT64_MAX - 1;
+         },
+         "ok"},
+        {"both bounds at one second",
+         [](Case& c) { c.claims.token.not_before = c.claims.token.expires = now; },
+         "token_expired"},
+        {"a time before 1970", [](Case& c) { c.claims.token.expires = -1; }, "token_expired"},
+    });
 }
 
-void addresses(Report& report) {
-    all(report,
-        {
-            {"no list", [](Case&) {}, "ok"},
-            {"within", [](Case& c) { c.allow_only("192.0.2.0/24"); }, "ok"},
-            {"without", [](Case& c) { c.allow_only("192.0.2.128/25"); }, "address_not_allowed"},
-            {"in the second block",
-             [](Case& c) {
-                 c.allow_only("10.0.0.0/8");
-                 c.allow_only("192.0.2.1");
-             },
-             "ok"},
-            {"no address and a list",
-             [](Case& c) {
-                 c.client = Address{};
-                 c.allow_only("0.0.0.0/0");
-                 c.allow_only("::/0");
-             },
-             "address_not_allowed"},
-            {"no address and no list", [](Case& c) { c.client = Address{}; }, "ok"},
-        });
+void addresses() {
+    all({
+        {"no list", [](Case&) {}, "ok"},
+        {"within", [](Case& c) { c.allow_only("192.0.2.0/24"); }, "ok"},
+        {"without", [](Case& c) { c.allow_only("192.0.2.128/25"); }, "address_not_allowed"},
+        {"in the second block",
+         [](Case& c) {
+             c.allow_only("10.0.0.0/8");
+             c.allow_only("192.0.2.1");
+         },
+         "ok"},
+        {"no address and a list",
+         [](Case& c) {
+             c.client = Address{};
+             c.allow_only("0.0.0.0/0");
+             c.allow_only("::/0");
+         },
+         "address_not_allowed"},
+        {"no address and no list", [](Case& c) { c.client = Address{}; }, "ok"},
+    });
 }
 
-void kinds(Report& report) {
-    all(report,
-        {
-            {"organization", [](Case& c) { c.requirements.kinds = kind_organization; }, "ok"},
-            {"not organization", [](Case& c) { c.requirements.kinds = kind_group | kind_user; },
-             "kind_not_allowed"},
-            {"no kind at all", [](Case& c) { c.requirements.kinds = 0; }, "kind_not_allowed"},
-            {"group",
-             [](Case& c) {
-                 c.become_group();
-                 c.requirements.kinds = kind_group;
-             },
-             "ok"},
-            {"user",
-             [](Case& c) {
-                 c.become_user();
-                 c.requirements.kinds = kind_user;
-                 c.requirements.organization_mode = OrganizationMode::off;
-             },
-             "ok"},
-        });
+void kinds() {
+    all({
+        {"organization", [](Case& c) { c.requirements.kinds = kind_organization; }, "ok"},
+        {"not organization", [](Case& c) { c.requirements.kinds = kind_group | kind_user; },
+         "kind_not_allowed"},
+        {"no kind at all", [](Case& c) { c.requirements.kinds = 0; }, "kind_not_allowed"},
+        {"group",
+         [](Case& c) {
+             c.become_group();
+             c.requirements.kinds = kind_group;
+         },
+         "ok"},
+        {"user",
+         [](Case& c) {
+             c.become_user();
+             c.requirements.kinds = kind_user;
+             c.requirements.organization_mode = OrganizationMode::off;
+         },
+         "ok"},
+    });
 }
 
-void organizations(Report& report) {
+void organizations() {
     constexpr auto off = OrganizationMode::off;
     constexpr auto optional = OrganizationMode::optional;
     const auto user = [](OrganizationMode mode, std::string_view named, bool member) {
@@ -220,90 +217,88 @@ void organizations(Report& report) {
         };
     };
     constexpr auto required = OrganizationMode::required;
-    all(report,
-        {
-            {"own, none named", own(required, ""), "ok"},
-            {"own, named too", own(required, "acme"), "ok"},
-            {"own, in other letters", own(required, "Acme"), "organization_mismatch"},
-            {"own, another named", own(required, "globex"), "organization_mismatch"},
-            {"own, nonsense named", own(required, "a/b"), "organization_malformed"},
-            {"own, another named, optional", own(optional, "globex"), "organization_mismatch"},
-            {"own, nonsense named, optional", own(optional, "a b"), "organization_malformed"},
-            {"own, another named, off", own(off, "globex"), "ok"},
-            {"own, nonsense named, off", own(off, "a/b"), "ok"},
-            {"user, none named", user(required, "", false), "organization_missing"},
-            {"user, none named, optional", user(optional, "", false), "ok"},
-            {"user, none named, off", user(off, "", false), "ok"},
-            {"member", user(required, "acme", true), "ok"},
-            {"member, optional", user(optional, "acme", true), "ok"},
-            {"no member", user(required, "acme", false), "not_a_member"},
-            {"no member, optional", user(optional, "acme", false), "not_a_member"},
-            {"no member, off", user(off, "acme", false), "ok"},
-            {"user, nonsense named", user(required, "a/b", false), "organization_malformed"},
-            {"user, nonsense named, optional", user(optional, "a/b", false),
-             "organization_malformed"},
-            {"user, nonsense named, off", user(off, "a/b", false), "ok"},
-            {"suspended", [](Case& c) { c.claims.suspended = true; }, "organization_suspended"},
-            {"suspended, off",
-             [](Case& c) {
-                 c.claims.suspended = true;
-                 c.requirements.organization_mode = OrganizationMode::off;
-             },
-             "organization_suspended"},
-        });
+    all({
+        {"own, none named", own(required, ""), "ok"},
+        {"own, named too", own(required, "acme"), "ok"},
+        {"own, in other letters", own(required, "Acme"), "organization_mismatch"},
+        {"own, another named", own(required, "globex"), "organization_mismatch"},
+        {"own, nonsense named", own(required, "a/b"), "organization_malformed"},
+        {"own, another named, optional", own(optional, "globex"), "organization_mismatch"},
+        {"own, nonsense named, optional", own(optional, "a b"), "organization_malformed"},
+        {"own, another named, off", own(off, "globex"), "ok"},
+        {"own, nonsense named, off", own(off, "a/b"), "ok"},
+        {"user, none named", user(required, "", false), "organization_missing"},
+        {"user, none named, optional", user(optional, "", false), "ok"},
+        {"user, none named, off", user(off, "", false), "ok"},
+        {"member", user(required, "acme", true), "ok"},
+        {"member, optional", user(optional, "acme", true), "ok"},
+        {"no member", user(required, "acme", false), "not_a_member"},
+        {"no member, optional", user(optional, "acme", false), "not_a_member"},
+        {"no member, off", user(off, "acme", false), "ok"},
+        {"user, nonsense named", user(required, "a/b", false), "organization_malformed"},
+        {"user, nonsense named, optional", user(optional, "a/b", false), "organization_malformed"},
+        {"user, nonsense named, off", user(off, "a/b", false), "ok"},
+        {"suspended", [](Case& c) { c.claims.suspended = true; }, "organization_suspended"},
+        {"suspended, off",
+         [](Case& c) {
+             c.claims.suspended = true;
+             c.requirements.organization_mode = OrganizationMode::off;
+         },
+         "organization_suspended"},
+    });
 }
 
-void groups(Report& report) {
+void groups() {
     const auto group = [](const std::vector<std::string_view>& wanted) {
         return [=](Case& c) {
             c.become_group();
             c.groups = wanted;
         };
     };
-    all(report, {
-                    {"its name", group({"ops"}), "ok"},
-                    {"its full name", group({"acme/ops"}), "ok"},
-                    {"one of several values", group({"admins", "ops"}), "ok"},
-                    {"one of several words", group({"admins acme/ops"}), "ok"},
-                    {"another", group({"admins"}), "group_missing"},
-                    {"of another organization", group({"globex/ops"}), "group_missing"},
-                    {"a longer one", group({"ops2"}), "group_missing"},
-                    {"in other letters", group({"OPS"}), "group_missing"},
-                    {"a slash alone", group({"/"}), "group_missing"},
-                    {"a slash before it", group({"/ops"}), "group_missing"},
-                    {"two slashes", group({"acme/ops/x"}), "group_missing"},
-                    {"the organization alone", group({"acme/"}), "group_missing"},
-                    {"an empty value", group({""}), "ok"},
-                    {"a value of spaces", group({"   "}), "group_missing"},
-                    {"an empty value among others", group({"", "admins"}), "group_missing"},
-                    {"an organization token", [](Case& c) { c.groups = {"ops"}; }, "group_missing"},
-                    {"an organization token and its organization",
-                     [](Case& c) { c.groups = {"acme/"}; }, "group_missing"},
-                });
+    all({
+        {"its name", group({"ops"}), "ok"},
+        {"its full name", group({"acme/ops"}), "ok"},
+        {"one of several values", group({"admins", "ops"}), "ok"},
+        {"one of several words", group({"admins acme/ops"}), "ok"},
+        {"another", group({"admins"}), "group_missing"},
+        {"of another organization", group({"globex/ops"}), "group_missing"},
+        {"a longer one", group({"ops2"}), "group_missing"},
+        {"in other letters", group({"OPS"}), "group_missing"},
+        {"a slash alone", group({"/"}), "group_missing"},
+        {"a slash before it", group({"/ops"}), "group_missing"},
+        {"two slashes", group({"acme/ops/x"}), "group_missing"},
+        {"the organization alone", group({"acme/"}), "group_missing"},
+        {"an empty value", group({""}), "ok"},
+        {"a value of spaces", group({"   "}), "group_missing"},
+        {"an empty value among others", group({"", "admins"}), "group_missing"},
+        {"an organization token", [](Case& c) { c.groups = {"ops"}; }, "group_missing"},
+        {"an organization token and its organization", [](Case& c) { c.groups = {"acme/"}; },
+         "group_missing"},
+    });
 }
 
-void roles(Report& report) {
+void roles() {
     const auto role = [](std::string_view has, const std::vector<std::string_view>& wanted) {
         return [=](Case& c) {
             c.claims.role = has;
             c.roles = wanted;
         };
     };
-    all(report, {
-                    {"it", role("admin", {"admin"}), "ok"},
-                    {"any of two values", role("admin", {"viewer", "admin"}), "ok"},
-                    {"any of two words", role("admin", {"viewer  admin "}), "ok"},
-                    {"another", role("admin", {"viewer"}), "role_missing"},
-                    {"in other letters", role("admin", {"Admin"}), "role_missing"},
-                    {"none at all", role("", {"admin"}), "role_missing"},
-                    {"an empty value", role("", {""}), "ok"},
-                    {"empty values", role("", {"", ""}), "ok"},
-                    {"a value of spaces", role("admin", {"admin", " "}), "role_missing"},
-                    {"an empty value among others", role("", {"", "admin"}), "role_missing"},
-                });
+    all({
+        {"it", role("admin", {"admin"}), "ok"},
+        {"any of two values", role("admin", {"viewer", "admin"}), "ok"},
+        {"any of two words", role("admin", {"viewer  admin "}), "ok"},
+        {"another", role("admin", {"viewer"}), "role_missing"},
+        {"in other letters", role("admin", {"Admin"}), "role_missing"},
+        {"none at all", role("", {"admin"}), "role_missing"},
+        {"an empty value", role("", {""}), "ok"},
+        {"empty values", role("", {"", ""}), "ok"},
+        {"a value of spaces", role("admin", {"admin", " "}), "role_missing"},
+        {"an empty value among others", role("", {"", "admin"}), "role_missing"},
+    });
 }
 
-void scopes(Report& report) {
+void scopes() {
     const auto scope = [](std::string_view own, const std::vector<std::string_view>& wanted,
                           const std::vector<std::string_view>& any) {
         return [=](Case& c) {
@@ -312,27 +307,27 @@ void scopes(Report& report) {
             c.scopes_any = any;
         };
     };
-    all(report, {
-                    {"it", scope("a", {"a"}, {}), "ok"},
-                    {"all of two", scope("a b", {"a", "b"}, {}), "ok"},
-                    {"all of two words", scope("a b", {"b a"}, {}), "ok"},
-                    {"one of two", scope("a", {"a", "b"}, {}), "scope_missing"},
-                    {"one of two words", scope("a", {"a b"}, {}), "scope_missing"},
-                    {"any of two", scope("a", {}, {"a", "b"}), "ok"},
-                    {"any of two words", scope("b", {}, {"a b"}), "ok"},
-                    {"none of two", scope("c", {}, {"a", "b"}), "scope_missing"},
-                    {"all, but none of any", scope("a", {"a"}, {"b"}), "scope_missing"},
-                    {"any, but not all", scope("a", {"b"}, {"a"}), "scope_missing"},
-                    {"both", scope("a b", {"a"}, {"b c"}), "ok"},
-                    {"by a wildcard", scope("agents:*", {"agents:read agents:write"}, {}), "ok"},
-                    {"by the widest", scope("*", {"agents:read"}, {"calls:read"}), "ok"},
-                    {"nothing granted", scope("", {"a"}, {}), "scope_missing"},
-                    {"nothing granted, nothing asked", scope("", {"", ""}, {"", ""}), "ok"},
-                    {"a value of spaces", scope("*", {" "}, {}), "scope_missing"},
-                    {"a value of spaces among any", scope("*", {}, {"a", " "}), "scope_missing"},
-                    {"an empty value among others", scope("", {"", "a"}, {}), "scope_missing"},
-                    {"an empty value among any", scope("", {}, {"", "a"}), "scope_missing"},
-                });
+    all({
+        {"it", scope("a", {"a"}, {}), "ok"},
+        {"all of two", scope("a b", {"a", "b"}, {}), "ok"},
+        {"all of two words", scope("a b", {"b a"}, {}), "ok"},
+        {"one of two", scope("a", {"a", "b"}, {}), "scope_missing"},
+        {"one of two words", scope("a", {"a b"}, {}), "scope_missing"},
+        {"any of two", scope("a", {}, {"a", "b"}), "ok"},
+        {"any of two words", scope("b", {}, {"a b"}), "ok"},
+        {"none of two", scope("c", {}, {"a", "b"}), "scope_missing"},
+        {"all, but none of any", scope("a", {"a"}, {"b"}), "scope_missing"},
+        {"any, but not all", scope("a", {"b"}, {"a"}), "scope_missing"},
+        {"both", scope("a b", {"a"}, {"b c"}), "ok"},
+        {"by a wildcard", scope("agents:*", {"agents:read agents:write"}, {}), "ok"},
+        {"by the widest", scope("*", {"agents:read"}, {"calls:read"}), "ok"},
+        {"nothing granted", scope("", {"a"}, {}), "scope_missing"},
+        {"nothing granted, nothing asked", scope("", {"", ""}, {"", ""}), "ok"},
+        {"a value of spaces", scope("*", {" "}, {}), "scope_missing"},
+        {"a value of spaces among any", scope("*", {}, {"a", " "}), "scope_missing"},
+        {"an empty value among others", scope("", {"", "a"}, {}), "scope_missing"},
+        {"an empty value among any", scope("", {}, {"", "a"}), "scope_missing"},
+    });
 }
 
 }  // namespace

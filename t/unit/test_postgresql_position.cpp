@@ -1,5 +1,4 @@
-// Positions in a PostgreSQL registry's change log: a snapshot that is cut short sees less, never
-// more.
+// Positions in a PostgreSQL registry's change log: a shortened snapshot sees less, never more.
 #include <cstdint>
 #include <random>
 #include <set>
@@ -7,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "registry/postgresql/position.hpp"
-#include "report.hpp"
 
 namespace token_auth::unit {
 namespace {
 
 using registry::PostgresqlPosition;
 
-// pg_visible_in_snapshot(), written down a second time.
+// pg_visible_in_snapshot(), written a second time.
 class Snapshot {
   public:
     explicit Snapshot(const std::string& text) {
@@ -53,43 +52,43 @@ std::string drawn(std::mt19937_64& random, std::uint64_t xmin, std::size_t most)
     return std::to_string(xmin) + ':' + std::to_string(number) + ':' + text;
 }
 
-void cut_short(Report& report) {
+void cut_short() {
     std::mt19937_64 random(7);
     for (int round = 0; round < 20'000; ++round) {
-        // at a change of the numbers' length, too
+        // also where the numbers get another digit
         const std::uint64_t xmin =
             round % 2 == 0 ? 3 + random() % 2000 : 9'999'999'990 + random() % 20;
         const std::string whole = drawn(random, xmin, 80);
         const std::size_t size = 45 + random() % 500;
         const std::string cut = registry::shortened(whole, size);
-        report.check(cut.size() <= size || cut == registry::floor_of(whole), "{} cut to {}: {}",
-                     whole, size, cut);
-        report.check(whole.size() > size || cut == whole, "{} need not be cut: {}", whole, cut);
+        check(cut.size() <= size || cut == registry::floor_of(whole), "{} cut to {}: {}", whole,
+              size, cut);
+        check(whole.size() > size || cut == whole, "{} need not be cut: {}", whole, cut);
         const Snapshot before(whole);
         const Snapshot after(cut);
-        report.equal(after.xmin(), before.xmin(), "xmin of {}", cut);
+        check_equal(after.xmin(), before.xmin(), "xmin of {}", cut);
         for (std::uint64_t number = xmin < 5 ? 0 : xmin - 5; number < before.xmax() + 5; ++number) {
-            report.check(before.sees(number) || !after.sees(number), "{} cut to {} sees {}", whole,
-                         cut, number);
+            check(before.sees(number) || !after.sees(number), "{} cut to {} sees {}", whole, cut,
+                  number);
         }
-        // as PostgreSQL has it: an xmax is not among what runs, nor below xmin
-        report.check(after.xmax() >= after.xmin(), "{}: xmax", cut);
+        // as in PostgreSQL: xmax is not in progress, nor below xmin
+        check(after.xmax() >= after.xmin(), "{}: xmax", cut);
         const auto parsed = registry::parse_postgresql_position(
             format(PostgresqlPosition{"7-1", "56", "9", "12", "34", cut}));
-        report.check(parsed && parsed->snapshot == cut && parsed->cluster == "7-1" &&
-                         parsed->place == "56" && parsed->base == "9" && parsed->seq == "12" &&
-                         parsed->sum == "34",
-                     "{} comes back", cut);
+        check(parsed && parsed->snapshot == cut && parsed->cluster == "7-1" &&
+                  parsed->place == "56" && parsed->base == "9" && parsed->seq == "12" &&
+                  parsed->sum == "34",
+              "{} comes back", cut);
     }
 }
 
-void no_positions(Report& report) {
+void no_positions() {
     for (const std::string_view text :
          {"", "postgresql:", "sqlite:1:2", "postgresql:c:1:2", "postgresql:c:0:9:1:2:3",
           "postgresql:c:0:9:1:2:3:4", "postgresql:c:0:9:1:2:3:4:5,", "postgresql:c:0:9:1:2:3:4:x",
           "postgresql:c:0:9:1:-2:3:4:", "postgresql::0:9:1:2:3:4:", "postgresql:c:x:9:1:2:3:4:",
           "postgresql:c:0:9:1:2:3:4:5 or 1=1", "postgresql:c:0:9:1:2:999999999999999999999:4:"}) {
-        report.check(!registry::parse_postgresql_position(text), "{} is none", shown(text));
+        check(!registry::parse_postgresql_position(text), "{} is none", shown(text));
     }
 }
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "records.hpp"
-#include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/record.hpp"
@@ -17,30 +17,30 @@
 namespace token_auth::unit {
 namespace {
 
-void token_round_trip(Report& report) {
+void token_round_trip() {
     const std::string allow = allow_of({"192.0.2.0/24", "2001:db8::/32"});
     const TokenRecord record = full_token(allow);
     const std::string value = encoded(record);
     TokenRecord got;
-    report.check(decode(value, got), "decode");
-    report.equal(got.kind, record.kind, "kind");
-    report.equal(got.revoked, record.revoked, "revoked");
-    report.equal(got.subject_disabled, record.subject_disabled, "subject_disabled");
-    report.equal(got.key_id, record.key_id, "key_id");
-    report.equal(got.not_before, record.not_before, "not_before");
-    report.equal(got.expires, record.expires, "expires");
-    report.equal(got.id, record.id, "id");
-    report.equal(got.subject, record.subject, "subject");
-    report.equal(got.organization, record.organization, "organization");
-    report.equal(got.group, record.group, "group");
-    report.equal(got.role, record.role, "role");
-    report.equal(got.name, record.name, "name");
-    report.equal(got.scopes, record.scopes, "scopes");
-    report.equal(got.allow, record.allow, "allow");
-    report.equal(encoded(got), value, "encoded once more");
+    check(decode(value, got), "decode");
+    check_equal(got.kind, record.kind, "kind");
+    check_equal(got.revoked, record.revoked, "revoked");
+    check_equal(got.subject_disabled, record.subject_disabled, "subject_disabled");
+    check_equal(got.key_id, record.key_id, "key_id");
+    check_equal(got.not_before, record.not_before, "not_before");
+    check_equal(got.expires, record.expires, "expires");
+    check_equal(got.id, record.id, "id");
+    check_equal(got.subject, record.subject, "subject");
+    check_equal(got.organization, record.organization, "organization");
+    check_equal(got.group, record.group, "group");
+    check_equal(got.role, record.role, "role");
+    check_equal(got.name, record.name, "name");
+    check_equal(got.scopes, record.scopes, "scopes");
+    check_equal(got.allow, record.allow, "allow");
+    check_equal(encoded(got), value, "encoded once more");
 }
 
-void flags_of_a_token(Report& report) {
+void flags_of_a_token() {
     for (const bool revoked : {false, true}) {
         for (const bool disabled : {false, true}) {
             TokenRecord record = plain_record();
@@ -48,59 +48,59 @@ void flags_of_a_token(Report& report) {
             record.subject_disabled = disabled;
             const std::string value = encoded(record);
             TokenRecord got;
-            report.check(decode(value, got), "decode");
-            report.equal(got.revoked, revoked, "revoked");
-            report.equal(got.subject_disabled, disabled, "subject_disabled");
+            check(decode(value, got), "decode");
+            check_equal(got.revoked, revoked, "revoked");
+            check_equal(got.subject_disabled, disabled, "subject_disabled");
         }
     }
 }
 
-void meta_round_trip(Report& report) {
+void meta_round_trip() {
     const MetaRecord meta = full_meta();
     const std::string value = encoded(meta);
     MetaRecord got;
-    report.equal(decode(value, got), MetaProblem::none, "decode");
-    report.equal(got.generation, meta.generation, "generation");
-    report.equal(got.synced, meta.synced, "synced");
-    report.equal(got.created, meta.created, "created");
-    report.equal(got.counts.tokens, meta.counts.tokens, "tokens");
-    report.equal(got.counts.users, meta.counts.users, "users");
-    report.equal(got.counts.organizations, meta.counts.organizations, "organizations");
-    report.equal(got.counts.memberships, meta.counts.memberships, "memberships");
-    report.equal(got.counts.roles, meta.counts.roles, "roles");
-    report.equal(got.key_use_count, meta.key_use_count, "key_use_count");
+    check_equal(decode(value, got), MetaProblem::none, "decode");
+    check_equal(got.generation, meta.generation, "generation");
+    check_equal(got.synced, meta.synced, "synced");
+    check_equal(got.created, meta.created, "created");
+    check_equal(got.counts.tokens, meta.counts.tokens, "tokens");
+    check_equal(got.counts.users, meta.counts.users, "users");
+    check_equal(got.counts.organizations, meta.counts.organizations, "organizations");
+    check_equal(got.counts.memberships, meta.counts.memberships, "memberships");
+    check_equal(got.counts.roles, meta.counts.roles, "roles");
+    check_equal(got.key_use_count, meta.key_use_count, "key_use_count");
     for (std::size_t i = 0; i < 2; ++i) {
-        report.equal(got.key_uses[i].id, meta.key_uses[i].id, "key {}", i);
-        report.equal(got.key_uses[i].tokens, meta.key_uses[i].tokens, "tokens of key {}", i);
+        check_equal(got.key_uses[i].id, meta.key_uses[i].id, "key {}", i);
+        check_equal(got.key_uses[i].tokens, meta.key_uses[i].tokens, "tokens of key {}", i);
     }
-    report.equal(got.source, meta.source, "source");
-    report.equal(got.position, meta.position, "position");
+    check_equal(got.source, meta.source, "source");
+    check_equal(got.position, meta.position, "position");
 }
 
-void small_round_trips(Report& report) {
+void small_round_trips() {
     for (const bool flag : {false, true}) {
         const std::string organization = encoded(OrganizationRecord{flag});
         OrganizationRecord got_organization{!flag};
-        report.check(decode(organization, got_organization), "organization");
-        report.equal(got_organization.suspended, flag, "suspended");
+        check(decode(organization, got_organization), "organization");
+        check_equal(got_organization.suspended, flag, "suspended");
         const std::string user = encoded(UserRecord{flag});
         UserRecord got_user{!flag};
-        report.check(decode(user, got_user), "user");
-        report.equal(got_user.disabled, flag, "disabled");
+        check(decode(user, got_user), "user");
+        check_equal(got_user.disabled, flag, "disabled");
     }
     const std::string longest(scopes_max, 's');
     for (const std::string_view scopes :
          {std::string_view(), std::string_view("a b"), std::string_view(longest)}) {
         const std::string value = encoded(RoleRecord{scopes});
         RoleRecord got;
-        report.check(decode(value, got), "a role of {} bytes", scopes.size());
-        report.equal(got.scopes, scopes, "scopes of a role");
+        check(decode(value, got), "a role of {} bytes", scopes.size());
+        check_equal(got.scopes, scopes, "scopes of a role");
     }
     const std::string role(identifier_max, 'r');
     const std::string value = encoded(MembershipRecord{role});
     MembershipRecord got;
-    report.check(decode(value, got), "membership");
-    report.equal(got.role, std::string_view(role), "role of a membership");
+    check(decode(value, got), "membership");
+    check_equal(got.role, std::string_view(role), "role of a membership");
 }
 
 std::size_t encoded_size(const TokenRecord& record) {
@@ -108,7 +108,7 @@ std::size_t encoded_size(const TokenRecord& record) {
     return encode(record, buffer.data(), buffer.size());
 }
 
-void bounds_of_a_token(Report& report) {
+void bounds_of_a_token() {
     const std::string id64(64, 'i');
     const std::string id65(65, 'i');
     const std::string name(name_max, 'n');
@@ -174,32 +174,32 @@ void bounds_of_a_token(Report& report) {
     for (const auto& row : rows) {
         TokenRecord record = plain_record();
         row.change(record);
-        report.equal(encoded_size(record) != 0, row.ok, "{}", row.name);
+        check_equal(encoded_size(record) != 0, row.ok, "{}", row.name);
     }
 }
 
-void bounds_of_the_others(Report& report) {
+void bounds_of_the_others() {
     char buffer[value_max];
     const std::string over(scopes_max + 1, 's');
-    report.equal(encode(RoleRecord{over}, buffer, sizeof(buffer)), std::size_t{0}, "a role");
-    report.equal(encode(MembershipRecord{}, buffer, sizeof(buffer)), std::size_t{0},
-                 "a membership without a role");
-    report.equal(encode(MembershipRecord{"a b"}, buffer, sizeof(buffer)), std::size_t{0},
-                 "a membership with a bad role");
+    check_equal(encode(RoleRecord{over}, buffer, sizeof(buffer)), std::size_t{0}, "a role");
+    check_equal(encode(MembershipRecord{}, buffer, sizeof(buffer)), std::size_t{0},
+                "a membership without a role");
+    check_equal(encode(MembershipRecord{"a b"}, buffer, sizeof(buffer)), std::size_t{0},
+                "a membership with a bad role");
     const std::string position(position_max + 1, 'p');
     MetaRecord meta = full_meta();
     meta.position = position;
-    report.equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "a long position");
+    check_equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "a long position");
     meta = full_meta();
     meta.key_use_count = key_uses_max + 1;
-    report.equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "too many keys");
+    check_equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "too many keys");
     meta = full_meta();
     meta.source = {};
-    report.equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "no source");
+    check_equal(encode(meta, buffer, sizeof(buffer)), std::size_t{0}, "no source");
 }
 
 // The largest record there can be fits what is said of records and keys.
-void largest_records(Report& report) {
+void largest_records() {
     const std::string id(identifier_max, 'i');
     const std::string name(name_max, 'n');
     const std::string scopes(scopes_max, 's');
@@ -212,7 +212,7 @@ void largest_records(Report& report) {
     record.allow = allow;
     const std::string value = encoded(record);
     TokenRecord got;
-    report.check(decode(value, got) && got.allow == allow, "the largest token");
+    check(decode(value, got) && got.allow == allow, "the largest token");
 
     const std::string position(position_max, 'p');
     MetaRecord meta = full_meta();
@@ -221,11 +221,11 @@ void largest_records(Report& report) {
     meta.position = position;
     const std::string meta_value = encoded(meta);
     MetaRecord got_meta;
-    report.equal(decode(meta_value, got_meta), MetaProblem::none, "the largest meta record");
+    check_equal(decode(meta_value, got_meta), MetaProblem::none, "the largest meta record");
 }
 
 // A value under the key of another sort of record is no record at all.
-void mixed_up_records(Report& report) {
+void mixed_up_records() {
     const std::string values[] = {
         encoded(plain_record()),
         encoded(full_meta()),
@@ -247,12 +247,12 @@ void mixed_up_records(Report& report) {
             decodes(values[i], membership),   decodes(values[i], role),
         };
         for (std::size_t j = 0; j < std::size(taken); ++j) {
-            report.equal(taken[j], i == j, "record {} read as {}", i, j);
+            check_equal(taken[j], i == j, "record {} read as {}", i, j);
         }
     }
 }
 
-void problems_of_meta(Report& report) {
+void problems_of_meta() {
     const std::string good = encoded(full_meta());
     std::string other_version = good;
     other_version[6] = 2;
@@ -279,51 +279,51 @@ void problems_of_meta(Report& report) {
     };
     for (const auto& row : rows) {
         MetaRecord meta;
-        report.equal(decode(row.value, meta), row.problem, "{}", row.name);
+        check_equal(decode(row.value, meta), row.problem, "{}", row.name);
     }
 }
 
-void keys(Report& report) {
+void keys() {
     KeyBuffer buffer;
     Digest digest;
     digest.fill(0xab);
-    report.equal(meta_key(), std::string_view("M"), "meta");
-    report.equal(token_key(digest, buffer), std::string("t").append(32, '\xab'), "token");
-    report.equal(organization_key("acme", buffer), std::string_view("oacme"), "organization");
-    report.equal(user_key("ann", buffer), std::string_view("uann"), "user");
-    report.equal(role_key("admin", buffer), std::string_view("radmin"), "role");
-    report.equal(membership_key("ann", "acme", buffer), std::string_view("mann\0acme", 9),
-                 "membership");
+    check_equal(meta_key(), std::string_view("M"), "meta");
+    check_equal(token_key(digest, buffer), std::string("t").append(32, '\xab'), "token");
+    check_equal(organization_key("acme", buffer), std::string_view("oacme"), "organization");
+    check_equal(user_key("ann", buffer), std::string_view("uann"), "user");
+    check_equal(role_key("admin", buffer), std::string_view("radmin"), "role");
+    check_equal(membership_key("ann", "acme", buffer), std::string_view("mann\0acme", 9),
+                "membership");
     const std::string longest(identifier_max, 'x');
-    report.equal(membership_key(longest, longest, buffer),
-                 std::string("m") + longest + '\0' + longest, "the longest membership");
+    check_equal(membership_key(longest, longest, buffer),
+                std::string("m") + longest + '\0' + longest, "the longest membership");
 }
 
-void keys_of_no_identifiers(Report& report) {
+void keys_of_no_identifiers() {
     const std::string too_long(identifier_max + 1, 'x');
     const std::string_view bad[] = {"", "a/b", "a b", std::string_view("a\0b", 3), too_long};
     for (const std::string_view text : bad) {
         KeyBuffer buffer;
-        report.check(organization_key(text, buffer).empty(), "organization {}", shown(text));
-        report.check(user_key(text, buffer).empty(), "user {}", shown(text));
-        report.check(role_key(text, buffer).empty(), "role {}", shown(text));
-        report.check(membership_key(text, "acme", buffer).empty(), "member {}", shown(text));
-        report.check(membership_key("ann", text, buffer).empty(), "member of {}", shown(text));
+        check(organization_key(text, buffer).empty(), "organization {}", shown(text));
+        check(user_key(text, buffer).empty(), "user {}", shown(text));
+        check(role_key(text, buffer).empty(), "role {}", shown(text));
+        check(membership_key(text, "acme", buffer).empty(), "member {}", shown(text));
+        check(membership_key("ann", text, buffer).empty(), "member of {}", shown(text));
     }
 }
 
-void kinds(Report& report) {
+void kinds() {
     for (const std::string_view name : {"organization", "group", "user"}) {
         Kind kind = static_cast<Kind>(0);
-        report.check(kind_of_name(name, kind), "{}", name);
-        report.equal(kind_name(kind), name, "name of {}", name);
-        report.check((kinds_all & kind) != 0, "{} is not in all kinds", name);
+        check(kind_of_name(name, kind), "{}", name);
+        check_equal(kind_name(kind), name, "name of {}", name);
+        check((kinds_all & kind) != 0, "{} is not in all kinds", name);
     }
     Kind kind = kind_user;
     for (const std::string_view name : {"", "User", "users", "organisation"}) {
-        report.check(!kind_of_name(name, kind), "kind {}", name);
+        check(!kind_of_name(name, kind), "kind {}", name);
     }
-    report.check(kind_name(static_cast<Kind>(3)).empty(), "the name of no kind");
+    check(kind_name(static_cast<Kind>(3)).empty(), "the name of no kind");
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "records.hpp"
-#include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/record.hpp"
@@ -68,22 +68,22 @@ bool is_sound(const MetaRecord& record, std::string_view value) {
 
 // A buffer of every size: whole or nothing, and never a byte beyond it.
 template <typename Record>
-void every_buffer(Report& report, std::string_view what, const Record& record) {
+void every_buffer(std::string_view what, const Record& record) {
     const std::string value = encoded(record);
     for (std::size_t size = 0; size <= value.size() + 1; ++size) {
         const std::unique_ptr<char[]> buffer(new char[size + 1]);
         buffer[size] = '\x7f';
         const std::size_t used = encode(record, buffer.get(), size);
-        report.equal(used, size < value.size() ? std::size_t{0} : value.size(), "{} into {} bytes",
-                     what, size);
-        report.check(buffer[size] == '\x7f', "{} into {} bytes: one beyond", what, size);
+        check_equal(used, size < value.size() ? std::size_t{0} : value.size(), "{} into {} bytes",
+                    what, size);
+        check(buffer[size] == '\x7f', "{} into {} bytes: one beyond", what, size);
     }
 }
 
 // Every truncation, every byte changed to every other value, and a byte too many. Each value is
 // in memory of its own size, so that the sanitizers see a read beyond it.
 template <typename Record>
-void every_damage(Report& report, std::string_view what, const Record& record) {
+void every_damage(std::string_view what, const Record& record) {
     const std::string value = encoded(record);
     const auto decoded = [](std::string_view text, bool& sound) {
         const std::unique_ptr<char[]> copy(new char[text.size()]);
@@ -96,47 +96,47 @@ void every_damage(Report& report, std::string_view what, const Record& record) {
         return ok;
     };
     bool sound = false;
-    report.check(decoded(value, sound) && sound, "{}: as it is", what);
+    check(decoded(value, sound) && sound, "{}: as it is", what);
     for (std::size_t length = 0; length < value.size(); ++length) {
-        report.check(!decoded(value.substr(0, length), sound), "{}: {} of its {} bytes", what,
-                     length, value.size());
+        check(!decoded(value.substr(0, length), sound), "{}: {} of its {} bytes", what, length,
+              value.size());
     }
-    report.check(!decoded(value + '\0', sound), "{}: a byte too many", what);
+    check(!decoded(value + '\0', sound), "{}: a byte too many", what);
     std::size_t taken = 0;
     for (std::size_t i = 0; i < value.size(); ++i) {
         std::string damaged = value;
         for (unsigned change = 1; change < 256; ++change) {
             damaged[i] = static_cast<char>(static_cast<unsigned char>(value[i]) ^ change);
             taken += decoded(damaged, sound) ? 1 : 0;
-            report.check(sound, "{}: byte {} changed by {}", what, i, change);
+            check(sound, "{}: byte {} changed by {}", what, i, change);
         }
     }
-    report.check(taken < value.size() * 255, "{}: no damage was ever noticed", what);
+    check(taken < value.size() * 255, "{}: no damage was ever noticed", what);
 }
 
-void all_buffers(Report& report) {
+void all_buffers() {
     const std::string allow = allow_of({"192.0.2.0/24"});
-    every_buffer(report, "token", full_token(allow));
-    every_buffer(report, "meta", full_meta());
-    every_buffer(report, "organization", OrganizationRecord{true});
-    every_buffer(report, "user", UserRecord{true});
-    every_buffer(report, "membership", MembershipRecord{"admin"});
-    every_buffer(report, "role", RoleRecord{"agents:read calls:*"});
+    every_buffer("token", full_token(allow));
+    every_buffer("meta", full_meta());
+    every_buffer("organization", OrganizationRecord{true});
+    every_buffer("user", UserRecord{true});
+    every_buffer("membership", MembershipRecord{"admin"});
+    every_buffer("role", RoleRecord{"agents:read calls:*"});
 }
 
-void all_damages(Report& report) {
+void all_damages() {
     const std::string allow = allow_of({"192.0.2.0/24", "2001:db8::/32"});
     TokenRecord user = plain_record();
     user.kind = kind_user;
     user.organization = {};
-    every_damage(report, "group token", full_token(allow));
-    every_damage(report, "organization token", plain_record());
-    every_damage(report, "user token", user);
-    every_damage(report, "meta", full_meta());
-    every_damage(report, "organization", OrganizationRecord{true});
-    every_damage(report, "user", UserRecord{true});
-    every_damage(report, "membership", MembershipRecord{"admin"});
-    every_damage(report, "role", RoleRecord{"agents:read calls:*"});
+    every_damage("group token", full_token(allow));
+    every_damage("organization token", plain_record());
+    every_damage("user token", user);
+    every_damage("meta", full_meta());
+    every_damage("organization", OrganizationRecord{true});
+    every_damage("user", UserRecord{true});
+    every_damage("membership", MembershipRecord{"admin"});
+    every_damage("role", RoleRecord{"agents:read calls:*"});
 }
 
 // Makes a field longer than encode() would: its length, two bytes at `at`, and `more` bytes put in
@@ -153,7 +153,7 @@ std::string stretched(std::string value, std::size_t at, std::size_t end, std::s
 }
 
 // Well-formed but for the bound that readers of the record rely on.
-void values_out_of_bounds(Report& report) {
+void values_out_of_bounds() {
     constexpr std::size_t lengths =
         2 + 2 + 4 + 8 + 8;  // before them: head, kind, flags, key, times
     const std::string name(name_max, 'n');
@@ -178,14 +178,14 @@ void values_out_of_bounds(Report& report) {
     };
     for (const auto& row : tokens) {
         TokenRecord out;
-        report.check(decode(row.value, out), "{}: at its bound", row.name);
+        check(decode(row.value, out), "{}: at its bound", row.name);
         const std::string over = stretched(row.value, row.length_at, row.value.size(), row.more);
-        report.check(!decode(over, out), "{}: over it", row.name);
+        check(!decode(over, out), "{}: over it", row.name);
     }
 
     const std::string role = encoded(RoleRecord{scopes});
     RoleRecord out_role;
-    report.check(!decode(stretched(role, 2, role.size(), 1), out_role), "scopes of a role");
+    check(!decode(stretched(role, 2, role.size(), 1), out_role), "scopes of a role");
 
     // Readers copy the position into room of its largest size.
     constexpr std::size_t counts_end = 6 + 2 + 3 * 8 + 5 * 8;
@@ -194,24 +194,24 @@ void values_out_of_bounds(Report& report) {
     meta.position = position;
     const std::string value = encoded(meta);
     MetaRecord out_meta;
-    report.equal(decode(value, out_meta), MetaProblem::none, "position at its bound");
-    report.equal(decode(stretched(value, counts_end + 4, value.size(), 1), out_meta),
-                 MetaProblem::damaged, "position over it");
+    check_equal(decode(value, out_meta), MetaProblem::none, "position at its bound");
+    check_equal(decode(stretched(value, counts_end + 4, value.size(), 1), out_meta),
+                MetaProblem::damaged, "position over it");
     const std::string source(identifier_max, 's');
     meta = full_meta();
     meta.source = source;
     meta.position = {};
     const std::string of_source = encoded(meta);
-    report.equal(decode(of_source, out_meta), MetaProblem::none, "source at its bound");
-    report.equal(decode(stretched(of_source, counts_end + 2, of_source.size(), 1), out_meta),
-                 MetaProblem::damaged, "source over it");
+    check_equal(decode(of_source, out_meta), MetaProblem::none, "source at its bound");
+    check_equal(decode(stretched(of_source, counts_end + 2, of_source.size(), 1), out_meta),
+                MetaProblem::damaged, "source over it");
     meta.key_use_count = key_uses_max;
     const std::string keys = encoded(meta);
     std::string more_keys = keys;
     more_keys[counts_end] = static_cast<char>(key_uses_max + 1);
     more_keys.insert(counts_end + 6, 12, '\1');
-    report.equal(decode(keys, out_meta), MetaProblem::none, "keys at their bound");
-    report.equal(decode(more_keys, out_meta), MetaProblem::damaged, "keys over it");
+    check_equal(decode(keys, out_meta), MetaProblem::none, "keys at their bound");
+    check_equal(decode(more_keys, out_meta), MetaProblem::damaged, "keys over it");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "scratch.hpp"
 #include "token_auth/rescue.hpp"
 
@@ -45,16 +45,16 @@ std::string with_rescue(const std::function<std::string()>& work) {
     });
 }
 
-void fault_of_a_guarded_call(Report& report) {
+void fault_of_a_guarded_call() {
     const std::string ended = with_rescue([] {
         const int error = guarded(fault);
         return std::string(error == MDB_CORRUPTED ? "came back" : "went on");
     });
-    report.equal(ended, "came back", "a guarded call that faults");
+    check_equal(ended, "came back", "a guarded call that faults");
 }
 
 // The fault is the outer call's, which is the only one that comes back; then nothing is guarded.
-void fault_of_a_call_within_another(Report& report) {
+void fault_of_a_call_within_another() {
     const std::string ended = with_rescue([] {
         bool inner_came_back = false;
         const int error = guarded([&] {
@@ -68,20 +68,20 @@ void fault_of_a_call_within_another(Report& report) {
                            : rescue_point != nullptr ? "still guarded"
                                                      : "came back");
     });
-    report.equal(ended, "came back", "a call within a guarded call that faults");
+    check_equal(ended, "came back", "a call within a guarded call that faults");
 }
 
-void fault_outside_of_guarded_calls(Report& report) {
+void fault_outside_of_guarded_calls() {
     const std::string ended = with_rescue([] {
         guarded([] { return MDB_SUCCESS; });
         fault();
         return std::string("went on");
     });
-    report.equal(ended, "ended with status 42", "a fault outside of guarded calls");
+    check_equal(ended, "ended with status 42", "a fault outside of guarded calls");
 }
 
 // As a thread of nginx's pool that faults while the worker looks a token up.
-void fault_of_another_thread(Report& report) {
+void fault_of_another_thread() {
     const std::string ended = with_rescue([] {
         std::atomic<bool> inside = false;
         std::thread other([&] {
@@ -98,10 +98,10 @@ void fault_of_another_thread(Report& report) {
         other.detach();
         return std::string(error == MDB_SUCCESS ? "nothing happened" : "jumped from the other one");
     });
-    report.equal(ended, "ended with status 42", "a fault of another thread");
+    check_equal(ended, "ended with status 42", "a fault of another thread");
 }
 
-void handler_after_the_last(Report& report) {
+void handler_after_the_last() {
     const std::string ended = in_child([] {
         std::signal(SIGSEGV, on_signal_of_others);
         MDB_env* env = nullptr;
@@ -118,7 +118,7 @@ void handler_after_the_last(Report& report) {
         sigaction(SIGSEGV, nullptr, &now);
         return std::string(now.sa_handler == on_signal_of_others ? "put back" : "lost");
     });
-    report.equal(ended, "put back", "the handler of before");
+    check_equal(ended, "put back", "the handler of before");
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "faults.hpp"
-#include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/store.hpp"
 #include "watched.hpp"
@@ -19,29 +19,29 @@
 namespace token_auth::unit {
 namespace {
 
-void snapshot_of_a_closed_store(Report& report) {
+void snapshot_of_a_closed_store() {
     Store store;
     const Snapshot snapshot(store);
-    report.check(!snapshot.ok(), "a snapshot of a store that was never opened");
+    check(!snapshot.ok(), "a snapshot of a store that was never opened");
 }
 
-void damaged_record(Report& report) {
+void damaged_record() {
     const Directory directory;
     const std::string path = directory / "db";
     std::vector<Entry> entries = small_world(1);
     entries[1].value += "x";
     write_store(path, entries);
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     Snapshot snapshot(store);
     OrganizationRecord organization;
-    report.equal(snapshot.organization("acme", organization), Lookup::broken, "damaged record");
-    report.check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
-                 "problem: {}", store.problem());
+    check_equal(snapshot.organization("acme", organization), Lookup::broken, "damaged record");
+    check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
+          "problem: {}", store.problem());
 }
 
 // The meta record is looked at again with every commit, not only when the store is opened.
-void meta_damaged_by_a_commit(Report& report) {
+void meta_damaged_by_a_commit() {
     const Fault faults[] = {
         {"damaged",
          [](const std::string& path) {
@@ -64,15 +64,14 @@ void meta_damaged_by_a_commit(Report& report) {
         const std::string path = directory / "db";
         write_store(path, small_world(1));
         Store store;
-        report.check(store.open(path.c_str()), "open: {}", store.problem());
-        report.check(Snapshot(store).ok(), "{}: before", fault.name);
+        check(store.open(path.c_str()), "open: {}", store.problem());
+        check(Snapshot(store).ok(), "{}: before", fault.name);
         fault.make(path);
         for (int i = 0; i < 3; ++i) {
-            report.check(!Snapshot(store).ok(), "{}: a snapshot", fault.name);
+            check(!Snapshot(store).ok(), "{}: a snapshot", fault.name);
         }
-        report.check(
-            std::string_view(store.problem()).find(fault.problem) != std::string_view::npos,
-            "{}: {}", fault.name, store.problem());
+        check(std::string_view(store.problem()).find(fault.problem) != std::string_view::npos,
+              "{}: {}", fault.name, store.problem());
     }
 }
 
@@ -90,7 +89,7 @@ std::string noticed(Store& store) {
 
 // Files that change under an open store. Whether it is whole is asked once a second, before
 // anything is read: neither the question nor what follows may end the process.
-void damaged_while_open(Report& report) {
+void damaged_while_open() {
     const Fault faults[] = {
         {"cut off by a page",
          [](const std::string& file) {
@@ -131,14 +130,13 @@ void damaged_while_open(Report& report) {
             fault.make(path + "/data.mdb");
             return noticed(store);
         });
-        report.check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name,
-                     problem);
+        check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name, problem);
     }
 }
 
 // A token that was found before is looked for again where it was: that may be no more, or hold
 // anything. It is found as it was or the store is broken, and after the next look it is.
-void damaged_behind_a_place(Report& report) {
+void damaged_behind_a_place() {
     const std::size_t root = 2 * page;
     const Fault faults[] = {
         {"cut off to its meta pages",
@@ -183,13 +181,12 @@ void damaged_behind_a_place(Report& report) {
             }
             return noticed(store);
         });
-        report.check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name,
-                     problem);
+        check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name, problem);
     }
 }
 
 // Overwritten between two looks: the next lookup comes before the question whether it is whole.
-void overwritten_between_looks(Report& report) {
+void overwritten_between_looks() {
     const struct {
         const char* name;
         std::string bytes;
@@ -216,53 +213,51 @@ void overwritten_between_looks(Report& report) {
             }
             return "not noticed";
         });
-        report.equal(outcome, std::string("broken"), "{}", row.name);
+        check_equal(outcome, std::string("broken"), "{}", row.name);
     }
 }
 
 // As a restored backup may do: the lock file knows of commits that the copy does not have.
-void overwritten_by_an_older_copy(Report& report) {
+void overwritten_by_an_older_copy() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
     const std::string copy = read_file(path + "/data.mdb");
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     write_store(path, small_world(2));
-    report.check(Snapshot(store).ok(), "before: {}", store.problem());
+    check(Snapshot(store).ok(), "before: {}", store.problem());
     overwrite(path + "/data.mdb", 0, copy);
-    report.check(!Snapshot(store).ok(), "an older copy is read");
+    check(!Snapshot(store).ok(), "an older copy is read");
     const std::string_view problem = store.problem();
-    report.check(problem.find("older copy") != std::string_view::npos, "problem: {}", problem);
+    check(problem.find("older copy") != std::string_view::npos, "problem: {}", problem);
     Store another;
-    in_child_reported(report, [&](Report& inner) {
-        inner.check(!another.open(path.c_str()), "an older copy is opened");
-    });
+    check_in_child([&] { check(!another.open(path.c_str()), "an older copy is opened"); });
     write_store(path, small_world(3));
-    report.check(Snapshot(store).ok(), "brought up to date: {}", store.problem());
+    check(Snapshot(store).ok(), "brought up to date: {}", store.problem());
 }
 
 // With as many commits as the one before, only its generation tells.
-void overwritten_by_another_of_as_many_commits(Report& report) {
+void overwritten_by_another_of_as_many_commits() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(2));
     write_store(directory / "other", small_world(1));
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     overwrite(path + "/data.mdb", 0, read_file(directory / "other/data.mdb"));
     store.is_whole();
-    report.check(!Snapshot(store).ok(), "an older generation is read");
+    check(!Snapshot(store).ok(), "an older generation is read");
 }
 
 // A page that was overwritten with something that LMDB takes for one that holds nothing.
-void emptied_root_page(Report& report) {
+void emptied_root_page() {
     const Directory directory;
     const std::string path = directory / "db";
     const std::string file = path + "/data.mdb";
     write_store(path, small_world(1));
     Store store;
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
     for (const std::size_t meta : {std::size_t{0}, page}) {
         std::uint64_t root = 0;  // of the main database
         std::memcpy(&root, read_file(file).data() + meta + 128, sizeof(root));
@@ -272,14 +267,14 @@ void emptied_root_page(Report& report) {
     }
     TokenRecord token;
     Snapshot snapshot(store);
-    report.check(snapshot.ok(), "no snapshot: {}", store.problem());
-    report.equal(snapshot.token(digest_of("token"), token), Lookup::broken, "a lookup");
-    report.check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
-                 "problem: {}", store.problem());
+    check(snapshot.ok(), "no snapshot: {}", store.problem());
+    check_equal(snapshot.token(digest_of("token"), token), Lookup::broken, "a lookup");
+    check(std::string_view(store.problem()).find("damaged") != std::string_view::npos,
+          "problem: {}", store.problem());
 }
 
 // All reader slots taken by others: a problem with its remedy, and all well once some are free.
-void readers_full(Report& report) {
+void readers_full() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
@@ -295,18 +290,18 @@ void readers_full(Report& report) {
                 }
             }
         });
-        report.check(!store.open(path.c_str()), "opened without a slot");
-        report.check(
+        check(!store.open(path.c_str()), "opened without a slot");
+        check(
             std::string_view(store.problem()).find("too many processes") != std::string_view::npos,
             "problem: {}", store.problem());
-        report.check(!store.is_open(), "open without a slot");
+        check(!store.is_open(), "open without a slot");
     }
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
-    report.check(Snapshot(store).ok(), "snapshot: {}", store.problem());
+    check(store.open(path.c_str()), "open: {}", store.problem());
+    check(Snapshot(store).ok(), "snapshot: {}", store.problem());
 }
 
 // Slots of processes that were killed are no one's: whoever needs one takes it.
-void slots_of_the_dead(Report& report) {
+void slots_of_the_dead() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
@@ -322,7 +317,7 @@ void slots_of_the_dead(Report& report) {
             const Snapshot snapshot(store);
             _exit(snapshot.ok() ? 9 : 1);  // killed inside a snapshot
         });
-        report.equal(outcome, std::string("ended with status 9"), "reader {}", i);
+        check_equal(outcome, std::string("ended with status 9"), "reader {}", i);
     }
 }
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "faults.hpp"
-#include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/store.hpp"
 
@@ -30,7 +30,7 @@ std::string problem_of_opening(const std::string& path) {
     });
 }
 
-void faults_at_opening(Report& report) {
+void faults_at_opening() {
     const Fault faults[] = {
         {"no directory",
          [](const std::string& path) { std::rename(path.c_str(), (path + "x").c_str()); },
@@ -131,37 +131,36 @@ void faults_at_opening(Report& report) {
         const Directory directory;
         const std::string path = directory / "db";
         write_store(path, small_world(1));
-        report.equal(problem_of_opening(path), std::string("opened"), "{}: before", fault.name);
+        check_equal(problem_of_opening(path), std::string("opened"), "{}: before", fault.name);
         fault.make(path);
         const std::string problem = problem_of_opening(path);
-        report.check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name,
-                     problem);
-        report.check(problem.find('\n') == std::string::npos && problem.find("killed") != 0 &&
-                         problem.find("ended") != 0,
-                     "{}: {}", fault.name, problem);
+        check(problem.find(fault.problem) != std::string::npos, "{}: {}", fault.name, problem);
+        check(problem.find('\n') == std::string::npos && problem.find("killed") != 0 &&
+                  problem.find("ended") != 0,
+              "{}: {}", fault.name, problem);
     }
 }
 
 // A reader makes no file: modes and group are tokensync's business, and nginx -t leaves nothing.
-void nothing_is_made(Report& report) {
+void nothing_is_made() {
     const Directory directory;
     const std::string path = directory / "db";
     Store store;
-    report.check(!store.open(path.c_str()), "no directory");
-    report.check(!file_exists(path), "a directory was made");
+    check(!store.open(path.c_str()), "no directory");
+    check(!file_exists(path), "a directory was made");
 
     write_store(path, small_world(1));
     unlink((path + "/lock.mdb").c_str());
-    report.check(!store.open(path.c_str()), "no lock.mdb");
-    report.check(!file_exists(path + "/lock.mdb"), "a lock file was made");
+    check(!store.open(path.c_str()), "no lock.mdb");
+    check(!file_exists(path + "/lock.mdb"), "a lock file was made");
 
     unlink((path + "/data.mdb").c_str());
-    report.check(!store.open(path.c_str()), "an empty directory");
-    report.check(!file_exists(path + "/data.mdb"), "a data file was made");
-    report.check(!file_exists(path + "/lock.mdb"), "a lock file was made in an empty directory");
+    check(!store.open(path.c_str()), "an empty directory");
+    check(!file_exists(path + "/data.mdb"), "a data file was made");
+    check(!file_exists(path + "/lock.mdb"), "a lock file was made in an empty directory");
 }
 
-void unreadable(Report& report) {
+void unreadable() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
@@ -187,41 +186,41 @@ void unreadable(Report& report) {
             Store store;
             return store.open(path.c_str()) ? "opened" : store.problem();
         });
-        report.check(problem.find("--group") != std::string::npos, "{} of mode {:o}: {}", row.file,
-                     row.mode, problem);
+        check(problem.find("--group") != std::string::npos, "{} of mode {:o}: {}", row.file,
+              row.mode, problem);
         chmod(row.file.c_str(), before.st_mode & 07777);
     }
 }
 
-void a_long_path(Report& report) {
+void a_long_path() {
     Store store;
-    report.check(!store.open((std::string("/").append(5000, 'x')).c_str()), "a path too long");
-    report.check(store.problem()[0] != '\0', "no problem with a path too long");
-    report.check(!store.open(""), "no path");
-    report.check(store.problem()[0] != '\0', "no problem with no path");
+    check(!store.open((std::string("/").append(5000, 'x')).c_str()), "a path too long");
+    check(store.problem()[0] != '\0', "no problem with a path too long");
+    check(!store.open(""), "no path");
+    check(store.problem()[0] != '\0', "no problem with no path");
 }
 
 // A store that could not be opened can be tried again once it is mended.
-void mended(Report& report) {
+void mended() {
     const Directory directory;
     const std::string path = directory / "db";
     Store store;
-    report.check(!store.open(path.c_str()), "opened what is not there");
+    check(!store.open(path.c_str()), "opened what is not there");
     write_store(path, small_world(1));
-    report.check(store.open(path.c_str()), "open: {}", store.problem());
-    report.equal(std::string_view(store.problem()), std::string_view(), "problem");
-    report.equal(Snapshot(store).meta().generation, std::uint64_t{1}, "generation");
+    check(store.open(path.c_str()), "open: {}", store.problem());
+    check_equal(std::string_view(store.problem()), std::string_view(), "problem");
+    check_equal(Snapshot(store).meta().generation, std::uint64_t{1}, "generation");
 }
 
 // The pages behind the meta pages lost, as by a crash of the machine: LMDB notices, and says so.
-void lost_pages(Report& report) {
+void lost_pages() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
     const std::string file = path + "/data.mdb";
     overwrite(file, 2 * page, std::string(file_size(file) - 2 * page, '\0'));
     const std::string problem = problem_of_opening(path);
-    report.check(problem.find("tokensync run") != std::string::npos, "{}", problem);
+    check(problem.find("tokensync run") != std::string::npos, "{}", problem);
 }
 
 }  // namespace

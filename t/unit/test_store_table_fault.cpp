@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "check.hpp"
 #include "faults.hpp"
-#include "report.hpp"
 #include "scratch.hpp"
 #include "token_auth/store_table.hpp"
 #include "watched.hpp"
@@ -15,26 +15,26 @@ namespace token_auth::unit {
 namespace {
 
 // While an older store stands in its place, the one being served may still break.
-void served_breaks_beside_an_older(Report& report) {
+void served_breaks_beside_an_older() {
     const Directory directory;
     const std::string link = directory / "current";
     write_store(directory / "new", small_world(10));
     write_store(directory / "old", small_world(9));
     swap_link("new", link);
-    in_child_reported(report, [&](Report& inner) {
+    check_in_child([&] {
         Watched watched({link});
         watched.next_second();
         swap_link("old", link);
-        inner.equal(watched.next_second(), std::string("10"), "refused");
+        check_equal(watched.next_second(), std::string("10"), "refused");
         watched.told();
         truncate((directory / "new/data.mdb").c_str(), page);
         const std::string served = watched.next_second();
-        inner.check(served == "none" || served == "9", "served {}", served);
-        inner.check(watched.told().starts_with("lost"), "the loss was not told");
+        check(served == "none" || served == "9", "served {}", served);
+        check(watched.told().starts_with("lost"), "the loss was not told");
     });
 }
 
-void replaced_by_a_broken_one(Report& report) {
+void replaced_by_a_broken_one() {
     const Directory directory;
     const std::string link = directory / "current";
     write_store(directory / "good", small_world(1));
@@ -42,17 +42,17 @@ void replaced_by_a_broken_one(Report& report) {
     write_file(directory / "bad/data.mdb", "noise");
     swap_link("good", link);
     Watched watched({link});
-    report.equal(watched.next_second(), std::string("1"), "before");
+    check_equal(watched.next_second(), std::string("1"), "before");
     swap_link("bad", link);
-    report.equal(watched.next_second(), std::string("none"), "a broken one in its place");
+    check_equal(watched.next_second(), std::string("none"), "a broken one in its place");
     watched.next_second();
-    report.equal(watched.told(), std::string("opened lost"), "told");
+    check_equal(watched.told(), std::string("opened lost"), "told");
     swap_link("good", link);
-    report.equal(watched.next_second(), std::string("1"), "the good one again");
-    report.equal(watched.told(), std::string("opened"), "told of the return");
+    check_equal(watched.next_second(), std::string("1"), "the good one again");
+    check_equal(watched.told(), std::string("opened"), "told of the return");
 }
 
-void given_up(Report& report) {
+void given_up() {
     const Directory directory;
     const std::string path = directory / "db";
     const std::string link = directory / "link";
@@ -61,23 +61,23 @@ void given_up(Report& report) {
     write_store(path, damaged);
     swap_link("db", link);
     Watched watched({path, link});
-    report.check(watched.store(0) != nullptr && watched.store(0) == watched.store(1),
-                 "the store is not shared");
+    check(watched.store(0) != nullptr && watched.store(0) == watched.store(1),
+          "the store is not shared");
     watched.told();
-    report.equal(watched.same_second(0), std::string("none"), "a broken record");
-    report.equal(watched.told(), std::string("lost lost"), "told for both paths");
-    report.check(watched.text().find("damaged") != std::string::npos, "text: {}", watched.text());
-    report.equal(watched.same_second(0), std::string("none"), "given up");
+    check_equal(watched.same_second(0), std::string("none"), "a broken record");
+    check_equal(watched.told(), std::string("lost lost"), "told for both paths");
+    check(watched.text().find("damaged") != std::string::npos, "text: {}", watched.text());
+    check_equal(watched.same_second(0), std::string("none"), "given up");
     watched.give_up(0);
-    report.equal(watched.told(), std::string(), "given up once more");
+    check_equal(watched.told(), std::string(), "given up once more");
     write_store(path, small_world(2));
-    report.equal(watched.next_second(0), std::string("2"), "mended");
-    report.equal(watched.next_second(1), std::string("2"), "mended by the other path");
-    report.check(watched.store(0) == watched.store(1), "two environments after it");
+    check_equal(watched.next_second(0), std::string("2"), "mended");
+    check_equal(watched.next_second(1), std::string("2"), "mended by the other path");
+    check(watched.store(0) == watched.store(1), "two environments after it");
 }
 
 // Cut off or overwritten while it is open: noticed at the next look, and taken up once mended.
-void broken_while_open(Report& report) {
+void broken_while_open() {
     const struct {
         const char* name;
         void (*make)(const std::string& file);
@@ -96,66 +96,66 @@ void broken_while_open(Report& report) {
         const Directory directory;
         const std::string path = directory / "db";
         write_store(path, small_world(1));
-        in_child_reported(report, [&](Report& inner) {
+        check_in_child([&] {
             Watched watched({path});
-            inner.equal(watched.next_second(), std::string("1"), "{}: before", fault.name);
+            check_equal(watched.next_second(), std::string("1"), "{}: before", fault.name);
             fault.make(path + "/data.mdb");
-            inner.equal(watched.next_second(), std::string("none"), "{}", fault.name);
-            inner.equal(watched.next_second(), std::string("none"), "{}: later", fault.name);
+            check_equal(watched.next_second(), std::string("none"), "{}", fault.name);
+            check_equal(watched.next_second(), std::string("none"), "{}: later", fault.name);
             const std::string told = watched.told();
             // The reason may change once, from what was seen to what opening says.
-            inner.check(told == "opened lost" || told == "opened lost lost", "{}: told {}",
-                        fault.name, told);
-            inner.check(watched.text().find("tokensync run") != std::string::npos, "{}: {}",
-                        fault.name, watched.text());
+            check(told == "opened lost" || told == "opened lost lost", "{}: told {}", fault.name,
+                  told);
+            check(watched.text().find("tokensync run") != std::string::npos, "{}: {}", fault.name,
+                  watched.text());
             std::string mend = path + ".mended";
             write_store(mend, small_world(2));
             move(path, path + ".broken");
             move(mend, path);
-            inner.equal(watched.next_second(), std::string("2"), "{}: mended", fault.name);
-            inner.equal(watched.told(), std::string("opened"), "{}: told", fault.name);
+            check_equal(watched.next_second(), std::string("2"), "{}: mended", fault.name);
+            check_equal(watched.told(), std::string("opened"), "{}: told", fault.name);
         });
     }
 }
 
 // Without its lock file, no one can tell this process of a commit once another one was made.
-void lock_file_replaced(Report& report) {
+void lock_file_replaced() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(1));
     Watched watched({path});
-    report.equal(watched.next_second(), std::string("1"), "before");
+    check_equal(watched.next_second(), std::string("1"), "before");
     unlink((path + "/lock.mdb").c_str());
-    report.equal(watched.next_second(), std::string("1"), "no lock file");
+    check_equal(watched.next_second(), std::string("1"), "no lock file");
     write_store(path, small_world(2));  // makes another
-    report.equal(watched.next_second(), std::string("2"), "another lock file");
+    check_equal(watched.next_second(), std::string("2"), "another lock file");
     write_store(path, small_world(3));
-    report.equal(watched.same_second(), std::string("3"), "a commit after it");
+    check_equal(watched.same_second(), std::string("3"), "a commit after it");
 }
 
 // A lock file that is cut while it is mapped faults where a slot is written, or given back.
-void lock_file_cut_while_open(Report& report) {
+void lock_file_cut_while_open() {
     for (const off_t size : {off_t{0}, off_t{64}, static_cast<off_t>(page)}) {
         const Directory directory;
         const std::string path = directory / "db";
         write_store(path, small_world(1));
-        in_child_reported(report, [&](Report& inner) {
+        check_in_child([&] {
             Watched watched({path});
-            inner.equal(watched.next_second(), std::string("1"), "before");
+            check_equal(watched.next_second(), std::string("1"), "before");
             truncate((path + "/lock.mdb").c_str(), size);
             watched.next_second();
             const std::string served = watched.next_second();
-            inner.check(served == "1" || served == "none", "cut to {}: served {}", size, served);
+            check(served == "1" || served == "none", "cut to {}: served {}", size, served);
             move(path, path + ".broken");
             write_store(path, small_world(2));
             watched.next_second();
-            inner.equal(watched.next_second(), std::string("2"), "mended");
+            check_equal(watched.next_second(), std::string("2"), "mended");
         });
     }
 }
 
 // Two environments on one lock file would give each other's slot away.
-void data_file_exchanged_beside_its_lock(Report& report) {
+void data_file_exchanged_beside_its_lock() {
     const Directory directory;
     const std::string path = directory / "db";
     const std::string link = directory / "link";
@@ -164,39 +164,39 @@ void data_file_exchanged_beside_its_lock(Report& report) {
     write_store(directory / "old", small_world(4));
     swap_link("db", link);
     Watched watched({path, link});
-    report.equal(watched.next_second(0), std::string("5"), "before");
-    report.equal(watched.next_second(1), std::string("5"), "by the link");
+    check_equal(watched.next_second(0), std::string("5"), "before");
+    check_equal(watched.next_second(1), std::string("5"), "by the link");
     watched.told();
     move(directory / "new/data.mdb", path + "/data.mdb");
-    report.equal(watched.next_second(0), std::string("6"), "a newer one");
-    report.equal(watched.told(), std::string("lost lost opened"), "let go of first");
-    report.equal(slots(readers_of(path), false), 1UL, "its slot");
-    report.equal(watched.next_second(1), std::string("6"), "by the link");
+    check_equal(watched.next_second(0), std::string("6"), "a newer one");
+    check_equal(watched.told(), std::string("lost lost opened"), "let go of first");
+    check_equal(slots(readers_of(path), false), 1UL, "its slot");
+    check_equal(watched.next_second(1), std::string("6"), "by the link");
     watched.told();
     move(directory / "old/data.mdb", path + "/data.mdb");
-    report.equal(watched.next_second(0), std::string("none"), "an older one");
-    report.equal(watched.next_second(0), std::string("none"), "an older one, later");
-    report.check(watched.text().find("older") != std::string::npos, "text: {}", watched.text());
+    check_equal(watched.next_second(0), std::string("none"), "an older one");
+    check_equal(watched.next_second(0), std::string("none"), "an older one, later");
+    check(watched.text().find("older") != std::string::npos, "text: {}", watched.text());
     write_store(path, small_world(7));
-    report.equal(watched.next_second(0), std::string("7"), "brought up to date");
+    check_equal(watched.next_second(0), std::string("7"), "brought up to date");
 }
 
 // What was served before counts until something newer comes.
-void overwritten_by_an_older_copy(Report& report) {
+void overwritten_by_an_older_copy() {
     const Directory directory;
     const std::string path = directory / "db";
     write_store(path, small_world(5));
     write_store(directory / "older", small_world(4));
     Watched watched({path});
-    report.equal(watched.next_second(), std::string("5"), "before");
+    check_equal(watched.next_second(), std::string("5"), "before");
     overwrite(path + "/data.mdb", 0, read_file(directory / "older/data.mdb"));
     for (int second = 0; second < 4; ++second) {
-        report.equal(watched.next_second(), std::string("none"), "overwritten");
+        check_equal(watched.next_second(), std::string("none"), "overwritten");
     }
     const std::string told = watched.told();
-    report.check(told == "opened lost" || told == "opened lost lost", "told {}", told);
+    check(told == "opened lost" || told == "opened lost lost", "told {}", told);
     write_store(path, small_world(6));
-    report.equal(watched.next_second(), std::string("6"), "brought up to date");
+    check_equal(watched.next_second(), std::string("6"), "brought up to date");
 }
 
 }  // namespace

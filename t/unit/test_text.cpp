@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth::unit {
@@ -12,15 +12,14 @@ namespace {
 constexpr std::string_view letters_and_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-// Every byte, alone and between two good ones.
+// Every byte, alone and between two valid ones.
 template <typename Accepts>
-void every_byte(Report& report, std::string_view what, Accepts accepts,
-                bool (*test)(std::string_view)) {
+void every_byte(std::string_view what, Accepts accepts, bool (*test)(std::string_view)) {
     for (unsigned byte = 0; byte < 256; ++byte) {
         const char c = static_cast<char>(byte);
         const bool expected = accepts(byte);
         for (const std::string& text : {std::string(1, c), std::string("a") + c + "z"}) {
-            report.equal(test(text), expected, "{}({})", what, shown(text));
+            check_equal(test(text), expected, "{}({})", what, shown(text));
         }
     }
 }
@@ -32,34 +31,34 @@ bool scope(std::string_view text) {
     return is_scope(text);
 }
 
-void identifiers(Report& report) {
+void identifiers() {
     every_byte(
-        report, "is_identifier",
+        "is_identifier",
         [](unsigned byte) {
             const char c = static_cast<char>(byte);
             return letters_and_digits.find(c) != std::string_view::npos || c == '.' || c == '_' ||
                    c == '-';
         },
         identifier);
-    report.check(!is_identifier(""), "the empty one");
-    report.check(!is_identifier(std::string_view()), "the one without data");
-    report.check(is_identifier(std::string(64, 'a')), "64 bytes");
-    report.check(!is_identifier(std::string(65, 'a')), "65 bytes");
+    check(!is_identifier(""), "the empty one");
+    check(!is_identifier(std::string_view()), "the one without data");
+    check(is_identifier(std::string(64, 'a')), "64 bytes");
+    check(!is_identifier(std::string(65, 'a')), "65 bytes");
 }
 
-void scopes(Report& report) {
+void scopes() {
     every_byte(
-        report, "is_scope",
+        "is_scope",
         [](unsigned byte) {
             return byte == 0x21 || (byte >= 0x23 && byte <= 0x5b) || (byte >= 0x5d && byte <= 0x7e);
         },
         scope);
-    report.check(!is_scope(""), "the empty one");
-    report.check(is_scope(std::string(128, 'a')), "128 bytes");
-    report.check(!is_scope(std::string(129, 'a')), "129 bytes");
+    check(!is_scope(""), "the empty one");
+    check(is_scope(std::string(128, 'a')), "128 bytes");
+    check(!is_scope(std::string(129, 'a')), "129 bytes");
 }
 
-void coverage(Report& report) {
+void coverage() {
     const struct {
         std::string_view granted;
         std::string_view wanted;
@@ -90,12 +89,12 @@ void coverage(Report& report) {
         {":*", "agents:read", false},
     };
     for (const auto& row : rows) {
-        report.equal(scope_covers(row.granted, row.wanted), row.covered, "{} covers {}",
-                     row.granted, row.wanted);
+        check_equal(scope_covers(row.granted, row.wanted), row.covered, "{} covers {}", row.granted,
+                    row.wanted);
     }
 }
 
-void words(Report& report) {
+void words() {
     const struct {
         std::string_view list;
         std::vector<std::string_view> words;
@@ -116,16 +115,16 @@ void words(Report& report) {
         for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
             got.push_back(word);
         }
-        report.check(got == row.words, "words of {}", shown(row.list));
-        report.check(next_word(rest).empty(), "the end of {} stays the end", shown(row.list));
+        check(got == row.words, "words of {}", shown(row.list));
+        check(next_word(rest).empty(), "the end of {} stays the end", shown(row.list));
     }
 }
 
-void lists_of_grants(Report& report) {
-    report.check(any_covers("calls:read agents:*", "agents:read"), "the last of two");
-    report.check(any_covers("  agents:*  ", "agents:read"), "one between spaces");
-    report.check(!any_covers("", "agents:read"), "none");
-    report.check(!any_covers("agents:write calls:*", "agents:read"), "two others");
+void lists_of_grants() {
+    check(any_covers("calls:read agents:*", "agents:read"), "the last of two");
+    check(any_covers("  agents:*  ", "agents:read"), "one between spaces");
+    check(!any_covers("", "agents:read"), "none");
+    check(!any_covers("agents:write calls:*", "agents:read"), "two others");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "report.hpp"
+#include "check.hpp"
 #include "scratch.hpp"
 #include "token_auth/tree.hpp"
 
@@ -85,23 +85,23 @@ void settle(View& view, Tree& tree, std::string_view key) {
 }
 
 // Every key asked for is answered as LMDB answers; the number of those found.
-std::size_t same_as_lmdb(Report& report, std::string_view what, const std::string& path,
-                         std::string_view one, const std::vector<std::string>& asked) {
+std::size_t same_as_lmdb(std::string_view what, const std::string& path, std::string_view one,
+                         const std::vector<std::string>& asked) {
     View view(path);
     Tree tree;
     settle(view, tree, one);
-    report.check(tree.is_settled(), "{}: not settled", what);
+    check(tree.is_settled(), "{}: not settled", what);
     std::size_t count = 0;
     for (const std::string& key : asked) {
         std::string_view expected;
         std::string_view value;
         const bool there = view.get(key, expected);
         const Tree::Found found = tree.find(key, value);
-        report.check(found == (there ? Tree::Found::found : Tree::Found::absent),
-                     "{}: {} for a key that {}", what, static_cast<int>(found),
-                     there ? "is there" : "is not there");
-        report.check(!there || value.data() == expected.data(), "{}: another value", what);
-        report.check(!there || value.size() == expected.size(), "{}: another size", what);
+        check(found == (there ? Tree::Found::found : Tree::Found::absent),
+              "{}: {} for a key that {}", what, static_cast<int>(found),
+              there ? "is there" : "is not there");
+        check(!there || value.data() == expected.data(), "{}: another value", what);
+        check(!there || value.size() == expected.size(), "{}: another size", what);
         count += there ? 1 : 0;
     }
     return count;
@@ -121,7 +121,7 @@ void add_neighbours(const std::string& key, std::vector<std::string>& out) {
     out.push_back(changed);
 }
 
-void digests(Report& report) {
+void digests() {
     std::mt19937_64 random(7);
     for (const std::size_t size : {1U, 2U, 20U, 300U, 20000U}) {
         for (const bool sorted : {true, false}) {
@@ -141,16 +141,15 @@ void digests(Report& report) {
                 add_neighbours(entry.key, asked);
                 asked.push_back("t" + random_bytes(random, 32));
             }
-            report.check(
-                same_as_lmdb(report, "digests", directory / "db", entries[0].key, asked) >= size,
-                "{} digests are not all found", size);
+            check(same_as_lmdb("digests", directory / "db", entries[0].key, asked) >= size,
+                  "{} digests are not all found", size);
         }
     }
 }
 
 // Names in sequence, of several lengths, next to each other and to digests, as in a token store;
 // some are deleted and some rewritten with values of another size, so that pages are used again.
-void names_and_changes(Report& report) {
+void names_and_changes() {
     const Directory directory;
     std::mt19937_64 random(11);
     std::vector<Entry> entries;
@@ -173,7 +172,7 @@ void names_and_changes(Report& report) {
     for (const Entry& entry : entries) {
         add_neighbours(entry.key, asked);
     }
-    same_as_lmdb(report, "names", directory / "db", entries[0].key, asked);
+    same_as_lmdb("names", directory / "db", entries[0].key, asked);
 
     std::vector<bool> there(entries.size(), true);
     for (unsigned round = 0; round < 6; ++round) {
@@ -188,12 +187,12 @@ void names_and_changes(Report& report) {
             }
         }
         write_store(directory / "db", changes, {map_size, false, 1});
-        same_as_lmdb(report, "changes", directory / "db", entries[0].key, asked);
+        same_as_lmdb("changes", directory / "db", entries[0].key, asked);
     }
 }
 
 // A value on pages of its own is LMDB's business.
-void large_values(Report& report) {
+void large_values() {
     const Directory directory;
     write_store(directory / "db", {{"a", "1"}, {"b", std::string(9000, 'x')}, {"c", "3"}},
                 {map_size, false, 1});
@@ -201,49 +200,49 @@ void large_values(Report& report) {
     Tree tree;
     settle(view, tree, "a");
     std::string_view value;
-    report.check(tree.find("b", value) == Tree::Found::unsure, "a value that is elsewhere");
-    report.check(tree.find("c", value) == Tree::Found::found && value == "3", "the one behind it");
+    check(tree.find("b", value) == Tree::Found::unsure, "a value that is elsewhere");
+    check(tree.find("c", value) == Tree::Found::found && value == "3", "the one behind it");
 
     Tree other;
     settle(view, other, "b");
-    report.check(!other.is_settled(), "settled by a value that is elsewhere");
+    check(!other.is_settled(), "settled by a value that is elsewhere");
 }
 
-void unsettled(Report& report) {
+void unsettled() {
     const Directory directory;
     write_store(directory / "db", {{"a", "1"}}, {map_size, false, 1});
     View view(directory / "db");
     std::string_view value;
     Tree tree;
-    report.check(tree.find("a", value) == Tree::Found::unsure, "found before all");
+    check(tree.find("a", value) == Tree::Found::unsure, "found before all");
     settle(view, tree, "a");
-    report.check(tree.find("a", value) == Tree::Found::found, "not found");
+    check(tree.find("a", value) == Tree::Found::found, "not found");
     tree.leave();
-    report.check(tree.find("a", value) == Tree::Found::unsure, "found after the end");
+    check(tree.find("a", value) == Tree::Found::unsure, "found after the end");
 
     view.get("a", value);
     for (const std::size_t size : {std::size_t{0}, std::size_t{100}, view.page_size + 1,
                                    view.page_size / 2, std::size_t{1} << 20}) {
         tree.settle(view.number(), size, map_size, "a", value);
-        report.check(!tree.is_settled(), "settled with pages of {} bytes", size);
+        check(!tree.is_settled(), "settled with pages of {} bytes", size);
     }
     tree.settle(view.number(), view.page_size, map_size, "a", {});
-    report.check(!tree.is_settled(), "settled by nothing");
+    check(!tree.is_settled(), "settled by nothing");
     // The other meta page is that of the snapshot before.
     tree.settle(view.number() + 1, view.page_size, map_size, "a", value);
-    report.check(!tree.is_settled(), "settled in a snapshot that is not");
+    check(!tree.is_settled(), "settled in a snapshot that is not");
     tree.settle(view.number() + 2, view.page_size, map_size, "a", value);
-    report.check(!tree.is_settled(), "settled in one that comes later");
+    check(!tree.is_settled(), "settled in one that comes later");
     tree.settle(view.number(), view.page_size, map_size, "b", value);
-    report.check(!tree.is_settled(), "settled by another key's value");
+    check(!tree.is_settled(), "settled by another key's value");
     tree.settle(view.number(), view.page_size, 2 * view.page_size, "a", value);
-    report.check(!tree.is_settled(), "settled in a map that is too small");
+    check(!tree.is_settled(), "settled in a map that is too small");
     tree.settle(view.number(), view.page_size, map_size, "a", value);
-    report.check(tree.is_settled(), "not settled");
+    check(tree.is_settled(), "not settled");
 }
 
 // Any byte of any page wrong: what is found is the key's, or LMDB is to be asked.
-void damage(Report& report) {
+void damage() {
     const Directory directory;
     std::mt19937_64 random(13);
     std::vector<Entry> entries;
@@ -267,45 +266,45 @@ void damage(Report& report) {
         const std::size_t within = random() % 4 == 0 ? random() % view.page_size : random() % 80;
         const std::size_t at = page * view.page_size + within;
         const std::string noise = random_bytes(random, 1 + random() % 8);
-        report.check(pwrite(out, noise.data(), noise.size(), static_cast<off_t>(at)) ==
-                         static_cast<ssize_t>(noise.size()),
-                     "cannot write");
+        check(pwrite(out, noise.data(), noise.size(), static_cast<off_t>(at)) ==
+                  static_cast<ssize_t>(noise.size()),
+              "cannot write");
         for (unsigned k = 0; k < 20; ++k) {
             const std::string& key = entries[random() % entries.size()].key;
             std::string_view value;
             const Tree::Found found = tree.find(key, value);
             unsure += found == Tree::Found::unsure ? 1 : 0;
             absent += found == Tree::Found::absent ? 1 : 0;
-            report.check(found != Tree::Found::found ||
-                             std::string_view(value.data() - key.size(), key.size()) == key,
-                         "a value that is not the key's, {} bytes at {}", noise.size(), at);
-            report.check(found != Tree::Found::found ||
-                             reinterpret_cast<std::uintptr_t>(value.data()) % view.page_size +
-                                     value.size() <=
-                                 view.page_size,
-                         "a value beyond its page, {} bytes at {}", noise.size(), at);
+            check(found != Tree::Found::found ||
+                      std::string_view(value.data() - key.size(), key.size()) == key,
+                  "a value that is not the key's, {} bytes at {}", noise.size(), at);
+            check(found != Tree::Found::found ||
+                      reinterpret_cast<std::uintptr_t>(value.data()) % view.page_size +
+                              value.size() <=
+                          view.page_size,
+                  "a value beyond its page, {} bytes at {}", noise.size(), at);
         }
-        report.check(pwrite(out, sound.data() + at, noise.size(), static_cast<off_t>(at)) ==
-                         static_cast<ssize_t>(noise.size()),
-                     "cannot mend");
+        check(pwrite(out, sound.data() + at, noise.size(), static_cast<off_t>(at)) ==
+                  static_cast<ssize_t>(noise.size()),
+              "cannot mend");
     }
     // What a node says of itself.
     for (const auto& [at, bytes] : {std::pair{0, "\xff\x0f"}, {4, "\x01\x00"}, {6, "\xff\xff"}}) {
         const std::string& key = entries[100].key;
         const std::size_t node = sound.find(key) - 8;
         const auto where = static_cast<off_t>(node + static_cast<std::size_t>(at));
-        report.check(pwrite(out, bytes, 2, where) == 2, "cannot write");
+        check(pwrite(out, bytes, 2, where) == 2, "cannot write");
         std::string_view value;
-        report.check(tree.find(key, value) == Tree::Found::unsure, "a node wrong at {}", at);
-        report.check(pwrite(out, sound.data() + where, 2, where) == 2, "cannot mend");
+        check(tree.find(key, value) == Tree::Found::unsure, "a node wrong at {}", at);
+        check(pwrite(out, sound.data() + where, 2, where) == 2, "cannot mend");
     }
     close(out);
-    report.check(unsure > 0 && absent > 0, "the damage was never met: {} unsure, {} absent", unsure,
-                 absent);
+    check(unsure > 0 && absent > 0, "the damage was never met: {} unsure, {} absent", unsure,
+          absent);
     for (const Entry& entry : entries) {
         std::string_view value;
-        report.check(tree.find(entry.key, value) == Tree::Found::found && value == entry.value,
-                     "not found after the mending");
+        check(tree.find(entry.key, value) == Tree::Found::found && value == entry.value,
+              "not found after the mending");
     }
 }
 

@@ -40,7 +40,7 @@ Kind kind_of(const std::string& name) {
     return kind;
 }
 
-// A block of an allow-list as text; of nobody's address where no client is in it.
+// A block of an allow-list as text; an address of nobody if no client is in it.
 std::string block_text(std::string_view block) {
     constexpr const char* nobody = "255.255.255.255/32";
     const auto family = static_cast<unsigned char>(block[0]);

@@ -1,4 +1,4 @@
-// Between worlds of the oracle and records of a store: there, back again, and damaged on the way.
+// Converts worlds of the oracle to records of a store and back, and damages records.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace token_auth::unit {
 
-// Of the digester under whose only key the worlds' keyed tokens are.
+// The only key of the digester, under which the worlds have their keyed tokens.
 inline constexpr std::string_view pepper = "0123456789abcdef0123456789abcdef";
 
 Digest digest_under(Digester& digester, const std::string& presented, const ModelToken& token);
@@ -22,8 +22,8 @@ Digest digest_under(Digester& digester, const std::string& presented, const Mode
 // Every record of the world, the meta record first.
 std::vector<Entry> entries_of(const World& world, Digester& digester, std::uint64_t generation);
 
-// What the entries say. Records that the core does not decode are as good as not there, and
-// counted in `damaged`; `original` says what is presented for which token's key.
+// The world that the entries describe. Records that the core cannot decode count as absent and in
+// `damaged`; `original` maps a token's key to the token that is presented.
 World world_of(const std::vector<Entry>& entries, const World& original, Digester& digester,
                std::size_t& damaged);
 
@@ -33,7 +33,7 @@ std::string mutated(Draw& draw, std::string value);
 // Changes some records of a world other than the first, the meta record.
 void mutate(Draw& draw, std::vector<Entry>& entries, std::size_t count);
 
-// A request in the core's own terms; views are of the request.
+// A request in the core's terms; its views point into the request.
 class Asked {
   public:
     explicit Asked(const Request& request);

@@ -60,7 +60,7 @@ ModelToken draw_token(Draw& draw, std::size_t number) {
         token.organization = draw.of(organizations);
         token.group = token.kind == "group" ? draw.of(groups) : "";
     }
-    // A user token's own role counts for nothing, but a store may hold one.
+    // A user token's own role has no effect, but a store may hold one.
     if (draw.chance(token.kind == "user" ? 20 : 70)) {
         token.role = draw.of(roles);
     }
@@ -104,7 +104,7 @@ std::string draw_organization(Draw& draw, const World& world, const ModelToken& 
     if (draw.chance(15)) {
         return "";
     }
-    // Mostly one that the user is a member of: only then is anything left to be decided.
+    // Mostly one that the user is a member of: otherwise the later checks never run.
     std::vector<std::string> joined;
     for (const auto& [pair, role] : world.memberships) {
         if (pair.first == token.user) {
@@ -153,7 +153,7 @@ World draw_world(Draw& draw, std::size_t tokens) {
             world.roles[role] = draw_scopes(draw, 5);
         }
     }
-    // Memberships of users and organizations that are gone, and with roles that are, among them.
+    // Also memberships whose user, organization or role is gone.
     for (const std::string& user : people) {
         for (const std::string& organization : organizations) {
             if (draw.chance(60)) {

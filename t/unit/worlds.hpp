@@ -1,4 +1,4 @@
-// Draws worlds and requests at random: odd ones often, and yet such that every answer occurs.
+// Draws worlds and requests at random: often odd ones, but so that every answer occurs.
 #pragma once
 
 #include <rapidcheck.h>
@@ -33,20 +33,20 @@ class Draw {
     std::function<std::uint64_t()> next_;
 };
 
-// Names that worlds are made of; some of them are in no world.
+// The names in worlds; some are in no world.
 extern const std::vector<std::string> all_scopes;
 
 World draw_world(Draw& draw, std::size_t tokens = 60);
 
-// `tokens` are those of the world, by what is presented.
+// `tokens` are those of the world, by presented token.
 Request draw_request(Draw& draw, const World& world, const std::vector<std::string>& tokens);
 
-// The same request with one thing less in it, for every such thing.
+// Shrinks: the same request without one of its parts, for each part.
 std::vector<Request> simpler(const Request& request);
 
 std::ostream& operator<<(std::ostream& out, const Request& request);
 
-// The world as far as it bears on a token.
+// The part of the world that concerns a token.
 std::string description(const World& world, const std::string& token);
 
 }  // namespace token_auth::unit

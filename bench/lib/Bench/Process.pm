@@ -1,4 +1,4 @@
-# Servers of a benchmark: each on processors of its own, gone when the benchmark ends.
+# Servers of a benchmark: each on its own processors, stopped when the benchmark ends.
 package Bench::Process;
 
 use strict;
@@ -8,11 +8,12 @@ use Exporter qw(import);
 use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw(sleep);
+use TokenAuth::Util qw(free_port slurp spew);
 
-our @EXPORT_OK = qw(free_port on_cpu cpus cpu_seconds start_nginx start_server run read_file write_file);
+our @EXPORT_OK = qw(on_cpu cpus cpu_seconds start_nginx start_server run);
 
-# The processors this may use; with two or more, the first is for what is measured and the last for
-# the load and for everything else.
+# The processors of this process; with two or more, the first is for the measured program and the last
+# for the load and everything else.
 sub cpus {
     my $text = `taskset -pc $$ 2>/dev/null` // '';
     my ($list) = $text =~ /: ([0-9,-]+)\s*$/ or return (0);
@@ -25,28 +26,7 @@ sub on_cpu {
     return @cpus < 2 ? () : ('taskset', '-c', $which eq 'measured' ? $cpus[0] : $cpus[-1]);
 }
 
-sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
-        or die "no free port: $!";
-    return $socket->sockport;
-}
-
-sub read_file {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!\n";
-    local $/;
-    return scalar <$in>;
-}
-
-sub write_file {
-    my ($file, @text) = @_;
-    open my $out, '>:raw', $file or die "$file: $!\n";
-    print $out @text;
-    close $out or die "$file: $!\n";
-    return;
-}
-
-# Runs a command; its standard output, or the end of the benchmark.
+# Runs a command; returns its standard output, or dies.
 sub run {
     my (@command) = @_;
     open my $out, '-|', @command or die "$command[0]: $!\n";
@@ -56,7 +36,7 @@ sub run {
     return $text;
 }
 
-# Seconds of processor time that processes have used, undef where the system does not tell.
+# Seconds of processor time that processes have used; undef if the system does not say.
 sub cpu_seconds {
     my (@pids) = @_;
     my $sum = 0;
@@ -89,7 +69,7 @@ sub start_server {
         last if waitpid($pid, POSIX::WNOHANG()) == $pid;
         sleep 0.02;
     }
-    die "$options{command}[-1] did not start:\n" . read_file($options{log});
+    die "$options{command}[-1] did not start:\n" . slurp($options{log});
 }
 
 # nginx with one worker and that http block; "%PORT%" in it is replaced.
@@ -102,7 +82,7 @@ sub start_nginx {
     my $user = $> == 0 ? 'user root;' : '';
     my $main = $options{main} // '';
     my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
-    write_file("$dir/nginx.conf", <<"END");
+    spew("$dir/nginx.conf", <<"END");
 $user
 $main
 daemon off;
@@ -134,7 +114,7 @@ sub stop {
     my ($self) = @_;
     return if $self->{owner} != $$ || !defined $self->{pid};
     local ($?, $!);
-    # Again and again: nginx in one process misses a signal that comes right before it sleeps.
+    # Repeat it: nginx without a master misses a signal that comes right before it sleeps.
     my $pid = delete $self->{pid};
     for my $try (1 .. 100) {
         kill $try < 100 ? 'TERM' : 'KILL', $pid;

@@ -1,4 +1,4 @@
-# Where the figures of a benchmark go: a file of them, and the document that is made from all files.
+# Writes the figures of a benchmark to a file, and the document from all such files.
 #
 # A benchmark NAME calls record(NAME, results, --record or not). Bench::Document::NAME turns results
 # into text and plots: section(results) gives Markdown and a hash of file name => SVG, and bars(results)
@@ -12,8 +12,8 @@ use Exporter qw(import);
 use File::Path qw(make_path);
 use JSON::PP;
 use POSIX qw(strftime);
+use TokenAuth::Util qw(slurp spew);
 
-use Bench::Process qw(read_file write_file);
 
 our @EXPORT_OK = qw(machine median minimum record render table held);
 
@@ -32,23 +32,23 @@ sub version_of {
     return $version eq '' ? () : ($package => $version);
 }
 
-# What the figures were measured on.
+# The machine of the measurement.
 sub machine {
     my $lscpu = `LC_ALL=C lscpu 2>/dev/null`;
     my ($model) = $lscpu =~ /^Model name:\s*(.*?)\s*$/m;
-    my ($memory) = -r '/proc/meminfo' ? read_file('/proc/meminfo') =~ /^MemTotal:\s*(\d+)/m : ();
+    my ($memory) = -r '/proc/meminfo' ? slurp('/proc/meminfo') =~ /^MemTotal:\s*(\d+)/m : ();
     return {
         cpu => $model // 'unknown', cpus => `nproc` + 0, hypervisor => $lscpu =~ /^Hypervisor vendor/m ? 1 : 0,
         caches => [ $lscpu =~ /^(L\d\w* cache:.*?)\s*$/mg ],
         memory => defined $memory ? sprintf('%.0f GiB', $memory / 1024 / 1024) : 'unknown',
         kernel => (POSIX::uname())[2], date => strftime('%Y-%m-%d', gmtime),
-        load => (split ' ', -r '/proc/loadavg' ? read_file('/proc/loadavg') : '?')[0],
+        load => (split ' ', -r '/proc/loadavg' ? slurp('/proc/loadavg') : '?')[0],
         versions => { map { version_of($_) } qw(nginx liblmdb0 libssl3 wrk redis-server haproxy
             libnginx-mod-http-lua libnginx-mod-http-js libbenchmark1) },
     };
 }
 
-# A Markdown table, its columns aligned for whoever reads it as text.
+# A Markdown table with aligned columns.
 sub table {
     my ($head, @rows) = @_;
     my @width = map { my $i = $_; my ($most) = sort { $b <=> $a } 3, map { length $_->[$i] } $head, @rows; $most } 0 .. $#$head;
@@ -86,7 +86,7 @@ sub module_of {
     return $module;
 }
 
-# Says what was measured; keeps it, and writes it into the document, where $keep is true.
+# Prints the results; records them and updates the document if $keep is true.
 sub record {
     my ($name, $results, $keep) = @_;
     my $module = module_of($name);
@@ -94,29 +94,29 @@ sub record {
     print machine_text($results->{machine}), bars_table($module->can('bars')->($results)), $text;
     my $directory = $keep ? $figures : "$ENV{TOKEN_AUTH_BUILD}/bench/results";
     make_path($directory);
-    write_file("$directory/$name.json", JSON::PP->new->canonical->pretty->encode($results));
+    spew("$directory/$name.json", JSON::PP->new->canonical->pretty->encode($results));
     print STDERR "written: $directory/$name.json\n";
     render() if $keep;
     return;
 }
 
-# Writes the section of each benchmark whose figures are kept between its markers in the document.
+# Writes the section of each recorded benchmark between its markers in the document.
 sub render {
-    my $text = read_file($document);
+    my $text = slurp($document);
     for my $file (sort glob "$figures/*.json") {
         my ($name) = $file =~ m{([a-z]+)\.json\z} or next;
         my $module = module_of($name);
-        my $results = decode_json(read_file($file));
+        my $results = decode_json(slurp($file));
         my ($section, %plots) = $module->can('section')->($results);
         $section = machine_text($results->{machine}) . bars_table($module->can('bars')->($results)) . $section;
         for my $plot (sort keys %plots) {
-            write_file("$figures/$plot", $plots{$plot});
+            spew("$figures/$plot", $plots{$plot});
             print STDERR "written: $figures/$plot\n";
         }
         $text =~ s/(<!-- $name: made by scripts\/bench -->\n).*?(<!-- $name: end -->)/$1\n$section$2/s
             or die "$document has no place for the section \"$name\"\n";
     }
-    write_file($document, $text);
+    spew($document, $text);
     print STDERR "written: $document\n";
     return;
 }

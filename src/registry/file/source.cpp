@@ -99,13 +99,13 @@ std::string FileSource::all(Sink& sink) {
     return position_;
 }
 
-void FileSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+void FileSource::wait(std::chrono::milliseconds timeout) {
     content_.reset();
     const auto deadline = Clock::now() + timeout;
     while (look() == stamp_) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
         if (left.count() <= 0 ||
-            watch_.wait(std::min(left, poll_interval), stop_fd) == base::Woken::stopped) {
+            watch_.wait(std::min(left, poll_interval), stop_fd()) == base::Woken::stopped) {
             return;
         }
     }

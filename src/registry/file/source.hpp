@@ -32,7 +32,7 @@ class FileSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
     std::string title() const override;
 
   private:

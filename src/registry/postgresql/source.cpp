@@ -204,7 +204,7 @@ template <typename Body>
 auto PostgresqlSource::with_server(const Body& body) {
     try {
         if (!server_) {
-            server_ = std::make_unique<Server>(location_, stop_fd_);
+            server_ = std::make_unique<Server>(location_, stop_fd());
         }
         return body(*server_);
     } catch (...) {
@@ -274,7 +274,7 @@ bool PostgresqlSource::no_change_between(const std::string& position, const std:
            });
 }
 
-void PostgresqlSource::wait(std::chrono::milliseconds timeout, int /*stop_fd*/) {
+void PostgresqlSource::wait(std::chrono::milliseconds timeout) {
     with_server([&](Server& server) {
         if (server.announced) {
             server.connection.notified(timeout);

@@ -17,13 +17,12 @@ class PostgresqlSource final : public Source {
     explicit PostgresqlSource(Location location);
     ~PostgresqlSource() override;
 
-    void stop_on(int fd) override { stop_fd_ = fd; }
     std::string identity() override;
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
     bool no_change_between(const std::string& position, const std::string& latest) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
 
   private:
     // The connection, and what was learnt when it was made.
@@ -34,7 +33,6 @@ class PostgresqlSource final : public Source {
     auto with_server(const Body& body);
 
     Location location_;
-    int stop_fd_ = -1;
     std::unique_ptr<Server> server_;
 };
 

@@ -172,7 +172,7 @@ bool SqliteSource::moved_on() {
 }
 
 // After an event: until the commit can be seen.
-base::Woken SqliteSource::await_commit(int stop_fd) {
+base::Woken SqliteSource::await_commit() {
     base::Woken woken = base::Woken::event;
     const auto begun = std::chrono::steady_clock::now();
     while (woken != base::Woken::stopped && !moved_on()) {
@@ -181,12 +181,12 @@ base::Woken SqliteSource::await_commit(int stop_fd) {
         if (waited >= commit_patience) {
             break;
         }
-        woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd);
+        woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
     }
     return woken;
 }
 
-void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
+void SqliteSource::wait(std::chrono::milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         if (moved_on()) {
@@ -197,9 +197,9 @@ void SqliteSource::wait(std::chrono::milliseconds timeout, int stop_fd) {
         if (left.count() <= 0) {
             return;
         }
-        base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd);
+        base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd());
         if (woken == base::Woken::event) {
-            woken = await_commit(stop_fd);
+            woken = await_commit();
         }
         if (woken == base::Woken::stopped) {
             return;

@@ -31,7 +31,7 @@ class SqliteSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
-    void wait(std::chrono::milliseconds timeout, int stop_fd) override;
+    void wait(std::chrono::milliseconds timeout) override;
 
   private:
     // Device and inode of the file, its log and its index; zeros for one that is missing.
@@ -42,7 +42,7 @@ class SqliteSource final : public Source {
     void read(const std::function<void(sqlite::SqliteSession&)>& body);
     bool in_place() const;
     bool moved_on();
-    base::Woken await_commit(int stop_fd);
+    base::Woken await_commit();
 
     Location location_;
     std::unique_ptr<sqlite::SqliteSession> session_;

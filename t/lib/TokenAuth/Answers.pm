@@ -1,13 +1,12 @@
-# The contract's answers, for Test::Nginx: a block says
+# The module's answers, for Test::Nginx. A block that says
 #
 #   --- answer: token_expired
 #
-# (or `--- answer eval` with a list, one for each request) and gets three checks for each request:
-# the status, the whole header, byte for byte but for Server, Date and Connection, and the body.
-# "let in" stands for the protected file without any trace of the module. What is not the default
-# is told by the sections realm, schemes, scope (of the challenge; a list where requests differ)
-# and html (1: nginx's own page).
-# A block without user_files gets a file named "secret", one without request asks for it.
+# (or `--- answer eval` with a list, one for each request) checks three things of each request: the
+# status, the whole header byte for byte except Server, Date and Connection, and the body.
+# "let in" is the protected file without any trace of the module. The sections realm, schemes, scope
+# (of the challenge; a list if requests differ) and html (1: nginx's own page) change the default.
+# A block without user_files gets a file named "secret"; a block without request asks for it.
 package TokenAuth::Answers;
 
 use strict;
@@ -45,7 +44,7 @@ my %titles = (
     403 => 'Forbidden',
     503 => 'Service Unavailable',
 );
-# As nginx calls them, in its status line and on its pages.
+# The names in nginx's status line and on its pages.
 my %reasons = (%titles, 503 => 'Service Temporarily Unavailable');
 my %html_titles = (%reasons, 401 => 'Authorization Required');
 

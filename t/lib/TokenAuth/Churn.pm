@@ -1,7 +1,7 @@
-# Changes to a registry, one commit after the other, each noted with its times and what it changes.
+# Changes a registry, one commit after the other, and notes the times and the effect of each commit.
 #
-# Tokens are revoked and restored, taken out and put back, users disabled, memberships ended,
-# organizations suspended, a role's scopes changed; several of these may be in one commit.
+# A commit makes one or several changes: it revokes or restores a token, takes one out or puts it
+# back, disables a user, ends a membership, suspends an organization, or changes a role's scopes.
 package TokenAuth::Churn;
 
 use strict;
@@ -17,7 +17,7 @@ use TokenAuth::Traffic;
 my @model = qw(tokens users suspended scoped);
 my @organizations = qw(acme globex);
 
-# The model: what the registry holds at the beginning. Half of the tokens are of users.
+# The model: what the registry holds at the beginning. Half of the tokens belong to users.
 sub new {
     my ($class, %options) = @_;
     my $self = bless { %options, tokens => {}, users => {}, suspended => {}, scoped => 1 }, $class;
@@ -77,7 +77,7 @@ sub _answer {
     return $self->{scoped} ? 'ok' : 'scope_missing';
 }
 
-# One random change of the model; the SQL that makes it. Most of the time, most is well.
+# Changes the model at random and returns the SQL for it. Most changes leave a token valid.
 sub _change {
     my ($self) = @_;
     my @ids = sort keys %{ $self->{tokens} };
@@ -114,11 +114,11 @@ sub _change {
     return "UPDATE roles SET scopes = '$scope' WHERE id = 'reader'";
 }
 
-# Begins to make changes, at that rate (commits/s), in a process of its own.
+# Starts making changes, at that rate (commits/s), in a process of its own.
 sub start {
     my ($self, %options) = @_;
     $self->{file} = "$self->{dir}/churn." . int(1e6 * TokenAuth::Traffic::now());
-    # Set before there is a process that may be stopped.
+    # Set before the fork, so that no signal comes too early.
     my $stopped = 0;
     local $SIG{TERM} = sub { $stopped = 1 };
     my $pid = fork // die "fork: $!";
@@ -161,8 +161,7 @@ sub _run {
     return;
 }
 
-# Ends it, and tells the oracle what there was. Where it is started again, the model goes on from
-# where the registry is.
+# Stops, and tells the oracle what changed. The model follows, so that start() can go on from there.
 sub stop {
     my ($self, $oracle) = @_;
     my $pid = delete $self->{pid} // return 0;

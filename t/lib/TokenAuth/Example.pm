@@ -1,17 +1,15 @@
-# Runs a directory of examples/ as it stands: its setup with the real tools, its nginx.conf in a
-# real nginx, with nothing changed but paths and ports.
+# Runs a directory of examples/: its setup with the real tools, its nginx.conf in a real nginx. Only
+# paths and ports change.
 package TokenAuth::Example;
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use TokenAuth::Server;
+use TokenAuth::Util qw(build_dir eventually free_port root_dir run_tool slurp);
 
-my $root = abs_path(dirname(__FILE__) . '/../../..');
-my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
+my ($root, $build) = (root_dir(), build_dir());
 
 sub new {
     my ($class, $name) = @_;
@@ -39,10 +37,8 @@ sub new {
 # The http block of the example, and a second server that answers as the upstream.
 sub _http {
     my ($self) = @_;
-    open my $in, '<', "$root/examples/$self->{name}/nginx.conf" or die "nginx.conf: $!";
-    my $text = do { local $/; <$in> };
-    my ($http) = $text =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
-    my $upstream = TokenAuth::Server::free_port();
+    my ($http) = slurp("$root/examples/$self->{name}/nginx.conf") =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
+    my $upstream = free_port();
     $http =~ s{/var/lib/token-auth/db}{$self->{dir}/db}g or die 'no store named';
     $http =~ s{include    token_auth_params}{include $root/conf/token_auth_params}g;
     $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream} or die 'no upstream named';
@@ -57,7 +53,7 @@ END
 
 sub token { return $_[0]{tokens}{ $_[1] } // die "the setup printed no $_[1]" }
 
-# curl with the arguments given, the last one a path; (status, body).
+# Calls curl; the last argument is a path. Returns (status, body).
 sub curl {
     my ($self, @arguments) = @_;
     my $path = pop @arguments;
@@ -70,26 +66,18 @@ sub curl {
     return ($status, $body);
 }
 
-# tokenctl with the arguments given; its standard output.
+# Runs tokenctl; returns its standard output.
 sub tokenctl {
     my ($self, @arguments) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>>"$0"', "$self->{dir}/setup.log",
-        "$build/tokenctl", @arguments
-        or die "tokenctl: $!";
-    my $text = do { local $/; <$out> } // '';
-    close $out or die "tokenctl @arguments failed:\n" . `cat $self->{dir}/setup.log`;
-    return $text;
+    my $result = run_tool([ "$build/tokenctl", @arguments ]);
+    die "tokenctl @arguments failed:\n$result->{err}" if $result->{status} ne '0';
+    return $result->{out};
 }
 
-# Calls until the status is the one that is waited for; false after five seconds.
+# Calls until it gets that status; false after five seconds.
 sub becomes {
     my ($self, $status, @arguments) = @_;
-    for (1 .. 250) {
-        my ($got) = $self->curl(@arguments);
-        return 1 if $got == $status;
-        select undef, undef, undef, 0.02;
-    }
-    return 0;
+    return eventually(sub { ($self->curl(@arguments))[0] == $status }, 5);
 }
 
 1;

@@ -1,5 +1,5 @@
-# A world like TokenAuth::Sync's, whose tokensync reads the file tokens.jsonl; where a test wants a
-# registry as well, it makes one by ctl_ok('init').
+# A world like TokenAuth::Sync's, whose tokensync reads the file tokens.jsonl. A test that wants a
+# registry as well makes one by ctl_ok('init').
 package TokenAuth::FileWorld;
 
 use strict;
@@ -10,8 +10,9 @@ use parent 'TokenAuth::Sync';
 use Exporter ();
 use JSON::PP;
 use Time::HiRes;
+use TokenAuth::Util qw(json_lines spew token);
 
-our @EXPORT_OK = qw(lines_text organization role some_lines token user);
+our @EXPORT_OK = qw(json_lines organization role some_lines token user);
 *import = \&Exporter::import;
 
 sub new  { return $_[0]->SUPER::new(registry => 0) }
@@ -35,16 +36,10 @@ sub decision {
 
 sub status { return decode_json($_[0]->store_only({}, 'status', '--json')->{out}) }
 
-# Lines are objects, or texts as they stand.
-sub lines_text {
-    my $json = JSON::PP->new->canonical->utf8;
-    return join '', map { (ref $_ ? $json->encode($_) : $_) . "\n" } @_;
-}
-
-# The file is of a minute ago then, so that nothing waits for it to settle.
+# Writes the file and dates it a minute back, so that nothing waits for it to settle.
 sub put {
     my ($self, @lines) = @_;
-    TokenAuth::Sync::spew($self->file, lines_text(@lines));
+    spew($self->file, json_lines(@lines));
     $self->age;
     return;
 }
@@ -59,7 +54,6 @@ sub age {
 sub role         { return { type => 'role', id => $_[0], scopes => [ @_[ 1 .. $#_ ] ] } }
 sub organization { return { type => 'organization', id => 'acme', @_ } }
 sub user         { return { type => 'user', id => shift, @_ } }
-sub token        { return TokenAuth::Sync::token(@_) }
 
 # The role reader, the organization acme, and the tokens t1, t2 and t3.
 sub some_lines {

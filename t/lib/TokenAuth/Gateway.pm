@@ -1,68 +1,32 @@
-# The world that the t/*.t run against: a registry and a store made by the real tools, with tokens
-# that are known beforehand, so that tests can write them down. A token here is its name and
-# "-token": "acme-token" and so on; they open nothing but this.
+# The world that t/nginx runs against: a registry and a store that the real tools make, with tokens
+# that tests know beforehand: the token named "acme" is "acme-token", and so on.
 package TokenAuth::Gateway;
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use Digest::SHA qw(sha256_hex);
 use Exporter qw(import);
-use File::Basename qw(dirname);
-use File::Temp qw(tempdir);
-use IO::Socket::INET;
-use JSON::PP;
+use JSON::PP ();
+use TokenAuth::Sync;
+use TokenAuth::Util qw(free_port program root_dir spew token_line);
 
-our @EXPORT = qw(gateway_dir registry_url store_dir tokenctl tokensync token_line
-    import_lines sync_into free_port load_modules);
+our @EXPORT = qw(gateway_dir registry_url store_dir tokenctl tokensync token_line import_lines sync_into
+    free_port load_modules spew);
 
-my $root = abs_path(dirname(__FILE__) . '/../../..');
-my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
-my $dir;
+my $gateway;
 
-sub gateway_dir  { return $dir }
-sub registry_url { return "sqlite:$dir/registry.db" }
-sub store_dir    { return "$dir/db" }
+sub gateway_dir  { return $gateway->dir }
+sub registry_url { return $gateway->url }
+sub store_dir    { return $gateway->db }
 
-# Standard output of a tool; what it says on standard error is shown only where it fails.
-sub run_tool {
-    my ($tool, @args) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>>"$0"', "$dir/tools.log", "$build/$tool",
-        '--registry', registry_url(), @args
-        or die "cannot run $build/$tool: $!";
-    my $text = do { local $/; <$out> };
-    close $out or die "$tool @args failed with status " . ($? >> 8) . ":\n" . `cat $dir/tools.log`;
-    return $text;
-}
-
-sub tokenctl  { return run_tool('tokenctl', @_) }
-sub tokensync { return run_tool('tokensync', '--db', store_dir(), @_) }
+# Run a tool, which must succeed; return its standard output.
+sub tokenctl  { return $gateway->ctl_ok(@_) }
+sub tokensync { return $gateway->sync_ok(@_) }
 
 # Brings another store, in the directory given, up to the registry.
-sub sync_into { return run_tool('tokensync', '--db', $_[0], 'run') }
+sub sync_into { return $gateway->sync_ok({ db => $_[0] }, 'run') }
 
-# A line of JSON for a token whose secret is "<id>-token".
-sub token_line {
-    my ($id, $kind, %fields) = @_;
-    my $token = delete $fields{token} // "$id-token";
-    my $line = {
-        type => 'token', id => $id, kind => $kind, name => $id,
-        digest => 'sha256:' . sha256_hex($token), expires => '2100-01-01T00:00:00Z', %fields,
-    };
-    delete $line->{expires} unless defined $line->{expires};    # never
-    return $line;
-}
-
-sub import_lines {
-    my $json = JSON::PP->new->canonical->utf8;
-    my $file = "$dir/import.jsonl";
-    open my $out, '>', $file or die "$file: $!";
-    print $out $json->encode($_), "\n" for @_;
-    close $out or die "$file: $!";
-    tokenctl('import', $file);
-    return;
-}
+sub import_lines { return $gateway->import_lines(@_) }
 
 sub world {
     my $acme = 'acme';
@@ -113,29 +77,21 @@ sub world {
     );
 }
 
-sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1)
-        or die "no free port: $!";
-    return $socket->sockport;
-}
-
-# The lines of a configuration that load the module, none where nginx has it built in
+# The lines of a configuration that load the module; none if nginx has it built in
 # (TEST_NGINX_LOAD_MODULES is set and empty).
 sub load_modules { return join '', map { "load_module $_;\n" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES} }
 
 sub make {
-    $dir = tempdir('token-auth-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    chmod 0755, $dir;    # nginx's workers may be of another user
-    tokenctl('init');
+    $gateway = TokenAuth::Sync->new;
     import_lines(world());
     tokensync('run');
-    $ENV{TEST_NGINX_DB}  = store_dir();
-    $ENV{TEST_NGINX_DIR} = $dir;
-    $ENV{TEST_NGINX_ROOT} = $root;
-    $ENV{TEST_NGINX_LOAD_MODULES} //= "$build/ngx_http_token_auth_module.so";
+    $ENV{TEST_NGINX_DB} = store_dir();
+    $ENV{TEST_NGINX_DIR} = gateway_dir();
+    $ENV{TEST_NGINX_ROOT} = root_dir();
+    $ENV{TEST_NGINX_LOAD_MODULES} //= program('ngx_http_token_auth_module.so');
     $ENV{TEST_NGINX_BINARY} //= '/usr/sbin/nginx';
-    # Of its own, so that files can run at the same time.
-    $ENV{TEST_NGINX_SERVROOT} //= "$dir/servroot";
+    # Each file has a server root and a port of its own, so that files can run at the same time.
+    $ENV{TEST_NGINX_SERVROOT} //= gateway_dir() . '/servroot';
     $ENV{TEST_NGINX_SERVER_PORT} //= free_port();
     return;
 }

@@ -1,5 +1,5 @@
-# Several nginx hosts on one machine, for tests and measurements: each with a store and a "tokensync watch" of
-# its own, all of one PostgreSQL registry. The last one can be in a network of its own, that can be cut.
+# Several nginx hosts on one machine: each has its own store and "tokensync watch", and all share one
+# PostgreSQL registry. The last one can have a network of its own, which a test can cut.
 package TokenAuth::Hosts;
 
 use strict;
@@ -10,8 +10,8 @@ use TokenAuth::Server;
 use TokenAuth::Sync;
 use Time::HiRes qw(sleep time);
 
-# A network namespace with one link to this one: { address, prefix (a command), cut, mend }. Undefined where that
-# may not be made.
+# A network namespace with one link to this one: { address, prefix (a command), cut, mend }. Undefined if the
+# system does not allow it.
 sub network {
     my $name    = "tauth$$";
     my $address = '10.213.' . ($$ % 256);
@@ -57,13 +57,13 @@ sub start {
 sub count { return scalar @{ $_[0]{hosts} } }
 sub log_of { return TokenAuth::Sync::slurp("$_[0]{hosts}[ $_[1] ]{dir}/sync.log") }
 
-# The status of one request to host number $i, on a connection that is kept.
+# The status of one request to host number $i, on its kept connection.
 sub status {
     my ($self, $i, $token) = @_;
     return TokenAuth::Server::status_on($self->{hosts}[$i]{socket}, $token);
 }
 
-# Seconds until each of the hosts answers so, from now on; undefined for one that does not within $limit seconds.
+# Seconds until each host answers with that status; undefined for a host that does not within $limit seconds.
 sub until_status {
     my ($self, $token, $wanted, $limit, @which) = @_;
     @which = 0 .. $self->count - 1 if !@which;

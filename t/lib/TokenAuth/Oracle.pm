@@ -1,23 +1,23 @@
 # Knows which answers were right at any moment, and judges the answers that were given.
 #
 # The registry goes through versions 0, 1, 2, …: one for each commit, each with the answers it
-# changes. What nginx serves is one of them and only ever moves on. A request that was sent at s and
-# answered at r may have met any version that
+# changes. nginx serves one of them and only ever moves on. A request that was sent at s and answered
+# at r may have met any version that
 #
 #   - had begun to be committed before r, and
-#   - is not older than what was in force at s: the last version that had to be effective by then
-#     (settle()), or that an answer given before s has shown to be.
+#   - is not older than the version in force at s: the last one that had to be effective by then
+#     (settle()), or that an answer before s has shown.
 #
-# Its answer is right where one of these versions gives it. So a change may take its time, but
-# nothing is ever let in that was not to be let in, nothing flickers back, and two changes never
-# show in the wrong order, or one of them in part.
+# Its answer is right if one of these versions gives it. So a change may take time, but no request is
+# let in by a state that never was, no change flickers back, and two changes never show in the wrong
+# order or in part.
 package TokenAuth::Oracle;
 
 use strict;
 use warnings;
 
-# new(ordered => 0): answers do not show what is in force (stores are exchanged, clocks step, so that
-# two workers may differ for a moment); only settle() does.
+# new(ordered => 0): answers do not show which version is in force, because two workers may differ for
+# a moment (stores are exchanged, clocks step); only settle() does.
 sub new {
     my ($class, %options) = @_;
     return bless {
@@ -43,7 +43,7 @@ sub version {
     return $version;
 }
 
-# Whatever was done before $from is in force from $to on.
+# All versions done before $from are in force from $to on.
 sub settle {
     my ($self, $from, $to) = @_;
     push @{ $self->{settles} }, [ $from, $to ];
@@ -53,7 +53,7 @@ sub settle {
 # Every version is in force that many seconds after it was done.
 sub settle_within { $_[0]{bound} = $_[1]; return }
 
-# Requests that touch this time may also get that answer; where targets are named, only theirs.
+# Requests that touch this time may also get that answer; if targets are named, only theirs.
 sub excuse {
     my ($self, $answer, $from, $to, @targets) = @_;
     push @{ $self->{excuses} },
@@ -63,12 +63,12 @@ sub excuse {
 
 sub versions { return $#{ $_[0]{begun} } }
 
-# Judges requests, [ sent, received, target, answer ] each. Gives a list of the wrong ones, as text.
+# Judges requests, [ sent, received, target, answer ] each. Returns the wrong ones, as text.
 sub judge {
     my ($self, @requests) = @_;
     my @known = $self->_settled;    # [ time, version ], both growing
-    my $next = 0;                   # of @known: what the requests before have come by
-    my @low = ([ -1, 0 ]);          # the same, with what answers have shown
+    my $next = 0;                   # the first of @known that no request has passed yet
+    my @low = ([ -1, 0 ]);          # the same, with the versions that answers have shown
     my @wrong;
     for my $request (sort { $a->[1] <=> $b->[1] } @requests) {
         my ($sent, $received, $target, $answer) = @$request;
@@ -103,7 +103,7 @@ sub _settled {
     return @growing;
 }
 
-# The index of the last element of which it is true; it is true of the first ones only.
+# The index of the last element for which it is true; it is true for the first ones only.
 sub _last {
     my ($list, $true) = @_;
     my ($low, $high) = (0, $#$list);

@@ -1,20 +1,19 @@
-# A real PostgreSQL server of a test's own: a private cluster on a Unix socket in a directory of its
-# own, run by an unprivileged account.
+# A real PostgreSQL server for one test: a private cluster on a Unix socket in its own directory, run by
+# an unprivileged account.
 package TokenAuth::Postgres;
 
 use strict;
 use warnings;
 
-use Cwd qw(getcwd);
 use File::Path ();
 use File::Temp qw(tempdir);
 use POSIX ();
-use Time::HiRes qw(sleep time);
+use TokenAuth::Util qw(lines_from slurp spew);
 
-# Nothing of the caller's own may decide where libpq goes.
+# The caller's environment must not decide where libpq connects.
 delete @ENV{ grep { /\APG/ } keys %ENV };
 
-# The directory of the server's programs: the newest that Debian's packages brought.
+# The directory of the server's programs: the newest of Debian's packages.
 sub bin_dir {
     my @found = sort { ($b =~ /(\d+)/)[0] <=> ($a =~ /(\d+)/)[0] } glob '/usr/lib/postgresql/*/bin/initdb';
     return @found ? $found[0] =~ s{/initdb\z}{}r : die "PostgreSQL is not installed\n";
@@ -46,11 +45,8 @@ sub start {
         close $conf or die "postgresql.conf: $!";
     }
     if ($options{from}) {
-        my $conf = do { local (@ARGV, $/) = "$dir/data/postgresql.conf"; <> };
-        $conf =~ s/^(unix_socket_directories = ).*/$1'$dir'/m;
-        open my $out, '>', "$dir/data/postgresql.conf" or die "postgresql.conf: $!";
-        print {$out} $conf, map { "$_\n" } @{ $options{settings} // [] };
-        close $out or die "postgresql.conf: $!";
+        my $conf = slurp("$dir/data/postgresql.conf") =~ s/^(unix_socket_directories = ).*/$1'$dir'/mr;
+        spew("$dir/data/postgresql.conf", $conf, map { "$_\n" } @{ $options{settings} // [] });
     }
     $self->up;
     return $self;
@@ -59,7 +55,7 @@ sub start {
 sub dir  { return $_[0]{dir} }
 sub data { return "$_[0]{dir}/data" }
 
-# The system's command as the server's account; dies where it fails.
+# Runs a command as the server's account; dies if it fails.
 sub as_server {
     my ($self, @command) = @_;
     my $log = "$self->{dir}/commands.log";
@@ -73,9 +69,8 @@ sub as_server {
             or POSIX::_exit(127);
     }
     waitpid $pid, 0;
-    return if $? == 0;
-    open my $in, '<', $log or die "@command failed";
-    die "@command failed:\n" . do { local $/; <$in> };
+    die "@command failed:\n" . slurp($log) if $? != 0;
+    return;
 }
 
 sub up {
@@ -91,7 +86,7 @@ sub down {
     return;
 }
 
-# The URL of a database, for an account; the superuser where none is named.
+# The URL of a database, for an account or, without one, the superuser.
 sub url {
     my ($self, $database, $user) = @_;
     return sprintf 'postgresql://%s@/%s?host=%s', $user // 'postgres', $database, $self->{dir};
@@ -114,16 +109,9 @@ sub sql {
 
 sub sql_at {
     my ($url, $statements) = @_;
-    my ($in, $out);
     my $file = File::Temp->new(TEMPLATE => 'token-auth-sql-XXXXXX', TMPDIR => 1);
-    print {$file} $statements;
-    close $file;
-    open my $psql, '-|', 'psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', $url, '-f', "$file"
-        or die "psql: $!";
-    my @rows = <$psql>;
-    close $psql or die "psql failed: $statements\n";
-    chomp @rows;
-    return \@rows;
+    spew("$file", $statements);
+    return [ lines_from('psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', $url, '-f', "$file") ];
 }
 
 sub DESTROY {
@@ -135,8 +123,8 @@ sub DESTROY {
     return;
 }
 
-# The server that a run of many test files shares: where TOKEN_AUTH_TEST_POSTGRES names its
-# directory, that one, which is left running; else one of this process's own.
+# The server that a run of many test files shares: the one in TOKEN_AUTH_TEST_POSTGRES, which keeps
+# running; without that, one for this process.
 my $shared;
 
 sub shared {

@@ -1,5 +1,4 @@
-# Which database the tests' registries are in: SQLite, or PostgreSQL where TOKEN_AUTH_TEST_REGISTRY
-# says so.
+# The database of the tests' registries: SQLite, or PostgreSQL if TOKEN_AUTH_TEST_REGISTRY says so.
 package TokenAuth::Registry;
 
 use strict;
@@ -9,6 +8,7 @@ use Exporter qw(import);
 use IPC::Open2 qw(open2);
 use Test::More ();
 use TokenAuth::Postgres;
+use TokenAuth::Util qw(lines_from);
 
 our @EXPORT_OK = qw(new_registry on_postgresql open_registry rows_of sqlite_only);
 
@@ -17,13 +17,13 @@ $wanted =~ /\A(?:sqlite|postgresql)\z/ or die "TOKEN_AUTH_TEST_REGISTRY is neith
 
 sub on_postgresql { return $wanted eq 'postgresql' }
 
-# In a subtest: what follows is about SQLite's files.
+# Skips a subtest that is about SQLite's files.
 sub sqlite_only {
     Test::More::plan(skip_all => 'of an SQLite file') if on_postgresql();
     return;
 }
 
-# The URL of a registry that is yet to be made: of that file, or in a new database.
+# The URL for a new registry: of that file, or in a new database.
 sub new_registry {
     my ($file) = @_;
     return "sqlite:$file" if !on_postgresql();
@@ -31,21 +31,17 @@ sub new_registry {
     return $server->url($server->database);
 }
 
-# Runs SQL on a registry; the rows, columns separated by "|". Dies where it fails.
+# Runs SQL on a registry; returns the rows, columns separated by "|". Dies if it fails.
 sub rows_of {
     my ($url, $statements) = @_;
     return TokenAuth::Postgres::sql_at($url, "SET search_path = token_auth;\n$statements")
         if $url =~ /\Apostgres/;
     my ($file) = $url =~ /\Asqlite:(.*)/s;
-    open my $sqlite, '-|', 'sqlite3', '-batch', '-noheader', $file, $statements or die "sqlite3: $!";
-    my @rows = <$sqlite>;
-    close $sqlite or die "sqlite3 failed: $statements\n";
-    chomp @rows;
-    return \@rows;
+    return [ lines_from('sqlite3', '-batch', '-noheader', $file, $statements) ];
 }
 
-# A client of a registry that reads statements from a pipe, and ends where one fails: its process,
-# and where its rows come from and statements go to.
+# Starts a client of a registry that reads statements from a pipe and ends if one fails: its process,
+# the handle of its rows, and the handle for statements.
 sub open_registry {
     my ($url) = @_;
     my ($file) = $url =~ /\Asqlite:(.*)/s;

@@ -1,26 +1,17 @@
-# A real nginx and a real "tokensync watch" for tests and benchmarks that are no Test::Nginx blocks.
+# A real nginx and a real "tokensync watch", for tests and benchmarks without Test::Nginx.
 package TokenAuth::Server;
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(dirname);
 use IO::Socket::INET;
+use POSIX ();
 use Time::HiRes qw(sleep time);
-
-my $root = abs_path(dirname(__FILE__) . '/../../..');
-my $build = $ENV{TOKEN_AUTH_BUILD} // "$root/build";
-
-# A port that is free now.
-sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
-        or die "no free port: $!";
-    return $socket->sockport;
-}
+use TokenAuth::Util qw(free_port program slurp spew);
+use TokenAuth::Wire;
 
 # start(dir => …, http => "…", [main => "…"], [binary => …], [daemon => 1]): runs nginx with that http
-# block in that directory; "%PORT%" in it is replaced. Dies where nginx does not come up.
+# block in that directory; "%PORT%" in it is replaced. Dies if nginx does not come up.
 sub start {
     my ($class, %options) = @_;
     my $self = bless { dir => $options{dir}, port => free_port() }, $class;
@@ -32,11 +23,10 @@ sub start {
         qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $options{main} // '';
     my $daemon = $options{daemon} ? 'on' : 'off';
-    # as TokenAuth::Gateway does it: none where nginx has the module built in
+    # set and empty if nginx has the module built in
     my $load = join '', map { "load_module $_;\n" }
-        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // "$build/ngx_http_token_auth_module.so";
-    open my $out, '>', "$self->{dir}/nginx.conf" or die "$self->{dir}/nginx.conf: $!";
-    print $out <<"END";
+        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // program('ngx_http_token_auth_module.so');
+    spew("$self->{dir}/nginx.conf", <<"END");
 $load$user
 daemon $daemon;
 pid $self->{dir}/nginx.pid;
@@ -49,7 +39,6 @@ $temp
 $http
 }
 END
-    close $out or die "nginx.conf: $!";
     my $binary = $options{binary} // $ENV{TEST_NGINX_BINARY} // '/usr/sbin/nginx';
     $self->{pid} = spawn($self->{log}, $binary, '-p', $self->{dir}, '-c',
         "$self->{dir}/nginx.conf", '-e', $self->{log});
@@ -64,7 +53,7 @@ END
     die "nginx did not start:\n" . $self->errors;
 }
 
-# The master process that is to be ended with this object, where it is not our child.
+# Takes over a master process that is not our child; it ends with this object.
 sub adopt { @{ $_[0] }{qw(pid adopted)} = ($_[1], 1); return }
 
 sub _pid_written {
@@ -74,8 +63,7 @@ sub _pid_written {
         last if -s "$self->{dir}/nginx.pid";
         sleep 0.01;
     }
-    open my $in, '<', "$self->{dir}/nginx.pid" or die "nginx.pid: $!";
-    return scalar(<$in>) + 0;
+    return slurp("$self->{dir}/nginx.pid") + 0;
 }
 
 sub port { return $_[0]{port} }
@@ -83,9 +71,7 @@ sub pid  { return $_[0]{pid} }
 
 sub errors {
     my ($self) = @_;
-    open my $in, '<', $self->{log} or return '';
-    local $/;
-    return <$in> // '';
+    return -e $self->{log} ? slurp($self->{log}) : '';
 }
 
 sub reload { return kill 'HUP', $_[0]{pid} }
@@ -111,29 +97,21 @@ sub connect {
         // die "cannot connect to nginx: $!";
 }
 
-# The status of one request on a connection that is kept.
+# The status of one request on a kept connection.
 sub status_on {
     my ($socket, $token) = @_;
-    print {$socket} "GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n";
-    my ($head, $length) = ('', 0);
-    while (defined(my $line = <$socket>)) {
-        last if $line eq "\r\n";
-        $head .= $line;
-        $length = $1 if $line =~ /^Content-Length: (\d+)/i;
-    }
-    read $socket, (my $body), $length;
-    return $head =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
+    return (exchange($socket, 'GET', '/', Authorization => "Bearer $token"))[0];
 }
 
 # Starts "tokensync watch"; it ends with this object.
 sub watch {
     my ($self, @arguments) = @_;
     $self->{sync_log} = "$self->{dir}/sync.log";
-    $self->{sync} = spawn($self->{sync_log}, "$build/tokensync", 'watch', @arguments);
+    $self->{sync} = spawn($self->{sync_log}, program('tokensync'), 'watch', @arguments);
     return;
 }
 
-# Runs a command in the background, its output appended to a log; the process id.
+# Runs a command in the background and appends its output to a log; returns the process id.
 sub spawn {
     my ($log, @command) = @_;
     my $pid = fork // die "fork: $!";
@@ -141,7 +119,7 @@ sub spawn {
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', $log;
         open STDERR, '>>', $log;
-        exec { $command[0] } @command or exit 127;
+        exec { $command[0] } @command or POSIX::_exit(127);
     }
     return $pid;
 }

@@ -1,22 +1,16 @@
-# A registry, a store and the two tools in a directory of their own, for the tests of tokensync.
+# A registry, a store and the two tools in a directory of their own.
 package TokenAuth::Sync;
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use Digest::SHA qw(sha256_hex);
-use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use JSON::PP;
 use POSIX ();
-use Time::HiRes qw(sleep time);
 use TokenAuth::Registry qw(new_registry rows_of);
+use TokenAuth::Util qw(build_dir eventually json_lines run_tool slurp spew token);
 
-my $root = abs_path(dirname(__FILE__) . '/../../..');
-my $build = abs_path($ENV{TOKEN_AUTH_BUILD} // "$root/build");
-
-# new(registry => 0) leaves the registry to be made.
+# new(registry => 0) makes no registry.
 sub new {
     my ($class, %options) = @_;
     my $dir = tempdir('token-auth-sync-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -31,28 +25,12 @@ sub db       { return "$_[0]{dir}/db" }
 sub url      { return $_[0]{url} }
 sub registry { return "$_[0]{dir}/registry.db" }    # SQLite's file
 sub sql      { return rows_of($_[0]{url}, $_[1]) }
-sub tool     { return "$build/$_[1]" }
+sub tool     { return build_dir() . "/$_[1]" }
 
-# Runs a program; returns { status, out, err }. Options: stdin => text, umask => mode.
+# Runs a program, with the options of run_tool(); returns { status, out, err }.
 sub run_program {
     my ($self, $options, @command) = @_;
-    my ($in, $out, $err) = map { "$self->{dir}/." . $self->{number}++ } 1 .. 3;
-    spew($in, $options->{stdin} // '');
-    my $child = fork() // die "fork: $!";
-    if ($child == 0) {
-        umask $options->{umask} if defined $options->{umask};
-        open STDIN,  '<', $in  or POSIX::_exit(126);
-        open STDOUT, '>', $out or POSIX::_exit(126);
-        open STDERR, '>', $err or POSIX::_exit(126);
-        exec { $command[0] } @command or POSIX::_exit(127);
-    }
-    waitpid $child, 0;
-    my $result = {
-        status => $? & 127 ? 'signal ' . ($? & 127) : $? >> 8,
-        out => slurp($out), err => slurp($err),
-    };
-    unlink $in, $out, $err;
-    return $result;
+    return run_tool(\@command, %$options);
 }
 
 sub locations {
@@ -60,7 +38,7 @@ sub locations {
     return ('--registry', $self->url, '--db', $db // $self->db);
 }
 
-# The tools on this world. A hash first is run_program()'s options; `db` in it is another store.
+# Run a tool on this world. A leading hash holds options of run_program(); `db` in it is another store.
 sub sync {
     my ($self, @arguments) = @_;
     my $options = ref $arguments[0] ? shift @arguments : {};
@@ -75,7 +53,7 @@ sub ctl {
         $self->url, @arguments);
 }
 
-# The same, where anything but success is an error of the test; these give standard output.
+# The same for a command that must succeed; these return its standard output.
 sub sync_ok { my $self = shift; return must($self->sync(@_), "tokensync @_") }
 sub ctl_ok  { my $self = shift; return must($self->ctl(@_),  "tokenctl @_") }
 
@@ -98,22 +76,9 @@ sub decision {
     return $result->{status} eq '0' ? decode_json($result->{out})->{decision} : $result->{err};
 }
 
-# A line for import_lines(): a token whose text is "<id>-token". A field given as undef is left out.
-sub token {
-    my ($id, %fields) = @_;
-    my $line = {
-        type => 'token', id => $id, kind => 'organization', organization => 'acme', name => $id,
-        digest => 'sha256:' . sha256_hex("$id-token"), expires => '2100-01-01T00:00:00Z', %fields,
-    };
-    delete @$line{ grep { !defined $line->{$_} } keys %$line };
-    return $line;
-}
-
 sub import_lines {
     my ($self, @lines) = @_;
-    my $json = JSON::PP->new->canonical->utf8;
-    my $file = "$self->{dir}/import.jsonl";
-    spew($file, join '', map { $json->encode($_) . "\n" } @lines);
+    my $file = spew("$self->{dir}/import.jsonl", json_lines(@lines));
     $self->ctl_ok('import', $file);
     unlink $file;
     return;
@@ -158,32 +123,6 @@ sub stop {
 }
 
 sub log_of { return -e $_[1]{log} ? slurp($_[1]{log}) : '' }
-
-# Asks again until it is true, for at most that many seconds; returns whether it came true.
-sub eventually(&;$) {
-    my ($condition, $seconds) = @_;
-    my $end = time + ($seconds // 20);
-    until ($condition->()) {
-        return 0 if time > $end;
-        sleep 0.02;
-    }
-    return 1;
-}
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in> // '';
-}
-
-sub spew {
-    my ($file, $text) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print $out $text;
-    close $out or die "$file: $!";
-    return;
-}
 
 # Copies the registry as a backup would, while nobody writes it.
 sub copy_registry {

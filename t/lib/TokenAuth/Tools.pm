@@ -1,42 +1,27 @@
-# Runs the built tools in tests, and takes their tokens apart.
+# Runs tokenctl in tests, and takes its tokens apart.
 package TokenAuth::Tools;
 
 use strict;
 use warnings;
 
 use Compress::Zlib ();
-use Cwd qw(abs_path);
 use Exporter qw(import);
-use File::Basename qw(dirname);
 use File::Copy ();
 use File::Temp ();
 use JSON::PP ();
 use Test::More;
 use TokenAuth::Registry qw(new_registry rows_of);
+use TokenAuth::Util qw(build_dir finish_tool program run_tool slurp spew start_tool);
 
 our @EXPORT_OK = qw(
-    as_nobody build_dir copy_of files_hold init_registry is_done is_error json_of lines_of new_dir
-    program run_tool slurp spew sql start_tool finish_tool token_parts tokenctl use_registry
+    as_nobody build_dir copy_of done fails_with files_hold finish_tool init_registry json_of lines_of
+    new_dir program run_tool slurp spew sql start_tool succeeds token_parts tokenctl use_registry
 );
 
-my $repository = abs_path(dirname(__FILE__) . '/../../..');
 my ($registry, $kept);
 
-# No variable of the caller's own may decide a test.
+# The caller's environment must not decide a test.
 delete @ENV{qw(TOKEN_AUTH_REGISTRY TOKEN_AUTH_KEY TOKEN_AUTH_DB SUDO_USER)};
-
-# Where the programs are: TOKEN_AUTH_BUILD, or build/ in the repository.
-sub build_dir {
-    my $dir = $ENV{TOKEN_AUTH_BUILD} // 'build';
-    return $dir =~ m{^/} ? $dir : "$repository/$dir";
-}
-
-sub program {
-    my ($name) = @_;
-    my $path = build_dir() . "/$name";
-    -x $path or BAIL_OUT("$path is not there: build it first, or set TOKEN_AUTH_BUILD");
-    return $path;
-}
 
 # A directory that goes with the test; everyone may enter it.
 sub new_dir {
@@ -45,66 +30,10 @@ sub new_dir {
     return $dir;
 }
 
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!";
-    local $/;
-    return scalar(<$file>) // '';
-}
-
-sub spew {
-    my ($path, $content) = @_;
-    open my $file, '>:raw', $path or die "$path: $!";
-    print {$file} $content;
-    close $file or die "$path: $!";
-    return $path;
-}
-
 sub copy_of {
     my ($from, $to) = @_;
     File::Copy::copy($from, $to) or die "$from to $to: $!";
     return $to;
-}
-
-# Starts a program; its output goes to files. Options: stdin (text), env (hash), umask, dir, stdout
-# (a path of its own).
-sub start_tool {
-    my ($command, %options) = @_;
-    my $scratch = File::Temp->newdir('token-auth-run-XXXXXX', TMPDIR => 1);
-    my $input   = spew("$scratch/in", $options{stdin} // '');
-    my $out     = $options{stdout} // "$scratch/out";
-    my $pid     = fork // die "fork: $!";
-    if ($pid == 0) {
-        eval {
-            open STDIN,  '<', $input         or die "stdin: $!";
-            open STDOUT, '>', $out           or die "stdout: $!";
-            open STDERR, '>', "$scratch/err" or die "stderr: $!";
-            umask $options{umask} if defined $options{umask};
-            chdir $options{dir} or die "chdir: $!" if defined $options{dir};
-            my %env = %{ $options{env} // {} };
-            @ENV{ keys %env } = values %env;
-            exec { $command->[0] } @$command;
-        };
-        POSIX::_exit(127);
-    }
-    return { pid => $pid, scratch => $scratch, out => $out };
-}
-
-# Waits for it: { status, out, err }; the status of a program that a signal ended is 128 + signal.
-sub finish_tool {
-    my ($started) = @_;
-    waitpid $started->{pid}, 0;
-    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
-    return {
-        status => $status,
-        out    => -f $started->{out} ? slurp($started->{out}) : '',
-        err    => slurp("$started->{scratch}/err"),
-    };
-}
-
-sub run_tool {
-    my ($command, %options) = @_;
-    return finish_tool(start_tool($command, %options));
 }
 
 # The registry that tokenctl() uses from now on, unless its arguments name one.
@@ -122,8 +51,8 @@ sub tokenctl {
         %options);
 }
 
-# Makes a registry, in the directory where it is a file, which stays until the next one is made, and
-# uses it; returns its URL.
+# Makes a registry (in the directory, if it is a file) and uses it; returns its URL. The directory stays
+# until the next registry is made.
 sub init_registry {
     my ($dir) = @_;
     $kept = $dir;
@@ -133,8 +62,7 @@ sub init_registry {
     return $registry;
 }
 
-# What stands before a command so that an ordinary user runs it; root needs a user of its own for
-# that. Undefined where it cannot be had.
+# The prefix of a command that makes an ordinary user run it. Undefined if there is no way to do so.
 sub as_nobody {
     return [] if $> != 0;
     my ($setpriv) = grep { -x } map { "$_/setpriv" } split /:/, $ENV{PATH};
@@ -160,27 +88,32 @@ sub lines_of {
     return split /\n/, $text;
 }
 
-# The command did what it was to do: status 0. Gives the result on.
-sub is_done {
-    my ($result, $name) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is($result->{status}, 0, $name) or diag($result->{err});
+# Whether a command succeeded; says what it printed if not.
+sub succeeds {
+    my ($result) = @_;
+    diag($result->{err}) if $result->{status} ne '0';
+    return $result->{status} eq '0';
+}
+
+# The result of a command that must succeed; dies if it did not.
+sub done {
+    my ($result) = @_;
+    die "status $result->{status}: $result->{err}" if $result->{status} ne '0';
     return $result;
 }
 
-# The command failed with that status, said nothing on standard output, and one line that matches
-# on standard error.
-sub is_error {
-    my ($result, $status, $pattern, $name) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $ok =
-           $result->{status} == $status
+# Whether a command failed with that status, printed nothing on standard output, and one line that
+# matches on standard error; says what it did if not.
+sub fails_with {
+    my ($result, $status, $pattern) = @_;
+    my $fails =
+           $result->{status} eq $status
         && $result->{out} eq ''
         && $result->{err} =~ /\Atoken[a-z]+: [^\n]+\n\z/
         && $result->{err} =~ $pattern;
-    ok($ok, $name) or diag("status $result->{status} (want $status, $pattern)\n",
-        "stdout: $result->{out}\nstderr: $result->{err}");
-    return $result;
+    diag("status $result->{status} (want $status, $pattern)\n",
+        "stdout: $result->{out}\nstderr: $result->{err}") if !$fails;
+    return $fails;
 }
 
 # Whether any file of the directory holds the text.
@@ -201,7 +134,7 @@ sub to_base62 {
     return $out;
 }
 
-# { prefix, id, secret, check } of a token, where form and checksum are right.
+# { prefix, id, secret, check } of a token; nothing if its form or checksum is wrong.
 sub token_parts {
     my ($token) = @_;
     my ($body, $prefix, $id, $secret, $check) =
@@ -210,7 +143,5 @@ sub token_parts {
     return if to_base62(Compress::Zlib::crc32($body), 6) ne $check;
     return { prefix => $prefix, id => $id, secret => $secret, check => $check };
 }
-
-use POSIX ();
 
 1;

@@ -1,4 +1,4 @@
-# Requests without a pause, from processes of their own, each noted with its times and its answer.
+# Sends requests without a pause, from several processes, and notes the times and the answer of each.
 package TokenAuth::Traffic;
 
 use strict;
@@ -13,8 +13,8 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
 # start(port => …, dir => …, targets => { name => text of a request up to its empty line, … },
-# [rate => requests/s of each process], [alive => 2], [single => 1]): that many processes that keep
-# their connection alive, and that many that make one for each request.
+# [rate => requests/s of each process], [alive => 2], [single => 1]): so many processes keep their
+# connection alive, and so many make a new one for each request.
 sub start {
     my ($class, %options) = @_;
     my $self = bless { files => [], pids => [], %options }, $class;
@@ -22,7 +22,7 @@ sub start {
     for my $alive (@kinds) {
         my $file = "$self->{dir}/traffic." . scalar @{ $self->{files} } . '.' . int(1e6 * now());
         push @{ $self->{files} }, $file;
-        # Set before there is a process that may be stopped.
+        # Set before the fork, so that no signal comes too early.
         my $stopped = 0;
         local $SIG{TERM} = sub { $stopped = 1 };
         my $pid = fork // die "fork: $!";
@@ -36,9 +36,9 @@ sub start {
     return $self;
 }
 
-# Ends it. Gives the requests: [ sent, received, target, answer, worker ] each. The answer is "ok",
-# the code of the refusal, or "status N"; "closed" where a connection that was kept alive ended before
-# a byte of an answer (nginx may do that at any time), and "cut" where an answer was lost otherwise.
+# Stops. Returns the requests: [ sent, received, target, answer, worker ] each. The answer is "ok",
+# the code of the refusal, or "status N"; "closed" if a kept connection ended before a byte of an
+# answer (nginx may do that at any time), and "cut" if an answer was lost in another way.
 sub stop {
     my ($self) = @_;
     my @requests;
@@ -51,7 +51,7 @@ sub stop {
         open my $in, '<', $file or die "$file: $!";
         while (<$in>) {
             chomp;
-                push @requests, [ split /\t/ ];
+            push @requests, [ split /\t/ ];
         }
         unlink $file;
     }

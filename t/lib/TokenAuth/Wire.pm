@@ -1,4 +1,4 @@
-# HTTP/1.1 over a plain socket, for tests that care for the connection.
+# HTTP/1.1 over a plain socket, for tests about the connection itself.
 package TokenAuth::Wire;
 
 use strict;
@@ -27,11 +27,11 @@ sub request {
     return "$text\r\n$body";
 }
 
-# Reads one answer; (status, head, body). The status is 0 where the connection ended before it.
+# Reads one answer; (status, head, body). The status is 0 if the connection ended before it.
 sub response {
     my ($socket, $method) = @_;
     local $SIG{ALRM} = sub { die "no answer within 10 seconds\n" };
-    alarm 10;
+    my $left = alarm 10;
     my $head = '';
     while (defined(my $line = <$socket>)) {
         last if $line eq "\r\n" && $head ne '';
@@ -50,7 +50,7 @@ sub response {
             last if $size == 0;
         }
     }
-    alarm 0;
+    alarm $left;
     return ($status // 0, $head, $body);
 }
 

@@ -12,11 +12,11 @@ use Time::HiRes qw(clock_nanosleep clock_gettime CLOCK_MONOTONIC sleep time);
 
 our @EXPORT_OK = qw(gateway percentile revocations latency pinned);
 
-# Of this process as it was started: it moves itself later.
+# Read at the start: this process moves itself later.
 my @cpus = cpus();
 
-# A command that keeps what it starts on one processor: "nginx" (and who measures it), or all "others"; or on
-# "all" of them.
+# The prefix of a command that pins it to one processor: that of "nginx" (and of the measurement) or of all
+# "others"; or to "all" of them.
 sub pinned {
     my ($which) = @_;
     return @cpus < 2 ? () : ('taskset', '-c', $which eq 'nginx' ? $cpus[0] : $which eq 'others' ? $cpus[-1] : join ',', @cpus);
@@ -60,7 +60,7 @@ sub revocations {
         my $begun = time;
         until (TokenAuth::Server::status_on($socket, "$id-token") == 401) {
             die "$id: no 401 within 20 s\n" if time - $begun > 20;
-            sleep 0.0005;    # so as not to take a processor from those that are measured
+            sleep 0.0005;    # leave the processor to the measured programs
         }
         push @took, time - $begun;
         sleep 0.02 + rand 0.02;

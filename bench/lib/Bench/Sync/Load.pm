@@ -4,12 +4,13 @@ package Bench::Sync::Load;
 use strict;
 use warnings;
 
-use Bench::Process qw(read_file run);
+use Bench::Process qw(run);
 use Exporter qw(import);
 use JSON::PP;
 use POSIX ();
-use TokenAuth::Tools ();
+use TokenAuth::Util ();
 use Time::HiRes qw(sleep time);
+use TokenAuth::Util qw(slurp);
 
 our @EXPORT_OK = qw(load_by_mdb_load load_by_tokensync apply_changes);
 
@@ -22,11 +23,11 @@ sub watched {
         open STDOUT, '>', '/dev/null';
         exec { $command[0] } @command or POSIX::_exit(127);
     }
-    # before it is that program, it has the memory of this one
+    # before exec, the child has the memory of this process
     my $name = substr $command[0] =~ s{.*/}{}r, 0, 15;
     my $most = 0;
     while (waitpid($pid, POSIX::WNOHANG()) == 0) {
-        my $status = eval { read_file("/proc/$pid/status") } // '';
+        my $status = eval { slurp("/proc/$pid/status") } // '';
         $most = $1 if $status =~ /^Name:\s*\Q$name\E$/m && $status =~ /^RssAnon:\s*(\d+)/m && $1 > $most;
         sleep 0.02;
     }
@@ -36,7 +37,7 @@ sub watched {
 
 sub tokensync {
     my ($registry, $db, @arguments) = @_;
-    return (TokenAuth::Tools::program('tokensync'), '--registry', $registry->url, '--db', $db, @arguments);
+    return (TokenAuth::Util::program('tokensync'), '--registry', $registry->url, '--db', $db, @arguments);
 }
 
 sub load_by_tokensync {
@@ -52,14 +53,14 @@ sub load_by_mdb_load {
     my ($db, $scratch) = @_;
     run('rm', '-rf', $scratch);
     mkdir $scratch or die "$scratch: $!\n";
-    # (mdb_dump of LMDB 0.9 writes a line that its mdb_load does not know, and says so)
+    # mdb_dump of LMDB 0.9 writes a line that its mdb_load does not know
     run('sh', '-c', 'mdb_dump "$1" | grep -v "^db_pagesize=" > "$2"', 'sh', $db, "$scratch.dump");
     my $result = watched('mdb_load', '-f', "$scratch.dump", $scratch);
     run('rm', '-rf', $scratch, "$scratch.dump");
     return $result;
 }
 
-# How many changes a second one run applies, of so many committed before it.
+# Changes per second of one run, with that many committed before it.
 sub apply_changes {
     my ($registry, $db, $changes) = @_;
     my $connection = $registry->connect;

@@ -1,7 +1,7 @@
-# Large registries for measurements, the same in both databases, and streams of changes to them.
+# Large registries for measurements, alike in both databases, and streams of changes to them.
 #
-# Half of the tokens are organizations' (each with its technical user), half are of 100,000 people with a
-# membership each. The text of token t7 is "t7-token".
+# Half of the tokens belong to organizations (each with its technical user), half to 100,000 people with
+# one membership each. The text of token t7 is "t7-token".
 package Bench::Sync::Registry;
 
 use strict;
@@ -10,7 +10,7 @@ use warnings;
 use DBI;
 use POSIX ();
 use TokenAuth::Postgres;
-use TokenAuth::Tools ();
+use TokenAuth::Util ();
 use Time::HiRes qw(sleep time);
 
 my $content = <<'END';
@@ -34,7 +34,7 @@ my @tables = qw(roles organizations users memberships tokens);
 
 sub init {
     my ($url) = @_;
-    my $made = TokenAuth::Tools::run_tool([ TokenAuth::Tools::program('tokenctl'), '--registry', $url, 'init' ]);
+    my $made = TokenAuth::Util::run_tool([ TokenAuth::Util::program('tokenctl'), '--registry', $url, 'init' ]);
     die "tokenctl init: $made->{err}" if $made->{status} != 0;
     return;
 }
@@ -84,7 +84,7 @@ sub in_sqlite {
 
 sub url { return $_[0]{url} }
 
-# A connection as a dashboard would make it.
+# A connection like that of a dashboard.
 sub connect {
     my ($self) = @_;
     my %options = (AutoCommit => 1, RaiseError => 1, PrintError => 0);

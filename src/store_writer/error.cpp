@@ -1,0 +1,83 @@
+#include "store_writer/error.hpp"
+
+#include <fmt/core.h>
+#include <lmdb.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace token_auth::store_writer {
+namespace {
+
+constexpr std::string_view build_anew =
+    "remove the directory (it is only a copy of the registry) and run \"tokensync run\"";
+
+bool is_damage(int error) noexcept {
+    return error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
+           error == MDB_PAGE_NOTFOUND;
+}
+
+}  // namespace
+
+std::string_view remedy(int error) noexcept {
+    switch (error) {
+        case ENOSPC:
+        case EDQUOT:
+        case EIO:  // what LMDB makes of a short write: the disk is full
+            return "the old content is still being served; free some space on its disk (and see "
+                   "the kernel's log for a failing one), then run \"tokensync run\"";
+        case EACCES:
+        case EPERM:
+            return "run as the account that owns it, or give it to this account (chown -R)";
+        case EROFS:
+            return "mount it writable";
+        case ENOENT:
+            return "make the directory above it first";
+        case ENOTDIR:
+            return "name a directory with --db";
+        case ENOMEM:
+            return "free some memory, or raise the address space limit (ulimit -v)";
+        case MDB_READERS_FULL:
+            return "too many processes read it: stop some, or remove its lock.mdb while none runs";
+        case MDB_INVALID:
+        case MDB_VERSION_MISMATCH:
+            return "it is no LMDB file, or one of another LMDB version: if it was this store, "
+                   "remove the directory and run \"tokensync run\"";
+        default:
+            return "if that stays, remove the directory (it is only a copy of the registry) and "
+                   "run \"tokensync run\"";
+    }
+}
+
+DamagedStore::DamagedStore(const std::string& problem) : DamagedStore(problem, build_anew) {}
+
+DamagedStore::DamagedStore(const std::string& problem, std::string_view remedy)
+    : StoreError(fmt::format("{}; {}", problem, remedy)), problem_(problem) {}
+
+StoreReplaced::StoreReplaced(const std::string& path)
+    : StoreError(fmt::format("another store was put at {} meanwhile; run tokensync again", path)) {}
+
+OutOfOrder::OutOfOrder()
+    : std::runtime_error(
+          "the registry gave its records out of order: its database does not compare text byte by "
+          "byte; use a database with the collation C") {}
+
+void fail(const std::string& path, const char* doing, int error) {
+    const std::string problem =
+        fmt::format("cannot {} the store {}: {}", doing, path, mdb_strerror(error));
+    if (is_damage(error)) {
+        throw DamagedStore(problem, remedy(error));
+    }
+    throw StoreError(fmt::format("{}; {}", problem, remedy(error)));
+}
+
+void fail_file(const char* doing, const std::string& file, int error) {
+    fail_file(doing, file, error, remedy(error));
+}
+
+void fail_file(const char* doing, const std::string& file, int error, std::string_view remedy) {
+    throw StoreError(
+        fmt::format("cannot {} {}: {}; {}", doing, file, std::strerror(error), remedy));
+}
+
+}  // namespace token_auth::store_writer

@@ -1,0 +1,138 @@
+#include "tokenctl/format.hpp"
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "registry/jsonl.hpp"
+#include "registry/validate.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+std::string text_of(const base::Json& object, const char* outcome = nullptr) {
+    base::Json all = base::Json::object();
+    if (outcome != nullptr) {
+        all["outcome"] = outcome;
+    }
+    all.update(object);
+    std::string text = base::json_line(all);
+    text.pop_back();
+    return text;
+}
+
+base::Json object_of(const registry::TokenView& view, std::int64_t now) {
+    const KeyId key = view.token.digest.key_id;
+    base::Json out{{"id", view.token.id}, {"status", status_name(status_of(view, now))}};
+    const base::Json fields = to_json(view.token);
+    for (const auto& [name, value] : fields.items()) {
+        if (name == "digest") {
+            out["algorithm"] = key == no_key ? "sha256" : "hmac-sha256";
+            if (key != no_key) {
+                out["key_id"] = registry::format_key_id(key);
+            }
+        } else if (name != "type" && name != "id") {
+            out[name] = value;
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string json_of(const registry::Role& role, const char* outcome) {
+    return text_of({{"id", role.id}, {"scopes", role.scopes}}, outcome);
+}
+
+std::string json_of(const registry::Organization& organization, const char* outcome) {
+    return text_of({{"id", organization.id},
+                    {"suspended", organization.suspended},
+                    {"created", base::format_time(organization.created)}},
+                   outcome);
+}
+
+std::string json_of(const registry::Group& group, const char* outcome) {
+    return text_of({{"organization", group.organization},
+                    {"id", group.id},
+                    {"created", base::format_time(group.created)}},
+                   outcome);
+}
+
+std::string json_of(const registry::User& user, const char* outcome) {
+    return text_of({{"id", user.id},
+                    {"technical", user.technical},
+                    {"disabled", user.disabled},
+                    {"created", base::format_time(user.created)},
+                    {"display_name", user.display_name},
+                    {"email", user.email}},
+                   outcome);
+}
+
+std::string json_of(const registry::Membership& membership, const char* outcome) {
+    return text_of({{"user", membership.user},
+                    {"organization", membership.organization},
+                    {"role", membership.role},
+                    {"created", base::format_time(membership.created)}},
+                   outcome);
+}
+
+std::string json_of(const registry::TokenView& view, std::int64_t now, const char* outcome) {
+    return text_of(object_of(view, now), outcome);
+}
+
+std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
+                              std::int64_t predecessor_expires) {
+    base::Json object = object_of(view, now);
+    object["predecessor_expires"] = base::format_time(predecessor_expires);
+    return text_of(object);
+}
+
+std::string json_of(const registry::AuditRow& row) {
+    base::Json detail = base::Json::parse(row.detail, nullptr, false);
+    return text_of({{"seq", row.seq},
+                    {"at", base::format_time(row.at)},
+                    {"actor", row.actor},
+                    {"action", row.action},
+                    {"entity", row.entity},
+                    {"key", row.key},
+                    {"detail", detail.is_discarded() ? base::Json::object() : std::move(detail)}});
+}
+
+std::string json_of(const registry::ImportCounts& counts) {
+    return text_of(
+        {{"added", counts.added}, {"updated", counts.updated}, {"unchanged", counts.unchanged}});
+}
+
+std::string json_of(const registry::NewRegistry& made, const std::string& location) {
+    return text_of({{"registry", location}, {"id", made.id}}, "added");
+}
+
+const char* name_of(registry::Outcome outcome) {
+    switch (outcome) {
+        case registry::Outcome::added:
+            return "added";
+        case registry::Outcome::updated:
+            return "updated";
+        case registry::Outcome::unchanged:
+            break;
+    }
+    return "unchanged";
+}
+
+std::string owner_text(const registry::Token& token) {
+    switch (token.kind) {
+        case kind_organization:
+            return "organization " + token.organization;
+        case kind_group:
+            return fmt::format("group {}/{}", token.organization, token.group);
+        case kind_user:
+            return "user " + token.user;
+    }
+    return {};
+}
+
+std::string expiry_text(const registry::Token& token) {
+    return token.expires == 0 ? "never" : base::format_time(token.expires);
+}
+
+}  // namespace token_auth::tokenctl

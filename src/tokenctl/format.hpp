@@ -1,0 +1,39 @@
+// How tokenctl shows what a registry holds: JSON objects for programs, words for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "registry/importer.hpp"
+#include "registry/registry.hpp"
+#include "registry/writer.hpp"
+
+namespace token_auth::tokenctl {
+
+// The object that --json shows for an entity, on one line without a newline. A command that
+// changes something names its outcome (added, updated, unchanged, removed), which comes first.
+std::string json_of(const registry::Role& role, const char* outcome = nullptr);
+std::string json_of(const registry::Organization& organization, const char* outcome = nullptr);
+std::string json_of(const registry::Group& group, const char* outcome = nullptr);
+std::string json_of(const registry::User& user, const char* outcome = nullptr);
+std::string json_of(const registry::Membership& membership, const char* outcome = nullptr);
+// With the token's status, without its digest.
+std::string json_of(const registry::TokenView& view, std::int64_t now,
+                    const char* outcome = nullptr);
+// A token that rotate made, with the end of the one before it.
+std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
+                              std::int64_t predecessor_expires);
+std::string json_of(const registry::AuditRow& row);
+std::string json_of(const registry::ImportCounts& counts);
+// A registry that init made; `location` is its URL without a password.
+std::string json_of(const registry::NewRegistry& made, const std::string& location);
+
+const char* name_of(registry::Outcome outcome);
+
+// "organization acme", "group acme/ops", "user ann"
+std::string owner_text(const registry::Token& token);
+
+// "2027-01-31T00:00:00Z" or "never"
+std::string expiry_text(const registry::Token& token);
+
+}  // namespace token_auth::tokenctl

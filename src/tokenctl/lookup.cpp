@@ -1,0 +1,125 @@
+#include "tokenctl/lookup.hpp"
+
+#include <fmt/format.h>
+
+#include "base/redact.hpp"
+#include "base/text.hpp"
+#include "registry/token_text.hpp"
+#include "registry/validate.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+base::Error missing(std::string_view noun, std::string_view name, std::string_view list) {
+    return base::Error(fmt::format("{} {} does not exist; `tokenctl {}` lists what there is", noun,
+                                   base::quoted(name), list));
+}
+
+base::Error is_token(std::string_view id) {
+    return base::Error(
+        fmt::format(
+            "that is a whole token, not a token's id ({}); others may have seen it on the "
+            "command line: replace it with `tokenctl rotate`",
+            id.empty() ? "the part between \"_\" and \".\"" : fmt::format("the id is {}", id)),
+        base::ErrorKind::invalid_argument);
+}
+
+}  // namespace
+
+void require_identifiers(std::string_view noun, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        if (!is_identifier(name)) {
+            throw base::Error(
+                fmt::format("{} {} {}", noun, base::quoted(name), registry::identifier_rule),
+                base::ErrorKind::invalid_argument);
+        }
+    }
+}
+
+registry::Group parse_group(const std::string& text) {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string::npos || !is_identifier(text.substr(0, slash)) ||
+        !is_identifier(text.substr(slash + 1))) {
+        throw base::Error(fmt::format("group {} must be written ORG/GROUP, each of which {}",
+                                      base::quoted(text), registry::identifier_rule),
+                          base::ErrorKind::invalid_argument);
+    }
+    return {text.substr(0, slash), text.substr(slash + 1), 0};
+}
+
+void require_token_ids(const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) {
+        if (registry::holds_token(id)) {
+            throw is_token({});
+        }
+        if (!is_identifier(id)) {
+            throw base::Error(fmt::format("{} is no token id, which {}; `tokenctl list` lists them",
+                                          base::quoted(id), registry::identifier_rule),
+                              base::ErrorKind::invalid_argument);
+        }
+    }
+}
+
+registry::Organization need_organization(registry::Reader& reader, const std::string& id) {
+    const auto found = reader.organization(id);
+    if (!found) {
+        throw missing("organization", id, "org list");
+    }
+    return *found;
+}
+
+registry::Group need_group(registry::Reader& reader, const registry::Group& named) {
+    const auto found = reader.group(named.organization, named.id);
+    if (!found) {
+        throw missing("group", named.organization + "/" + named.id, "group list");
+    }
+    return *found;
+}
+
+registry::User need_user(registry::Reader& reader, const std::string& id) {
+    const auto found = reader.user(id);
+    if (!found) {
+        throw missing("user", id, "user list");
+    }
+    return *found;
+}
+
+registry::Role need_role(registry::Reader& reader, const std::string& id) {
+    const auto found = reader.role(id);
+    if (!found) {
+        throw missing("role", id, "role list");
+    }
+    return *found;
+}
+
+registry::TokenView need_token(registry::Reader& reader, const std::string& id) {
+    if (auto found = reader.token(id)) {
+        return *found;
+    }
+    // A token made elsewhere may look like an id.
+    Digester digester;
+    Digest digest{};
+    if (digester.init() && digester.plain(id, digest)) {
+        if (const auto holder = reader.token_of_digest(digest)) {
+            throw is_token(*holder);
+        }
+    }
+    throw missing("token", id, "list");
+}
+
+void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
+                       std::string_view noun, std::string_view name) {
+    if (const auto tokens = reader.count_tokens(filter); tokens > 0) {
+        throw base::Error(
+            fmt::format("{} {} has {}, which would be deleted for good; add --force to do that",
+                        noun, base::quoted(name), base::counted(tokens, "token")));
+    }
+}
+
+base::Error exists(std::string_view noun, std::string_view name) {
+    return base::Error(
+        fmt::format("{} {} exists already; nothing was changed", noun, base::quoted(name)));
+}
+
+}  // namespace token_auth::tokenctl

@@ -1,0 +1,38 @@
+// Names and ids on the command line: checked, and looked up in the registry.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "registry/reader.hpp"
+
+namespace token_auth::tokenctl {
+
+// These check before the registry is opened, and throw base::Error (invalid argument).
+
+// `noun` is what the identifiers name: "user".
+void require_identifiers(std::string_view noun, const std::vector<std::string>& names);
+// "acme/ops"
+registry::Group parse_group(const std::string& text);
+// Above all, refuses a whole token, and does not repeat it.
+void require_token_ids(const std::vector<std::string>& ids);
+
+// These throw base::Error if there is no such thing.
+
+registry::Organization need_organization(registry::Reader& reader, const std::string& id);
+registry::Group need_group(registry::Reader& reader, const registry::Group& named);
+registry::User need_user(registry::Reader& reader, const std::string& id);
+registry::Role need_role(registry::Reader& reader, const std::string& id);
+registry::TokenView need_token(registry::Reader& reader, const std::string& id);
+
+// Throws base::Error if tokens match the filter: removing `noun` `name` would delete them.
+void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
+                       std::string_view noun, std::string_view name);
+
+// The error for something that is to be added and is there already.
+base::Error exists(std::string_view noun, std::string_view name);
+
+}  // namespace token_auth::tokenctl

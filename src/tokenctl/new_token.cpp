@@ -1,0 +1,121 @@
+#include "tokenctl/new_token.hpp"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/redact.hpp"
+#include "base/time.hpp"
+#include "cli/output.hpp"
+#include "cli/time_options.hpp"
+#include "registry/token_text.hpp"
+#include "registry/validate.hpp"
+#include "tokenctl/format.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+constexpr const char* never = "never";
+constexpr std::int64_t long_life = 366 * 86400;
+
+base::Error invalid(const std::string& text) {
+    return base::Error(text, base::ErrorKind::invalid_argument);
+}
+
+}  // namespace
+
+void add_new_token_options(cli::Command command, NewTokenOptions& options,
+                           const std::string& default_expiry) {
+    command.option("--expires", "TIME", options.expires,
+                   fmt::format("When it expires: after {}, at {}, or {} (default: {})",
+                               base::duration_forms, base::time_forms, never, default_expiry));
+    command.option("--prefix", "PREFIX", options.prefix,
+                   "What its text begins with (default: ak, gk or pat, by its kind)");
+    command
+        .option("--key", "FILE", options.key_file,
+                "Make a keyed digest with the secret in this file; nginx needs the file too")
+        .env("TOKEN_AUTH_KEY");
+}
+
+std::int64_t expiry_of(const std::string& text, std::int64_t now) {
+    if (text == never) {
+        return 0;
+    }
+    const std::int64_t expires = cli::time_or_duration_option("--expires", text, now);
+    if (expires <= now) {
+        throw invalid(fmt::format("--expires {} is in the past; name a later time, or \"never\"",
+                                  base::quoted(text)));
+    }
+    return expires;
+}
+
+void require_valid(const registry::Token& token) {
+    if (token.expires != 0 && token.not_before >= token.expires) {
+        throw invalid(
+            fmt::format("the token would expire ({}) before it is valid (--not-before {}); "
+                        "change --expires or --not-before",
+                        base::format_time(token.expires), base::format_time(token.not_before)));
+    }
+    registry::Token complete = token;
+    if (complete.id.empty()) {
+        complete.id = "id";  // made later
+    }
+    if (const auto problem = check(complete)) {
+        throw invalid(fmt::format("{} {}", problem->field, problem->text));
+    }
+}
+
+std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
+                                                   registry::Token& token) {
+    auto text = std::make_unique<registry::TokenText>(token.prefix);
+    token.id = text->id();
+    token.digest = key.digest(text->view());
+    if (writer.token(token.id)) {
+        throw base::Error("the random id is in use already; try again");
+    }
+    writer.put(token, "create");
+    token = writer.token(token.id)->token;
+    return text;
+}
+
+void print_token(const Context& context, const registry::TokenText& text, const std::string& json) {
+    std::string line;
+    line.reserve(text.view().size() + json.size() + 16);  // no copy of the token stays behind
+    if (context.json) {
+        line += "{\"token\":\"";
+        line += text.view();
+        line += "\",";
+        line.append(json, 1);
+    } else {
+        line += text.view();
+    }
+    line += '\n';
+    const auto wipe = [&] { OPENSSL_cleanse(line.data(), line.size()); };
+    try {
+        cli::write_out(line);
+    } catch (...) {
+        wipe();
+        throw;
+    }
+    wipe();
+}
+
+void tell_of_new_token(const Context& context, const registry::Token& token, std::int64_t now) {
+    if (token.expires == 0) {
+        cli::warn(
+            "this token never expires; one that is rotated in time does less harm if it "
+            "leaks");
+    } else if (token.expires - now > long_life) {
+        cli::warn(
+            "this token lives for more than a year; one that is rotated in time does less "
+            "harm if it leaks");
+    }
+    if (!context.json) {
+        cli::note(fmt::format("created token {} of {}, expires {}; it is shown only this once",
+                              token.id, owner_text(token), expiry_text(token)));
+    }
+}
+
+}  // namespace token_auth::tokenctl

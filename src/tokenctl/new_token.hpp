@@ -1,0 +1,44 @@
+// What create and rotate share: a new token's options, and the one time that it is shown.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "cli/command.hpp"
+#include "registry/token_text.hpp"
+#include "registry/writer.hpp"
+#include "tokenctl/context.hpp"
+#include "tokenctl/key_file.hpp"
+
+namespace token_auth::tokenctl {
+
+struct NewTokenOptions {
+    std::string expires;
+    std::string prefix;
+    std::string key_file;
+};
+
+// `default_expiry` is for the help text.
+void add_new_token_options(cli::Command command, NewTokenOptions& options,
+                           const std::string& default_expiry);
+
+// These throw base::Error (invalid argument).
+
+// Seconds since 1970; 0 for "never".
+std::int64_t expiry_of(const std::string& text, std::int64_t now);
+// That it begins before it ends, and that a registry takes it.
+void require_valid(const registry::Token& token);
+
+// Gives the token an id and a digest, puts it into the registry and reads it back; the result is
+// its text. If the caller's transaction ends well, the text is to have been shown.
+std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
+                                                   registry::Token& token);
+
+// Writes the token to standard output, alone on its line or as the first member of its object.
+void print_token(const Context& context, const registry::TokenText& text, const std::string& json);
+
+// Says which token was made, and warns if it lives for long.
+void tell_of_new_token(const Context& context, const registry::Token& token, std::int64_t now);
+
+}  // namespace token_auth::tokenctl

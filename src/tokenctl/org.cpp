@@ -1,0 +1,116 @@
+// org: organizations.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+struct Options {
+    std::vector<std::string> names;
+    bool force = false;
+};
+
+int add(const Context& context, const Options& options) {
+    require_identifiers("organization", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            if (writer.organization(name)) {
+                throw exists("organization", name);
+            }
+            writer.put(registry::Organization{name, false, 0});
+            reports.push_back({json_of(*writer.organization(name), "added"),
+                               fmt::format("added organization {}", name)});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int suspend(const Context& context, const Options& options, bool suspended) {
+    require_identifiers("organization", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            auto organization = need_organization(writer, name);
+            const bool changes = organization.suspended != suspended;
+            organization.suspended = suspended;
+            writer.put(organization, suspended ? "suspend" : "resume");
+            const char* state = suspended ? "suspended" : "not suspended";
+            reports.push_back(
+                {json_of(organization, changes ? "updated" : "unchanged"),
+                 fmt::format("organization {} is {}{}", name, changes ? "now " : "", state) +
+                     (changes ? "" : " already")});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int remove(const Context& context, const Options& options) {
+    require_identifiers("organization", options.names);
+    std::vector<Report> reports;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        for (const std::string& name : options.names) {
+            const auto organization = need_organization(writer, name);
+            registry::TokenFilter filter;
+            filter.organization = name;
+            if (!options.force) {
+                require_no_tokens(writer, filter, "organization", name);
+            }
+            writer.remove(organization);
+            reports.push_back(
+                {json_of(organization, "removed"), fmt::format("removed organization {}", name)});
+        }
+    });
+    report(context, reports);
+    return cli::exit_done;
+}
+
+int list(const Context& context) {
+    cli::Table table({"ORGANIZATION", "STATUS", "CREATED"});
+    std::vector<std::string> objects;
+    context.open(registry::Access::read).read([&](registry::Reader& reader) {
+        reader.organizations([&](const registry::Organization& each) {
+            objects.push_back(json_of(each));
+            table.row({each.id, each.suspended ? "suspended" : "active",
+                       base::format_time(each.created)});
+        });
+    });
+    print_list(context, table, objects);
+    return cli::exit_done;
+}
+
+}  // namespace
+
+void add_org(cli::Command root, Context& context) {
+    auto options = std::make_shared<Options>();
+    cli::Command org = root.group("org", "Organizations");
+    const auto names = [options](cli::Command command) {
+        command.positionals("ORG", options->names, "The organization's identifier").required();
+    };
+    names(org.command("add", "Add organizations",
+                      [&context, options] { return add(context, *options); }));
+    org.command("list", "List organizations", [&context] { return list(context); });
+    names(org.command("suspend",
+                      "Stop all tokens of organizations from being let in; resume undoes it",
+                      [&context, options] { return suspend(context, *options, true); }));
+    names(org.command("resume", "End a suspension",
+                      [&context, options] { return suspend(context, *options, false); }));
+
+    cli::Command remover =
+        org.command("remove", "Remove organizations with their groups, memberships and tokens",
+                    [&context, options] { return remove(context, *options); });
+    names(remover);
+    remover.flag("--force", options->force,
+                 "Delete the organization's tokens as well; this cannot be undone");
+}
+
+}  // namespace token_auth::tokenctl

@@ -1,0 +1,127 @@
+// rotate: makes a token's successor, shows it once, and ends the token soon.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "cli/exit.hpp"
+#include "cli/output.hpp"
+#include "cli/time_options.hpp"
+#include "registry/token_text.hpp"
+#include "registry/validate.hpp"
+#include "tokenctl/commands.hpp"
+#include "tokenctl/format.hpp"
+#include "tokenctl/lookup.hpp"
+#include "tokenctl/new_token.hpp"
+
+namespace token_auth::tokenctl {
+namespace {
+
+struct Options {
+    std::string id;
+    std::string grace = "24h";
+    NewTokenOptions common;
+};
+
+void require_rotatable(const registry::Token& token, std::int64_t now) {
+    if (token.revoked != 0) {
+        throw base::Error(
+            fmt::format("token {} is revoked; `tokenctl restore` it first, or "
+                        "`tokenctl create` a new one",
+                        token.id));
+    }
+    if (token.expires != 0 && token.expires <= now) {
+        throw base::Error(fmt::format("token {} expired at {}; `tokenctl create` a new one",
+                                      token.id, base::format_time(token.expires)));
+    }
+    if (!token.successor.empty()) {
+        throw base::Error(fmt::format("token {} was rotated already; rotate its successor {}",
+                                      token.id, token.successor));
+    }
+}
+
+void require_key(const registry::Token& token, const KeyFile& key) {
+    if (token.digest.key_id != no_key && !key.is_given()) {
+        throw base::Error(fmt::format(
+            "token {} has a keyed digest (key {}); give the key by --key or TOKEN_AUTH_KEY",
+            token.id, registry::format_key_id(token.digest.key_id)));
+    }
+}
+
+registry::Token successor_of(const registry::Token& predecessor, const NewTokenOptions& options,
+                             std::int64_t now) {
+    registry::Token token = predecessor;
+    token.predecessor = predecessor.id;
+    token.created = now;
+    if (!options.prefix.empty()) {
+        token.prefix = options.prefix;
+    } else if (token.prefix.empty()) {
+        token.prefix = registry::default_prefix(token.kind);
+    }
+    if (!options.expires.empty()) {
+        token.expires = expiry_of(options.expires, now);
+    } else if (token.expires != 0) {
+        token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
+    }
+    if (token.not_before <= now) {
+        token.not_before = 0;
+    }
+    require_valid(token);
+    return token;
+}
+
+int rotate(const Context& context, const Options& options) {
+    require_token_ids({options.id});
+    const auto author = context.author();
+    const std::int64_t grace = cli::duration_option("--grace", options.grace);
+    if (!options.common.expires.empty()) {
+        expiry_of(options.common.expires,
+                  author.now);  // wrong usage, before the registry is opened
+    }
+    KeyFile key(options.common.key_file);
+    registry::Token predecessor;
+    registry::Token token;
+    context.open(registry::Access::write).write(author, [&](registry::Writer& writer) {
+        const auto view = need_token(writer, options.id);
+        predecessor = view.token;
+        require_rotatable(predecessor, author.now);
+        require_key(predecessor, key);
+        token = successor_of(predecessor, options.common, author.now);
+        const auto text = put_new_token(writer, key, token);
+
+        const std::int64_t end = std::min(author.now + grace, base::time_max);
+        predecessor.expires = predecessor.expires == 0 ? end : std::min(predecessor.expires, end);
+        predecessor.successor = token.id;
+        writer.put(predecessor, "rotate");
+        // Within the transaction: a token that could not be shown must not come to be.
+        print_token(context, *text,
+                    json_of_successor({token, view.organization_suspended}, author.now,
+                                      predecessor.expires));
+    });
+    tell_of_new_token(context, token, author.now);
+    if (!context.json) {
+        cli::note(fmt::format("its predecessor {} {} {}", predecessor.id,
+                              predecessor.expires <= author.now ? "expired" : "expires",
+                              expiry_text(predecessor)));
+    }
+    return cli::exit_done;
+}
+
+}  // namespace
+
+void add_rotate(cli::Command root, Context& context) {
+    auto options = std::make_shared<Options>();
+    cli::Command command = root.command(
+        "rotate", "Create a successor with the same rights; the token itself expires soon",
+        [&context, options] { return rotate(context, *options); });
+    command.positional("ID", options->id, "The token's id").required();
+    command
+        .option("--grace", "TIME", options->grace,
+                "How long the token stays valid beside its successor; 0s for not at all")
+        .show_default();
+    add_new_token_options(command, options->common, "the lifetime of its predecessor");
+}
+
+}  // namespace token_auth::tokenctl
