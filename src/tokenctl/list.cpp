@@ -123,17 +123,17 @@ void add_list(cli::Command root, Context& context) {
     cli::Command command = root.command("list", "List tokens",
                                         [&context, options] { return list(context, *options); });
     command.option("--status", "STATUS", options->status,
-                   "Only those active, revoked, expired, pending, disabled or suspended");
+                   "Only tokens that are active, revoked, expired, pending, disabled or suspended");
     command.option("--expiring", "TIME", options->expiring,
-                   "Only those that expire within a time such as 7d, and are not revoked");
-    command.option("--org", "ORG", options->organization,
-                   "Only this organization's, groups included");
-    command.option("--group", "ORG/GROUP", options->group, "Only this group's");
-    command.option("--user", "USER", options->user, "Only those that act for this user");
-    command.option("--kind", "KIND", options->kind,
-                   "Only those of kind organization, group or user");
-    command.option("--role", "ROLE", options->role, "Only those with this role");
+                   "Only tokens that expire within this time, such as 7d, and are not revoked");
     command.flag("--wide", options->wide, "Show the descriptions as well");
+    command.option("--org", "ORG", options->organization,
+                   "Only tokens of this organization and its groups");
+    command.option("--group", "ORG/GROUP", options->group, "Only tokens of this group");
+    command.option("--user", "USER", options->user, "Only tokens that act for this user");
+    command.option("--kind", "KIND", options->kind,
+                   "Only tokens of this kind: organization, group or user");
+    command.option("--role", "ROLE", options->role, "Only tokens with this role");
 }
 
 }  // namespace token_auth::tokenctl

@@ -16,32 +16,44 @@ namespace {
 
 struct Options {
     std::vector<std::string> names;
-    std::string display_name;
-    std::string email;
-    // Empty texts are values as well.
-    std::optional<cli::Option> name_option;
-    std::optional<cli::Option> email_option;
+    std::string name;
     bool force = false;
     bool technical = false;
     bool all = false;
 };
 
-bool has_details(const Options& options) {
-    return options.name_option->given() || options.email_option->given();
-}
-
-void set_details(registry::User& user, const Options& options) {
-    if (options.name_option->given()) {
-        user.display_name = options.display_name;
+// The options of a person's details. Those that are not given leave a user as it is.
+class Details {
+  public:
+    void add_to(cli::Command command) {
+        name_option_ =
+            command.option("--name", "TEXT", display_name_, "The person's name, as pages show it");
+        email_option_ = command.option("--email", "ADDRESS", email_, "The person's e-mail address");
+        name_option_->may_be_empty();
+        email_option_->may_be_empty();
     }
-    if (options.email_option->given()) {
-        user.email = options.email;
-    }
-}
 
-int add(const Context& context, const Options& options) {
+    bool given() const { return name_option_->given() || email_option_->given(); }
+
+    void apply(registry::User& user) const {
+        if (name_option_->given()) {
+            user.display_name = display_name_;
+        }
+        if (email_option_->given()) {
+            user.email = email_;
+        }
+    }
+
+  private:
+    std::string display_name_;
+    std::string email_;
+    std::optional<cli::Option> name_option_;
+    std::optional<cli::Option> email_option_;
+};
+
+int add(const Context& context, const Options& options, const Details& details) {
     require_identifiers("user", options.names);
-    if (options.names.size() > 1 && has_details(options)) {
+    if (options.names.size() > 1 && details.given()) {
         throw base::Error("--name and --email are one person's: name one user",
                           base::ErrorKind::invalid_argument);
     }
@@ -53,7 +65,7 @@ int add(const Context& context, const Options& options) {
             }
             registry::User user;
             user.id = name;
-            set_details(user, options);
+            details.apply(user);
             writer.put(user);
             reports.push_back(
                 {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
@@ -63,16 +75,16 @@ int add(const Context& context, const Options& options) {
     return cli::exit_done;
 }
 
-int set(const Context& context, const Options& options) {
-    require_identifiers("user", options.names);
-    if (!has_details(options)) {
+int set(const Context& context, const Options& options, const Details& details) {
+    require_identifiers("user", {options.name});
+    if (!details.given()) {
         throw base::Error("name what to set: --name TEXT, --email ADDRESS, or both",
                           base::ErrorKind::invalid_argument);
     }
     Report done;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
-        auto user = need_user(writer, options.names.front());
-        set_details(user, options);
+        auto user = need_user(writer, options.name);
+        details.apply(user);
         const bool changes = writer.put(user) != registry::Outcome::unchanged;
         done = {json_of(user, changes ? "updated" : "unchanged"),
                 fmt::format("user {} is {}", user.id, changes ? "changed" : "so already")};
@@ -137,16 +149,6 @@ int list(const Context& context, const Options& options) {
     return cli::exit_done;
 }
 
-void add_details(cli::Command command, const std::shared_ptr<Options>& options) {
-    options->name_option =
-        command
-            .option("--name", "TEXT", options->display_name, "The person's name, as pages show it")
-            .may_be_empty();
-    options->email_option =
-        command.option("--email", "ADDRESS", options->email, "The person's e-mail address")
-            .may_be_empty();
-}
-
 }  // namespace
 
 void add_user(cli::Command root, Context& context) {
@@ -155,17 +157,18 @@ void add_user(cli::Command root, Context& context) {
     const auto names = [options](cli::Command command) {
         command.positionals("USER", options->names, "The user's identifier").required();
     };
-    cli::Command adder =
-        user.command("add", "Add users", [&context, options] { return add(context, *options); });
+    const auto added = std::make_shared<Details>();
+    cli::Command adder = user.command(
+        "add", "Add users", [&context, options, added] { return add(context, *options, *added); });
     names(adder);
-    add_details(adder, options);
+    added->add_to(adder);
 
-    auto details = std::make_shared<Options>();
+    const auto details = std::make_shared<Details>();
     cli::Command setter =
-        user.command("set", "Set a person's name and address; an empty text takes it away",
-                     [&context, details] { return set(context, *details); });
-    setter.positional("USER", details->names.emplace_back(), "The user's identifier").required();
-    add_details(setter, details);
+        user.command("set", "Set a person's name and e-mail address; an empty value removes it",
+                     [&context, options, details] { return set(context, *options, *details); });
+    setter.positional("USER", options->name, "The user's identifier").required();
+    details->add_to(setter);
 
     cli::Command lister = user.command("list", "List people",
                                        [&context, options] { return list(context, *options); });
@@ -180,7 +183,8 @@ void add_user(cli::Command root, Context& context) {
     cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });
     names(remover);
-    remover.flag("--force", options->force, "Remove the user's tokens as well, for good");
+    remover.flag("--force", options->force,
+                 "Delete the user's tokens as well; this cannot be undone");
 }
 
 }  // namespace token_auth::tokenctl

@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "base/file_descriptor.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
 #include "registry/version.hpp"
@@ -26,14 +27,13 @@ class Draft {
   public:
     explicit Draft(const Location& location)
         : location_(location), path_(fmt::format("{}.init-{}", location.path, ::getpid())) {
-        const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode);
-        if (file < 0) {
+        const base::FileDescriptor file(
+            ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode));
+        if (!file.is_open()) {
             explain_open(errno);
         }
-        const bool ok = ::fchmod(file, file_mode) == 0;  // whatever the umask
-        const int problem = errno;
-        ::close(file);
-        if (!ok) {
+        if (::fchmod(file.get(), file_mode) != 0) {  // whatever the umask
+            const int problem = errno;
             ::unlink(path_.c_str());
             fail(location_, fmt::format("cannot set its mode: {}", std::strerror(problem)));
         }
@@ -82,10 +82,10 @@ class Draft {
 
     // The name must survive a power cut as the content does.
     void sync_directory() const {
-        const int directory = ::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory >= 0) {
-            ::fsync(directory);
-            ::close(directory);
+        const base::FileDescriptor directory(
+            ::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory.is_open()) {
+            ::fsync(directory.get());
         }
     }
 

@@ -23,7 +23,7 @@ constexpr std::chrono::milliseconds poll_interval{250};
 // An event comes with the write to the log's file; readers see the commit after it, once the file
 // is on disk, which tells nobody. On a slow disk that takes its time, so it is looked for in
 // steps that grow.
-constexpr std::chrono::milliseconds settle_time{2000};
+constexpr std::chrono::milliseconds commit_patience{2000};
 constexpr std::chrono::milliseconds first_step{1};
 constexpr std::chrono::milliseconds last_step{25};
 
@@ -176,6 +176,21 @@ bool SqliteSource::moved_on() {
     return last != seen_;
 }
 
+// After an event: until the commit can be seen.
+base::Woken SqliteSource::await_commit() {
+    base::Woken woken = base::Woken::event;
+    const auto begun = std::chrono::steady_clock::now();
+    while (woken != base::Woken::stopped && !moved_on()) {
+        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - begun);
+        if (waited >= commit_patience) {
+            break;
+        }
+        woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
+    }
+    return woken;
+}
+
 void SqliteSource::wait(std::chrono::milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
@@ -189,15 +204,7 @@ void SqliteSource::wait(std::chrono::milliseconds timeout) {
         }
         base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd());
         if (woken == base::Woken::event) {
-            const auto begun = std::chrono::steady_clock::now();
-            while (woken != base::Woken::stopped && !moved_on()) {
-                const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
-                    std::chrono::steady_clock::now() - begun);
-                if (waited >= settle_time) {
-                    break;
-                }
-                woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
-            }
+            woken = await_commit();
         }
         if (woken == base::Woken::stopped) {
             return;
