@@ -380,6 +380,18 @@ Outcome Writer::put(Token value, std::string_view action) {
     return outcome;
 }
 
+Outcome Writer::set_revoked(const Token& value, bool revoked) {
+    if ((value.revoked != 0) == revoked) {
+        return Outcome::unchanged;
+    }
+    Token changed = value;
+    changed.revoked = revoked ? now() : 0;
+    session_.execute("UPDATE tokens SET revoked_at = $2 WHERE id = $1",
+                     {value.id, changed.revoked});
+    log(revoked ? "revoke" : "restore", "token", value.id, token_difference(value, changed));
+    return Outcome::updated;
+}
+
 void Writer::unlink(const char* column, const std::string& other, const std::string& id) {
     const auto found = other.empty() ? std::nullopt : token(other);
     if (!found || (found->token.successor != id && found->token.predecessor != id)) {

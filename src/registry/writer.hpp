@@ -41,6 +41,10 @@ class Writer : public Reader {
     // token there is, or a new one, "tu-<id>".
     Outcome put(Token token, std::string_view action = {});
 
+    // Revokes the token, or takes that back. It must exist; its other fields are not looked at, so
+    // that a token can be revoked whose row no put() would take.
+    Outcome set_revoked(const Token& token, bool revoked);
+
     // Remove the entity with all that hangs on it (its tokens, memberships, groups), each with a
     // row of its own in the audit trail. It must exist.
     void remove(const Role& role);
