@@ -12,7 +12,7 @@
 //
 // Decoders check every bound and every byte they rely on, and take a value of another length,
 // version or tag for no record at all (false). Views point into the value that was decoded.
-// Encoders write into a caller's buffer and return the number of bytes, 0 where a field is out of
+// Encoders write into a caller's buffer and return the number of bytes, 0 if a field is out of
 // its bounds or the buffer is too small.
 #pragma once
 
@@ -48,7 +48,7 @@ inline constexpr unsigned kinds_all = kind_organization | kind_group | kind_user
 // "organization", "group", "user"; empty for anything else.
 std::string_view kind_name(Kind kind) noexcept;
 
-// The kind of that name; false where there is none.
+// The kind of that name; false if there is none.
 bool kind_of_name(std::string_view name, Kind& out) noexcept;
 
 inline constexpr std::size_t name_max = 255;         // bytes of a token's name (UTF-8)
@@ -138,7 +138,7 @@ bool is_token_key(std::string_view key) noexcept;
 // Whether names are known to be identifiers, as those of decoded records are.
 enum class Names : bool { unchecked, checked };
 
-// These give an empty view where a part is no identifier, which `checked` ones are not asked.
+// These give an empty view if a part is no identifier, which `checked` ones are not asked.
 std::string_view organization_key(std::string_view organization, KeyBuffer& buffer,
                                   Names names = Names::unchecked) noexcept;
 std::string_view user_key(std::string_view user, KeyBuffer& buffer,

@@ -32,7 +32,7 @@ std::string_view word(std::string_view action, Outcome outcome) {
     return outcome == Outcome::added ? "add" : "update";
 }
 
-// What the trail says of a change from `before`, where there was one.
+// What the trail says of a change from `before`, if there was one.
 template <typename T>
 Json change(const std::optional<T>& before, const T& after, std::string_view entity) {
     Json now = audit_detail(to_json(after), entity);

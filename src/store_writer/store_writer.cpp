@@ -86,7 +86,7 @@ void take_up_last_commit(MDB_env* environment, const std::string& path) {
     begin(environment, path, 0, "write");
 }
 
-// Before anything is made in the directory: it may be another program's. Where sync.lock is there,
+// Before anything is made in the directory: it may be another program's. If sync.lock is there,
 // the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
 const StoreOptions& require_no_other_program(const StoreOptions& options) {
     const std::string& path = options.path;

@@ -17,9 +17,8 @@ namespace {
 
 [[noreturn]] void reject(const std::string& whose, const std::string& what) {
     throw base::Error(
-        fmt::format("{} in the registry {}; mend or delete it there (by SQL where tokenctl takes "
-                    "no such thing); "
-                    "until then nothing is synced, no revocation either",
+        fmt::format("{} in the registry {}; mend or delete it there (by SQL if tokenctl does not "
+                    "take it); until then nothing is synced, no revocation either",
                     whose, what));
 }
 

@@ -26,7 +26,7 @@ class Encoder {
     Entry encode(const registry::Token& token);
     Entry encode(const registry::User& user);
 
-    // Empty where there can be no such record.
+    // Empty if there can be no such record.
     std::string_view membership(const std::string& user, const std::string& organization);
     std::string_view organization(const std::string& id);
     std::string_view role(const std::string& id);

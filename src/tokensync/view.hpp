@@ -11,7 +11,7 @@ namespace token_auth::tokensync {
 
 class View {
   public:
-    // StoreError where there is no store or it cannot be read.
+    // StoreError if there is no store or it cannot be read.
     explicit View(const std::string& path);
 
     const std::string& path() const noexcept { return path_; }

@@ -82,7 +82,7 @@ struct WriteOptions {
     unsigned transactions = 1;  // the same entries, so many times
 };
 
-// Writes in a child, in one transaction; makes directory and environment where there are none.
+// Writes in a child, in one transaction; makes directory and environment if there are none.
 void write_store(const std::string& directory, const std::vector<Entry>& entries,
                  const WriteOptions& options = {});
 
