@@ -279,11 +279,6 @@ Name name_of(std::string_view key, std::string_view value) {
     }
 }
 
-std::string describe(std::string_view key, std::string_view value) {
-    const Name name = name_of(key, value);
-    return fmt::format("{} {}", name.sort, name.id);
-}
-
 std::vector<std::string> differing_fields(std::string_view key, std::string_view left,
                                           std::string_view right) {
     switch (key.empty() ? '\0' : key.front()) {
