@@ -54,9 +54,9 @@ class Directory {
     const Site& site() const noexcept { return site_; }
 
     // Gives data.mdb and lock.mdb their modes and their group, whatever the umask was.
-    void settle_files();
+    void set_owners_and_modes();
 
-    // Whether the path still leads to the files that were there at settle_files().
+    // Whether the path still leads to the files that were there at set_owners_and_modes().
     bool in_place() const noexcept;
 
     // It was moved to another site with all that it holds.
@@ -69,7 +69,7 @@ class Directory {
         bool operator==(const File&) const = default;
     };
 
-    void settle(const std::string& file, mode_t mode) const;
+    void set_owner_and_mode(const std::string& file, mode_t mode) const;
     File look(const char* name) const noexcept;
 
     Site site_;

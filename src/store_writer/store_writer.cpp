@@ -31,7 +31,7 @@ std::int64_t milliseconds_now() {
 // Takes the room on disk that the lock file needs. LMDB makes it with holes, and a process that
 // takes a slot in one while the disk is full is killed (SIGBUS). Before it is opened: closing a
 // descriptor of it lets go of this process's locks on it.
-void settle_lock_file(const std::string& path, const std::string& lock) {
+void preallocate_lock_file(const std::string& path, const std::string& lock) {
     const base::FileDescriptor file(
         open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     struct stat info {};
@@ -58,7 +58,7 @@ Environment open_for_writing(const std::string& path) {
         // LMDB would read its meta pages from beyond the end.
         throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
     }
-    settle_lock_file(path, lock);
+    preallocate_lock_file(path, lock);
     Environment environment = open_environment(path, 0);
     require_whole(environment.get(), path);
     return environment;
@@ -133,7 +133,7 @@ void StoreWriter::open() {
     if (meta_) {
         generation_ = std::max(generation_, meta_->generation);
     }
-    directory_.settle_files();
+    directory_.set_owners_and_modes();
 }
 
 void StoreWriter::grow() {
