@@ -1,7 +1,6 @@
 #include "tokensync/record_encoder.hpp"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
