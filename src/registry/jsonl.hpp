@@ -4,7 +4,8 @@
 // {"type":"role","id":"reader","scopes":["agents:read"]}
 // {"type":"organization","id":"acme","suspended":true,"created":"2026-01-31T08:00:00Z"}
 // {"type":"group","organization":"acme","id":"ops","created":"…"}
-// {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…"}
+// {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…",
+//  "display_name":"…","email":"ann@example.org"}
 // {"type":"membership","user":"ann","organization":"acme","role":"reader","created":"…"}
 // {"type":"token","id":"…","prefix":"ak","digest":"sha256:…","kind":"organization","user":"tu-…",
 //  "organization":"acme","group":"ops","role":"reader","scopes":["…"],"name":"…",
@@ -36,7 +37,7 @@ base::Json to_json(const Membership& membership);
 base::Json to_json(const Token& token);
 
 // Reads entities one by one, in memory for one line only. Every entity given has passed check()
-// of validate.hpp; `created`, and the user of an organization's or group's token, are empty where
+// of validate.hpp; `created`, and the user of an organization's or group's token, are empty if
 // the line leaves them out. Blank lines are passed over.
 class JsonlReader {
   public:

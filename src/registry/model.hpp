@@ -1,6 +1,6 @@
 // What a registry holds: the model that tokenctl and tokensync share.
 //
-// Times are Unix seconds, 0 where there is none. Lists of scopes are sorted and without
+// Times are Unix seconds, 0 if there is none. Lists of scopes are sorted and without
 // repetitions. Plain values, owned; validated by validate.hpp before they get into a registry.
 #pragma once
 
@@ -38,6 +38,8 @@ struct User {
     bool technical = false;
     bool disabled = false;
     std::int64_t created = 0;
+    std::string display_name;  // both are for people, and may be empty
+    std::string email;
     bool operator==(const User&) const = default;
 };
 

@@ -126,7 +126,7 @@ Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
     require_no_stranger(site_.real);
 }
 
-void Directory::settle(const std::string& file, mode_t mode) const {
+void Directory::set_group_and_mode(const std::string& file, mode_t mode) const {
     struct stat info {};
     if (lstat(file.c_str(), &info) != 0) {
         fail_file("find", file, errno, "run \"tokensync run\" again");
@@ -153,13 +153,13 @@ void Directory::settle(const std::string& file, mode_t mode) const {
     }
 }
 
-void Directory::settle_files() {
+void Directory::set_groups_and_modes() {
     for (const char* name : {"/lock.mdb", "/sync.lock"}) {
         unlink((site_.real + name).c_str());
     }
-    settle(site_.real + "/data.mdb", data_mode);
+    set_group_and_mode(site_.real + "/data.mdb", data_mode);
     // Last: from then on, others may do something with what is in it.
-    settle(site_.real, directory_mode);
+    set_group_and_mode(site_.real, directory_mode);
     data_ = look();
 }
 

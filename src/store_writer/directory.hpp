@@ -55,9 +55,9 @@ class Directory {
 
     // Gives data.mdb and the directory their modes and their group, whatever the umask was, and
     // removes the lock files of other releases.
-    void settle_files();
+    void set_groups_and_modes();
 
-    // Whether the path still leads to the file that was there at settle_files().
+    // Whether the path still leads to the file that was there at set_groups_and_modes().
     bool in_place() const noexcept;
 
     // It was moved to another site with all that it holds.
@@ -70,18 +70,18 @@ class Directory {
         bool operator==(const File&) const = default;
     };
 
-    void settle(const std::string& file, mode_t mode) const;
+    void set_group_and_mode(const std::string& file, mode_t mode) const;
     File look() const noexcept;
 
     Site site_;
     File data_;
 };
 
-// Throws a StoreError where the directory holds files, but none that a store or an unfinished one
+// Throws a StoreError if the directory holds files, but none that a store or an unfinished one
 // consists of. Reads only.
 void require_no_stranger(const std::string& path);
 
-// The name of a file in the directory that is none of a store's; empty where there is none.
+// The name of a file in the directory that is none of a store's; empty if there is none.
 std::string stranger_in(const std::string& path);
 
 }  // namespace token_auth::store_writer

@@ -15,7 +15,7 @@ void sync_directory(const std::string& path);
 // Source: madvise(2), MADV_HUGEPAGE; Linux 6.18 on ext4, XFS and Btrfs makes pieces of 2 MiB.
 void read_in_large_pieces(const std::string& file, std::uint64_t size) noexcept;
 
-// The path that `path` leads to, its last part not necessarily there yet; `path` where that
+// The path that `path` leads to, its last part not necessarily there yet; `path` if that
 // cannot be said.
 std::string resolved(const std::string& path);
 

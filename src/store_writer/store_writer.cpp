@@ -106,7 +106,7 @@ void StoreWriter::open() {
         generation_ = std::max(generation_, meta_->generation);
         numbers_ = read_numbers(transaction.get(), path(), meta_->contents);
     }
-    directory_.settle_files();
+    directory_.set_groups_and_modes();
 }
 
 void StoreWriter::raise(std::uint64_t generation) noexcept {
@@ -237,7 +237,7 @@ void StoreWriter::finish_load(Meta meta, Numbers numbers) {
     adopt(std::move(meta), std::move(numbers));
 }
 
-void StoreWriter::settle_in_memory() {
+void StoreWriter::read_into_memory() {
     // What is mapped cannot leave the page cache.
     const std::uint64_t used = size().used;
     environment_.reset();

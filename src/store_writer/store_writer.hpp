@@ -77,7 +77,7 @@ class StoreWriter {
     void finish_load(Meta meta, Numbers numbers);
 
     // Has the kernel keep the file in pieces as large as it can.
-    void settle_in_memory();
+    void read_into_memory();
 
     // Puts this store, made by a replacement, in the place of `old`, whose lock it takes.
     void take_place_of(StoreWriter& old, Replacement& beside);

@@ -92,7 +92,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
     require_same();
     store_writer::StoreWriter fresh(beside.directory(), lock.generation());
     const store_writer::Meta copied = copy(view, fresh);
-    fresh.settle_in_memory();
+    fresh.read_into_memory();
 
     // From here on, those who would commit to the store wait; readers do not.
     const store_writer::SyncLock::Held held = lock.commit();

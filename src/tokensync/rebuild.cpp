@@ -18,9 +18,9 @@ namespace {
 constexpr std::chrono::seconds replacing_waits{5};
 
 // Compares the old store with the records of the new one, and counts those that are not in it.
-class Gone : private Differences {
+class RemovedRecords : private Differences {
   public:
-    explicit Gone(const std::string& path)
+    explicit RemovedRecords(const std::string& path)
         : store_(path), diff_(store_, static_cast<Differences&>(*this)) {}
 
     void put(std::uint64_t key, std::string_view value) { diff_.put(key, value); }
@@ -47,25 +47,25 @@ class LoadBeside {
     LoadBeside(store_writer::StoreWriter& fresh, const store_writer::StoreWriter& old)
         : load_(fresh), old_(old) {
         comparing_ = old.damage().empty() && old.meta();
-        compare([&] { gone_ = std::make_unique<Gone>(old_.site().real); });
+        compare([&] { removed_ = std::make_unique<RemovedRecords>(old_.site().real); });
     }
 
     void put(std::uint64_t key, std::string_view value) {
         load_.put(key, value);
-        compare([&] { gone_->put(key, value); });
+        compare([&] { removed_->put(key, value); });
     }
 
     void finish(const store_writer::Meta& meta, const store_writer::Numbers& numbers) {
-        compare([&] { gone_->finish(); });
+        compare([&] { removed_->finish(); });
         load_.finish(meta, numbers);
     }
 
     Rebuilt result(const store_writer::StoreWriter& fresh) const {
         Rebuilt result;
         result.written = load_.records();
-        if (gone_) {
-            result.erased = gone_->records();
-            result.tokens_erased = gone_->tokens();
+        if (removed_) {
+            result.erased = removed_->records();
+            result.tokens_erased = removed_->tokens();
         } else if (old_.meta()) {
             // At least so many.
             const std::uint64_t before = old_.meta()->contents.counts.tokens;
@@ -85,14 +85,14 @@ class LoadBeside {
         try {
             step();
         } catch (const store_writer::DamagedStore&) {
-            gone_.reset();
+            removed_.reset();
             comparing_ = false;
         }
     }
 
     store_writer::BulkLoader load_;
     const store_writer::StoreWriter& old_;
-    std::unique_ptr<Gone> gone_;
+    std::unique_ptr<RemovedRecords> removed_;
     bool comparing_ = false;
 };
 
@@ -118,7 +118,7 @@ Rebuilt rebuild(registry::Source& source, std::unique_ptr<store_writer::StoreWri
         result = loaded.result(*fresh);
     }
     approve(result);
-    fresh->settle_in_memory();
+    fresh->read_into_memory();
     fresh->take_place_of(*writer, beside);
     writer = std::move(fresh);
     return result;

@@ -29,10 +29,10 @@ struct SyncOptions {
     bool force = false;             // take over a store of another registry; remove many tokens
     bool full = false;              // read everything, also if the changes would do
     bool rebuild = false;           // into a new store
-    bool commit_unchanged = false;  // where nothing changed, note in the store that it is so
+    bool commit_unchanged = false;  // if nothing changed, note in the store that it is so
 };
 
-// Applies what changed since the store's position; reads everything where the store is empty or
+// Applies what changed since the store's position; reads everything if the store is empty or
 // its position is not in the source's log any more. All of it becomes visible at once, or none.
 //
 // Where the store is damaged, a copy of another registry, or differs in many records from what was
