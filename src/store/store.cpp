@@ -102,12 +102,10 @@ bool Store::open(const char* directory) noexcept {
     }
     close();
     char file[4096];
+    unsigned attempts = 0;
     if (!file_in(directory, file) || (!parts_->map.open(file) && errno != 0)) {
         parts_->fail("open data.mdb", errno);
-        return false;
-    }
-    unsigned attempts = 0;
-    if (!parts_->map.is_open()) {
+    } else if (!parts_->map.is_open()) {
         parts_->explain("data.mdb is empty", rebuild);
     } else if (parts_->open_reader() && begin(attempts)) {
         return true;
