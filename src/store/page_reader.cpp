@@ -173,7 +173,7 @@ class PageReader::Guess {
     // In the root, only a share of the entries are of the key's sort.
     void narrow(double first, double last) noexcept { part_ = first + part_ * (last - first); }
     unsigned index(unsigned count) const noexcept {
-        return static_cast<unsigned>(part_ * static_cast<double>(count - 1) + 0.5);
+        return std::min(static_cast<unsigned>(part_ * count), count - 1);
     }
 
   private:
@@ -187,7 +187,8 @@ class PageReader::Guess {
 
 // A load puts nodes one below the other from the end of the page. So what will most likely be read
 // is asked for at once, rather than one wait for memory after another.
-inline void PageReader::prefetch(const char* page, const Shape& shape, unsigned index) const noexcept {
+inline void PageReader::prefetch(const char* page, const Shape& shape,
+                                 unsigned index) const noexcept {
     __builtin_prefetch(page);
     __builtin_prefetch(page + page_header + 2 * index);
     const std::size_t from_end = std::min<std::size_t>(
@@ -201,7 +202,7 @@ inline void PageReader::prefetch(const char* page, const Shape& shape, unsigned 
 // range becomes that of the keys around it. The next node is the next guess, and after some steps
 // bisection, as keys may be spread unevenly.
 inline bool PageReader::search(const Page& page, unsigned first, unsigned probe, std::uint64_t key,
-                        Range& range, unsigned& above) const noexcept {
+                               Range& range, unsigned& above) const noexcept {
     unsigned low = first;
     unsigned high = page.count();
     probe = std::max(probe, low);
