@@ -1,6 +1,8 @@
 // The module's configuration. Read-only once it is merged.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string_view>
 
 #include "nginx/ngx.hpp"
@@ -12,6 +14,9 @@ struct MainConf {
     ngx_array_t stores;  // of const char*: the paths of all stores named, each once
     ngx_array_t keys;    // of ngx_str_t: the keys of keyed digests
     ngx_http_complex_value_t* default_organization;  // $http_x_org_id, made when first needed
+    ngx_shm_zone_t* zone;                            // token_auth_zone; null: off
+    // In the zone, one for each store: see highest_generation(). Null if it is off.
+    std::atomic<std::uint64_t>** generations;
 };
 
 enum ErrorBody : ngx_uint_t { error_problem, error_html };
@@ -47,6 +52,7 @@ struct LocConf {
 };
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;
+char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
 
