@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "nginx/text.hpp"
+#include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 
 namespace token_auth::nginx {
@@ -74,7 +75,12 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
+    conf->zone = static_cast<ngx_shm_zone_t*>(NGX_CONF_UNSET_PTR);
     return conf;
+}
+
+char* init_main_conf(ngx_conf_t* cf, void* data) noexcept {
+    return add_default_zone(cf, *static_cast<MainConf*>(data));
 }
 
 void* create_loc_conf(ngx_conf_t* cf) noexcept {

@@ -5,6 +5,7 @@
 
 #include "nginx/ngx.hpp"
 #include "token_auth/claims.hpp"
+#include "token_auth/store_pool.hpp"
 
 namespace token_auth::nginx {
 
@@ -12,6 +13,8 @@ struct MainConf {
     ngx_array_t stores;  // of const char*: the paths of all stores, each once
     ngx_array_t keys;    // of ngx_str_t: the keys of keyed digests
     ngx_http_complex_value_t* default_organization;  // $http_x_org_id, compiled on first use
+    ngx_shm_zone_t* zone;                            // token_auth_zone; null: off
+    MinGeneration** min_generations;  // in the zone, one for each store; null if it is off
 };
 
 enum ErrorBody : ngx_uint_t { error_problem, error_html };
@@ -47,6 +50,7 @@ struct LocConf {
 };
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;
+char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
 

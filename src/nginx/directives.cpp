@@ -3,6 +3,7 @@
 
 #include "nginx/conf.hpp"
 #include "nginx/text.hpp"
+#include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/record.hpp"
@@ -388,6 +389,8 @@ ngx_command_t commands[] = {
     {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };
