@@ -130,25 +130,27 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
 Commit PageReader::newest() const noexcept {
     const std::uint64_t first = word(map_ + meta_transaction_at);
     const std::uint64_t second = word(map_ + page_size_ + meta_transaction_at);
-    const char* const meta = second > first ? map_ + page_size_ : map_;
     Commit commit;
     commit.transaction = std::max(first, second);
+    const char* const meta = meta_of(commit);
     commit.main = tree_at(meta + meta_main_at);
     commit.last_page = word(meta + meta_last_page_at);
     return commit;
 }
 
 Tree PageReader::free_pages(const Commit& commit) const noexcept {
-    return tree_at(map_ + (commit.transaction % 2) * page_size_ + meta_free_at);
+    return tree_at(meta_of(commit) + meta_free_at);
 }
 
 bool PageReader::is_newest(const Commit& commit) const noexcept {
     std::atomic_thread_fence(std::memory_order_acquire);
+    // The number may be visible before the root, which then is that of N-2. So the root counts too,
+    // and is read first: behind the numbers it might be N+2's, in the same page as N-2's (t/model).
+    const std::uint64_t root = word(meta_of(commit) + meta_main_at + tree_root_at);
+    std::atomic_thread_fence(std::memory_order_acquire);
     const std::uint64_t first = word(map_ + meta_transaction_at);
     const std::uint64_t second = word(map_ + page_size_ + meta_transaction_at);
-    const char* const meta = second > first ? map_ + page_size_ : map_;
-    return std::max(first, second) == commit.transaction &&
-           word(meta + meta_main_at + tree_root_at) == commit.main.root;
+    return root == commit.main.root && std::max(first, second) == commit.transaction;
 }
 
 inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) const noexcept {

@@ -96,6 +96,10 @@ class PageReader {
     };
     static constexpr unsigned depth_max = 32;  // CURSOR_STACK in mdb.c
 
+    // The meta page that a commit was written to.
+    const char* meta_of(const Commit& commit) const noexcept {
+        return map_ + (commit.transaction % 2) * page_size_;
+    }
     bool page(std::uint64_t number, unsigned kind, Page& out) const noexcept;
     void prefetch(const char* page, const Shape& shape, unsigned index) const noexcept;
     bool search(const Page& page, unsigned first, unsigned probe, std::uint64_t key, Range& range,
