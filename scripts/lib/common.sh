@@ -21,7 +21,7 @@ trap 'say "$(basename "$0"): interrupted${doing:+ while $doing}"; exit 130' INT
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
-    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+    libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
     libbsd-dev libsystemd-dev
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
@@ -35,7 +35,7 @@ packages_beside=(
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl)
+packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
@@ -70,19 +70,16 @@ missing_packages() {
 # percentages that make and apt-get report.
 progress() {
     local log=$1 line
-    # what writes here ends by itself, and must not lose its reader before
-    trap '' INT
-    if [ ! -t 2 ]; then
-        cat >"$log"
-        return
-    fi
+    # What writes here ends by itself, and must not lose its reader before: apt-get does not leave
+    # packages half installed.
+    trap 'say "interrupted; waiting for what runs to end"' INT
     while IFS= read -r line; do
         printf '%s\n' "$line"
-        if [[ "$line" =~ ^(\[\ *|[dp][lm]status:[^:]*:)([0-9]+) ]]; then
-            printf '\r\033[K  %s %%' "${BASH_REMATCH[2]}" >&2
+        if [ -t 2 ] && [[ "$line" =~ ^(\[\ *|[dp][lm]status:[^:]*:)([0-9]+) ]]; then
+            printf '\r\033[K  %s %%\r' "${BASH_REMATCH[2]}" >&2
         fi
     done >"$log"
-    printf '\r\033[K' >&2
+    [ ! -t 2 ] || printf '\033[K' >&2
 }
 
 # Runs apt-get without questions, and without starting services of new packages.

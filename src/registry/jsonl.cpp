@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <set>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/time.hpp"
+#include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
@@ -24,7 +24,7 @@ using base::Json;
 // The fields of one line's object. Each getter checks the type.
 class Fields {
   public:
-    Fields(const Json& object, std::initializer_list<std::string_view> known) : object_(object) {
+    Fields(const Json& object, const std::vector<std::string_view>& known) : object_(object) {
         for (const auto& [name, value] : object.items()) {
             if (std::find(known.begin(), known.end(), name) == known.end()) {
                 throw base::Error(fmt::format("field {} is not known for this type; known are {}",
@@ -107,9 +107,10 @@ Group group_of(const Json& object) {
 }
 
 User user_of(const Json& object) {
-    const Fields fields(object, {"type", "id", "technical", "disabled", "created"});
-    return {fields.needed_text("id"), fields.flag("technical"), fields.flag("disabled"),
-            fields.time("created")};
+    const Fields fields(
+        object, {"type", "id", "technical", "disabled", "created", "display_name", "email"});
+    return {fields.needed_text("id"), fields.flag("technical"),    fields.flag("disabled"),
+            fields.time("created"),   fields.text("display_name"), fields.text("email")};
 }
 
 Membership membership_of(const Json& object) {
@@ -118,37 +119,57 @@ Membership membership_of(const Json& object) {
             fields.needed_text("role"), fields.time("created")};
 }
 
+std::vector<std::string_view> token_fields() {
+    std::vector<std::string_view> names{"type"};
+    for (const TokenColumn& column : token_columns) {
+        if (column.field != nullptr) {
+            names.emplace_back(column.field);
+        }
+    }
+    return names;
+}
+
+void read_field(const Fields& fields, const TokenColumn& column, Token& token) {
+    const char* const name = column.field;
+    const auto text = [&] {
+        return column.is(TokenColumn::required) ? fields.needed_text(name) : fields.text(name);
+    };
+    std::visit(
+        Overloaded{
+            [&](std::string Token::*member) { token.*member = text(); },
+            [&](std::int64_t Token::*member) { token.*member = fields.time(name); },
+            [&](std::vector<std::string> Token::*member) {
+                auto words = fields.list(name);
+                token.*member =
+                    column.is(TokenColumn::sorted) ? canonical(std::move(words)) : words;
+            },
+            [&](DigestColumn) {
+                const auto digest = parse_digest(text());
+                if (!digest) {
+                    fail(name,
+                         "must be sha256:<64 hex digits> or hmac-sha256:<8 hex digits>:<64 hex "
+                         "digits>");
+                }
+                token.digest = *digest;
+            },
+            [](KeyIdColumn) {},
+            [&](KindColumn) {
+                if (!kind_of_name(text(), token.kind)) {
+                    fail(name, "must be organization, group or user");
+                }
+            }},
+        column.member);
+}
+
 Token token_of(const Json& object) {
-    const Fields fields(
-        object, {"type", "id", "prefix", "digest", "kind", "user", "organization", "group", "role",
-                 "scopes", "name", "description", "allow", "created", "not_before", "expires",
-                 "revoked", "predecessor", "successor"});
+    static const std::vector<std::string_view> known = token_fields();
+    const Fields fields(object, known);
     Token token;
-    token.id = fields.needed_text("id");
-    token.prefix = fields.text("prefix");
-    const auto digest = parse_digest(fields.needed_text("digest"));
-    if (!digest) {
-        fail("digest",
-             "must be sha256:<64 hex digits> or hmac-sha256:<8 hex digits>:<64 hex digits>");
+    for (const TokenColumn& column : token_columns) {
+        if (column.field != nullptr) {
+            read_field(fields, column, token);
+        }
     }
-    token.digest = *digest;
-    if (!kind_of_name(fields.needed_text("kind"), token.kind)) {
-        fail("kind", "must be organization, group or user");
-    }
-    token.user = fields.text("user");
-    token.organization = fields.text("organization");
-    token.group = fields.text("group");
-    token.role = fields.text("role");
-    token.scopes = canonical(fields.list("scopes"));
-    token.name = fields.needed_text("name");
-    token.description = fields.text("description");
-    token.allow = fields.list("allow");
-    token.created = fields.time("created");
-    token.not_before = fields.time("not_before");
-    token.expires = fields.time("expires");
-    token.revoked = fields.time("revoked");
-    token.predecessor = fields.text("predecessor");
-    token.successor = fields.text("successor");
     return token;
 }
 
@@ -221,6 +242,24 @@ void put_time(Json& object, const char* name, std::int64_t value) {
     }
 }
 
+void put_field(Json& object, const TokenColumn& column, const Token& token) {
+    const char* const name = column.field;
+    std::visit(
+        Overloaded{
+            [&](std::string Token::*member) {
+                if (column.is(TokenColumn::required)) {
+                    object[name] = token.*member;
+                } else {
+                    put_text(object, name, token.*member);
+                }
+            },
+            [&](std::int64_t Token::*member) { put_time(object, name, token.*member); },
+            [&](std::vector<std::string> Token::*member) { put_list(object, name, token.*member); },
+            [&](DigestColumn) { object[name] = format_digest(token.digest); }, [](KeyIdColumn) {},
+            [&](KindColumn) { object[name] = std::string(kind_name(token.kind)); }},
+        column.member);
+}
+
 }  // namespace
 
 Json to_json(const Role& role) {
@@ -251,6 +290,8 @@ Json to_json(const User& user) {
         object["disabled"] = true;
     }
     put_time(object, "created", user.created);
+    put_text(object, "display_name", user.display_name);
+    put_text(object, "email", user.email);
     return object;
 }
 
@@ -264,24 +305,12 @@ Json to_json(const Membership& membership) {
 }
 
 Json to_json(const Token& token) {
-    Json object{{"type", "token"}, {"id", token.id}};
-    put_text(object, "prefix", token.prefix);
-    object["digest"] = format_digest(token.digest);
-    object["kind"] = std::string(kind_name(token.kind));
-    put_text(object, "user", token.user);
-    put_text(object, "organization", token.organization);
-    put_text(object, "group", token.group);
-    put_text(object, "role", token.role);
-    put_list(object, "scopes", token.scopes);
-    object["name"] = token.name;
-    put_text(object, "description", token.description);
-    put_list(object, "allow", token.allow);
-    put_time(object, "created", token.created);
-    put_time(object, "not_before", token.not_before);
-    put_time(object, "expires", token.expires);
-    put_time(object, "revoked", token.revoked);
-    put_text(object, "predecessor", token.predecessor);
-    put_text(object, "successor", token.successor);
+    Json object{{"type", "token"}};
+    for (const TokenColumn& column : token_columns) {
+        if (column.field != nullptr) {
+            put_field(object, column, token);
+        }
+    }
     return object;
 }
 

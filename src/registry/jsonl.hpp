@@ -4,7 +4,8 @@
 // {"type":"role","id":"reader","scopes":["agents:read"]}
 // {"type":"organization","id":"acme","suspended":true,"created":"2026-01-31T08:00:00Z"}
 // {"type":"group","organization":"acme","id":"ops","created":"…"}
-// {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…"}
+// {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…",
+//  "display_name":"…","email":"ann@example.org"}
 // {"type":"membership","user":"ann","organization":"acme","role":"reader","created":"…"}
 // {"type":"token","id":"…","prefix":"ak","digest":"sha256:…","kind":"organization","user":"tu-…",
 //  "organization":"acme","group":"ops","role":"reader","scopes":["…"],"name":"…",

@@ -38,6 +38,8 @@ struct User {
     bool technical = false;
     bool disabled = false;
     std::int64_t created = 0;
+    std::string display_name;  // both are for people, and may be empty
+    std::string email;
     bool operator==(const User&) const = default;
 };
 

@@ -53,7 +53,8 @@ constexpr std::string_view select_roles = "SELECT id, scopes FROM roles";
 constexpr std::string_view select_organizations =
     "SELECT id, suspended, created_at FROM organizations";
 constexpr std::string_view select_groups = "SELECT organization, id, created_at FROM org_groups";
-constexpr std::string_view select_users = "SELECT id, technical, disabled, created_at FROM users";
+constexpr std::string_view select_users =
+    "SELECT id, technical, disabled, created_at, display_name, email FROM users";
 constexpr std::string_view select_memberships =
     "SELECT user_id, organization, role, created_at FROM memberships";
 
@@ -78,7 +79,8 @@ Group group_of(const Rows& row) {
 }
 
 User user_of(const Rows& row) {
-    return {std::string(row.text(0)), row.integer(1) != 0, row.integer(2) != 0, row.integer(3)};
+    return {std::string(row.text(0)), row.integer(1) != 0,      row.integer(2) != 0,
+            row.integer(3),           std::string(row.text(4)), std::string(row.text(5))};
 }
 
 Membership membership_of(const Rows& row) {

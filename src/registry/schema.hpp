@@ -11,13 +11,20 @@
 
 namespace token_auth::registry {
 
-inline constexpr int schema_version = 1;
+inline constexpr int schema_version = 2;
+// tokensync reads this one, too: hosts are upgraded first, the registry last.
+inline constexpr int oldest_readable_schema = 1;
 
 // The statements that make an empty SQLite database a registry, in order, one each.
 const std::vector<std::string_view>& sqlite_schema();
 
 // The same for a PostgreSQL database: the schema `token_auth` in it, its tables and functions.
 const std::vector<std::string_view>& postgresql_schema();
+
+// The statements that bring a registry of version `from` to the next one, in order; whoever runs
+// them writes the new version (version.hpp).
+const std::vector<std::string_view>& sqlite_upgrade(int from);
+const std::vector<std::string_view>& postgresql_upgrade(int from);
 
 // What makes the group roles token_auth_reader (for tokensync) and token_auth_writer (for tokenctl,
 // or a dashboard) and gives them their rights; where the roles are not there yet, it needs

@@ -52,11 +52,11 @@ std::string Session::registry_id() {
     return std::string(rows->text(0));
 }
 
-std::unique_ptr<Session> open_session(const Location& location, Access access) {
+std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest) {
     if (location.engine == Engine::postgresql) {
-        return postgresql::open(location);
+        return postgresql::open(location, oldest);
     }
-    return sqlite::open(location, access);
+    return sqlite::open(location, access, oldest);
 }
 
 NewRegistry create_registry(const Location& location) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "registry/schema.hpp"
 
 namespace token_auth::registry {
 
@@ -99,6 +100,10 @@ class Session {
     // meta.registry_id: stays the same when the registry's content changes.
     std::string registry_id();
 
+    // The version of the registry's schema; 0 if it is missing.
+    virtual std::int64_t version() = 0;
+    virtual void set_version(int version) = 0;
+
   protected:
     explicit Session(Location location) : location_(std::move(location)) {}
 
@@ -112,10 +117,11 @@ class Session {
     Location location_;
 };
 
-// Opens an existing registry and checks that it is one, of a schema version that can be used;
-// never creates anything. With Access::read a file is opened read-only, so that read permission on
-// it suffices. base::Error.
-std::unique_ptr<Session> open_session(const Location& location, Access access);
+// Opens an existing registry and checks that it is one, of a version from `oldest` to this
+// program's; never creates anything. With Access::read a file is opened read-only, so that read
+// permission on it suffices. base::Error.
+std::unique_ptr<Session> open_session(const Location& location, Access access,
+                                      int oldest = schema_version);
 
 struct NewRegistry {
     std::string id;

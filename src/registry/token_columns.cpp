@@ -14,86 +14,63 @@ bool is_in(const TokenColumn& column, TokenPart part) {
     return part == TokenPart::whole || column.is(TokenColumn::stored);
 }
 
-// Reads one column; what is wrong with it, or null.
-class ColumnReader {
-  public:
-    ColumnReader(const Rows& row, Token& token) : row_(row), token_(token) {}
+// Reads one column of a row; what is wrong with it, or null.
+const char* read_column(const Rows& row, int at, const TokenColumn& column, Token& token) {
+    return std::visit(
+        Overloaded{[&](std::string Token::*member) -> const char* {
+                       token.*member = row.text(at);
+                       return nullptr;
+                   },
+                   [&](std::int64_t Token::*member) -> const char* {
+                       token.*member = row.integer(at);
+                       return nullptr;
+                   },
+                   [&](std::vector<std::string> Token::*member) -> const char* {
+                       auto words = split_words(row.text(at));
+                       token.*member = column.is(TokenColumn::sorted) ? canonical(std::move(words))
+                                                                      : std::move(words);
+                       return nullptr;
+                   },
+                   [&](DigestColumn) -> const char* {
+                       const std::string_view text = row.text(at);
+                       const auto bytes = from_hex(text);
+                       if (!bytes || to_hex(*bytes) != text) {
+                           return "a digest that is not 64 lower-case hex digits";
+                       }
+                       token.digest.bytes = *bytes;
+                       return nullptr;
+                   },
+                   [&](KeyIdColumn) -> const char* {
+                       const std::int64_t integer = row.integer(at);
+                       if (integer < 0 || integer > std::int64_t{UINT32_MAX}) {
+                           return "a key_id that is out of range";
+                       }
+                       token.digest.key_id = static_cast<KeyId>(integer);
+                       return nullptr;
+                   },
+                   [&](KindColumn) -> const char* {
+                       return kind_of_name(row.text(at), token.kind) ? nullptr : "an unknown kind";
+                   }},
+        column.member);
+}
 
-    const char* read(const TokenColumn& column, int at) {
-        at_ = at;
-        sorted_ = column.is(TokenColumn::sorted);
-        return std::visit(*this, column.member);
-    }
-
-    const char* operator()(std::string Token::*member) {
-        token_.*member = row_.text(at_);
-        return nullptr;
-    }
-    const char* operator()(std::int64_t Token::*member) {
-        token_.*member = row_.integer(at_);
-        return nullptr;
-    }
-    const char* operator()(std::vector<std::string> Token::*member) {
-        auto words = split_words(row_.text(at_));
-        token_.*member = sorted_ ? canonical(std::move(words)) : std::move(words);
-        return nullptr;
-    }
-    const char* operator()(DigestColumn) {
-        const auto bytes = from_hex(row_.text(at_));
-        if (!bytes || to_hex(*bytes) != row_.text(at_)) {
-            return "a digest that is not 64 lower-case hex digits";
-        }
-        token_.digest.bytes = *bytes;
-        return nullptr;
-    }
-    const char* operator()(KeyIdColumn) {
-        const std::int64_t id = row_.integer(at_);
-        if (id < 0 || id > std::int64_t{UINT32_MAX}) {
-            return "a key_id that is out of range";
-        }
-        token_.digest.key_id = static_cast<KeyId>(id);
-        return nullptr;
-    }
-    const char* operator()(KindColumn) {
-        return kind_of_name(row_.text(at_), token_.kind) ? nullptr : "an unknown kind";
-    }
-
-  private:
-    const Rows& row_;
-    Token& token_;
-    int at_ = 0;
-    bool sorted_ = false;
-};
-
-// A token's values, which hold while the token does and this.
-class ColumnValues {
-  public:
-    explicit ColumnValues(const Token& token) : token_(token) {
-        for (const TokenColumn& column : token_columns) {
-            Value value = std::visit(*this, column.member);
-            const auto* const text = std::get_if<std::string_view>(&value);
-            if (text != nullptr && text->empty() && column.is(TokenColumn::null)) {
-                value = std::monostate();
-            }
-            values_.push_back(value);
-        }
-    }
-    const Values& get() const { return values_; }
-
-    Value operator()(std::string Token::*member) { return token_.*member; }
-    Value operator()(std::int64_t Token::*member) { return token_.*member; }
-    Value operator()(std::vector<std::string> Token::*member) {
-        return texts_.emplace_back(join_words(token_.*member));
-    }
-    Value operator()(DigestColumn) { return texts_.emplace_back(to_hex(token_.digest.bytes)); }
-    Value operator()(KeyIdColumn) { return std::int64_t{token_.digest.key_id}; }
-    Value operator()(KindColumn) { return kind_name(token_.kind); }
-
-  private:
-    const Token& token_;
-    std::deque<std::string> texts_;
-    Values values_;
-};
+// Kept in `texts`: what the token does not hold as a text.
+Value value_of(const Token& token, const TokenColumn& column, std::deque<std::string>& texts) {
+    const Value value = std::visit(
+        Overloaded{
+            [&](std::string Token::*member) -> Value { return token.*member; },
+            [&](std::int64_t Token::*member) -> Value { return token.*member; },
+            [&](std::vector<std::string> Token::*member) -> Value {
+                return texts.emplace_back(join_words(token.*member));
+            },
+            [&](DigestColumn) -> Value { return texts.emplace_back(to_hex(token.digest.bytes)); },
+            [&](KeyIdColumn) -> Value { return std::int64_t{token.digest.key_id}; },
+            [&](KindColumn) -> Value { return kind_name(token.kind); }},
+        column.member);
+    const auto* const text = std::get_if<std::string_view>(&value);
+    const bool is_null = text != nullptr && text->empty() && column.is(TokenColumn::null);
+    return is_null ? Value() : value;
+}
 
 std::string make_upsert() {
     std::vector<std::string> names;
@@ -130,13 +107,12 @@ int column_count(TokenPart part) {
 }
 
 void read_token(const Rows& row, TokenPart part, const Location& location, Token& into) {
-    ColumnReader reader(row, into);
     int at = 0;
     for (const TokenColumn& column : token_columns) {
         if (!is_in(column, part)) {
             continue;
         }
-        if (const char* const wrong = reader.read(column, at++)) {
+        if (const char* const wrong = read_column(row, at++, column, into)) {
             throw base::Error(fmt::format(
                 "registry {}: the token {} has {}; mend or delete it there", location.shown,
                 is_identifier(into.id) ? "\"" + into.id + "\"" : "with an unreadable id", wrong));
@@ -146,7 +122,12 @@ void read_token(const Rows& row, TokenPart part, const Location& location, Token
 
 void put_token(Session& session, const Token& token) {
     static const std::string upsert = make_upsert();
-    session.execute(upsert, ColumnValues(token).get());
+    std::deque<std::string> texts;
+    Values values;
+    for (const TokenColumn& column : token_columns) {
+        values.push_back(value_of(token, column, texts));
+    }
+    session.execute(upsert, values);
 }
 
 void keep_stored(Token& token) {

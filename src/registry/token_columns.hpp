@@ -23,6 +23,12 @@ using TokenMember =
     std::variant<std::string Token::*, std::int64_t Token::*, std::vector<std::string> Token::*,
                  DigestColumn, KeyIdColumn, KindColumn>;
 
+// For std::visit of a member.
+template <typename... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+
 struct TokenColumn {
     enum Flag : unsigned {
         stored = 1,    // the store's records need it

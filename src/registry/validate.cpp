@@ -1,6 +1,7 @@
 #include "registry/validate.hpp"
 
 #include <fmt/format.h>
+#include <utf8.h>
 
 #include <algorithm>
 
@@ -16,31 +17,12 @@ using Result = std::optional<Problem>;
 
 constexpr const char* token_rule = "holds a token; tokens never go into a registry";
 
-// The length of the UTF-8 sequence at the beginning of the text; 0 where there is none.
-// Source: RFC 3629 section 4 (no surrogates, no overlong forms).
-std::size_t utf8_sequence(std::string_view text) {
-    const auto byte = [&](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-    };
-    const auto tail = [&](std::size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
-    const unsigned first = byte(0);
-    if (first < 0x80) {
-        return 1;
-    }
-    if (first >= 0xC2 && first <= 0xDF) {
-        return tail(1) ? 2 : 0;
-    }
-    if (first >= 0xE0 && first <= 0xEF) {
-        const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
-        const unsigned high = first == 0xED ? 0x9F : 0xBF;
-        return byte(1) >= low && byte(1) <= high && tail(2) ? 3 : 0;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        const unsigned low = first == 0xF0 ? 0x90 : 0x80;
-        const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
-        return byte(1) >= low && byte(1) <= high && tail(2) && tail(3) ? 4 : 0;
-    }
-    return 0;
+// What shows as nothing, or turns the text around it: zero-width characters, separators of lines
+// and paragraphs, controls of the writing direction.
+// Source: Unicode 15, properties Default_Ignorable_Code_Point and Bidi_Control.
+bool is_invisible(char32_t c) {
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
 }
 
 Result identifier(std::string_view field, std::string_view value) {
@@ -109,23 +91,47 @@ Result belonging(const Token& token) {
     return std::nullopt;
 }
 
-Result texts(const Token& token) {
-    if (!is_plain_text(token.name, name_max)) {
-        return Problem{"name", fmt::format("must be 1 to {} bytes of UTF-8 without control "
-                                           "characters",
-                                           name_max)};
+// A text that people read: a name, a description; empty only if `least` is 0.
+Result display_text(const char* field, std::string_view text, std::size_t least, std::size_t max) {
+    if (text.size() < least || (!text.empty() && !is_display_text(text, max))) {
+        return Problem{field, fmt::format("must be {} {} bytes of {}",
+                                          least == 0 ? "at most" : "1 to", max, display_text_rule)};
     }
-    if (!token.description.empty() && !is_plain_text(token.description, description_max)) {
-        return Problem{"description", fmt::format("must be at most {} bytes of UTF-8 without "
-                                                  "control characters",
-                                                  description_max)};
+    if (holds_token(text)) {
+        return Problem{field, token_rule};
     }
-    if (holds_token(token.name)) {
-        return Problem{"name", token_rule};
+    return std::nullopt;
+}
+
+// ASCII letters and digits, and what else is given; not empty.
+bool is_made_of(std::string_view text, std::string_view others) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               others.find(c) != std::string_view::npos;
+    });
+}
+
+// Part of a host's name.
+bool is_label(std::string_view text) {
+    constexpr std::size_t label_max = 63;
+    return is_made_of(text, "-") && text.size() <= label_max && text.front() != '-' &&
+           text.back() != '-';
+}
+
+Result details(const User& user) {
+    if (user.technical && !user.display_name.empty()) {
+        return Problem{"display_name", "is for people, not for technical users"};
     }
-    if (holds_token(token.description)) {
-        return Problem{"description", token_rule};
+    if (user.technical && !user.email.empty()) {
+        return Problem{"email", "is for people, not for technical users"};
     }
+    if (!user.email.empty() && (!is_email(user.email) || holds_token(user.email))) {
+        return Problem{"email", "must be an address such as ann@example.org"};
+    }
+    return display_text("display_name", user.display_name, 0, name_max);
+}
+
+Result prefix(const Token& token) {
     if (!token.prefix.empty() &&
         (!is_identifier(token.prefix) || token.prefix.size() > prefix_max)) {
         return Problem{"prefix", fmt::format("must be 1 to {} letters, digits, dots, underscores "
@@ -169,7 +175,7 @@ std::optional<Problem> check(const Group& group) {
 }
 
 std::optional<Problem> check(const User& user) {
-    return first(identifier("id", user.id), time("created", user.created));
+    return first(identifier("id", user.id), time("created", user.created), details(user));
 }
 
 std::optional<Problem> check(const Membership& membership) {
@@ -183,7 +189,9 @@ std::optional<Problem> check(const Token& token) {
                  identifier_or_empty("organization", token.organization),
                  identifier_or_empty("group", token.group), identifier_or_empty("role", token.role),
                  identifier_or_empty("predecessor", token.predecessor),
-                 identifier_or_empty("successor", token.successor), belonging(token), texts(token),
+                 identifier_or_empty("successor", token.successor), belonging(token),
+                 display_text("name", token.name, 1, name_max),
+                 display_text("description", token.description, 0, description_max), prefix(token),
                  scopes(token.scopes), blocks(token.allow), time("created", token.created),
                  time("not_before", token.not_before), time("expires", token.expires),
                  time("revoked", token.revoked));
@@ -193,21 +201,35 @@ std::string technical_user_id(std::string_view token_id) {
     return fmt::format("tu-{}", token_id);
 }
 
-bool is_plain_text(std::string_view text, std::size_t max) {
-    if (text.empty() || text.size() > max) {
+bool is_display_text(std::string_view text, std::size_t max) {
+    if (text.empty() || text.size() > max || !utf8::is_valid(text.begin(), text.end())) {
         return false;
     }
-    while (!text.empty()) {
-        const auto first_byte = static_cast<unsigned char>(text[0]);
-        const std::size_t length = utf8_sequence(text);
-        const bool c1_control =
-            length == 2 && first_byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
-        if (length == 0 || first_byte < 0x20 || first_byte == 0x7F || c1_control) {
+    for (const char* at = text.data(); at < text.data() + text.size();) {
+        if (is_invisible(utf8::unchecked::next(at))) {
             return false;
         }
-        text.remove_prefix(length);
     }
     return true;
+}
+
+bool is_email(std::string_view text) {
+    constexpr std::size_t local_max = 64;
+    const std::size_t at = text.find('@');
+    if (at == std::string_view::npos || at > local_max || text.size() > email_max) {
+        return false;
+    }
+    std::string_view domain = text.substr(at + 1);
+    while (true) {
+        const std::size_t dot = domain.find('.');
+        if (!is_label(domain.substr(0, dot))) {
+            return false;
+        }
+        if (dot == std::string_view::npos) {
+            return is_made_of(text.substr(0, at), ".!#$%&'*+/=?^_`{|}~-");
+        }
+        domain.remove_prefix(dot + 1);
+    }
 }
 
 std::vector<std::string> canonical(std::vector<std::string> words) {

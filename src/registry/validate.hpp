@@ -11,6 +11,7 @@
 namespace token_auth::registry {
 
 inline constexpr std::size_t description_max = 1000;  // bytes of UTF-8
+inline constexpr std::size_t email_max = 254;         // bytes; RFC 5321 section 4.5.3.1.3
 inline constexpr std::size_t prefix_max = 16;         // bytes of a token's prefix
 
 // What is wrong with an entity: the field (its name in JSON Lines) and one clause such as
@@ -39,8 +40,14 @@ std::string technical_user_id(std::string_view token_id);
 inline constexpr const char* technical_user_too_long =
     "id is too long for its technical user to be named tu-<id>; name one in \"user\"";
 
-// Whether it is 1 to `max` bytes of UTF-8 without control characters.
-bool is_plain_text(std::string_view text, std::size_t max);
+// Whether it is 1 to `max` bytes of UTF-8 without what a reader would not see: control characters,
+// zero-width ones, separators of lines, controls of the writing direction.
+bool is_display_text(std::string_view text, std::size_t max);
+inline constexpr const char* display_text_rule = "UTF-8 without control or invisible characters";
+
+// Whether it is an address as browsers take it, of at most `email_max` bytes.
+// Source: WHATWG HTML, "valid email address".
+bool is_email(std::string_view text);
 
 // Sorted, without repetitions.
 std::vector<std::string> canonical(std::vector<std::string> words);

@@ -212,10 +212,12 @@ Outcome Writer::put(User value, std::string_view action) {
 
 void Writer::put_row(const User& user) {
     session_.execute(
-        "INSERT INTO users (id, technical, disabled, created_at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (id) DO UPDATE "
-        "SET disabled = excluded.disabled, created_at = excluded.created_at",
-        {user.id, user.technical ? 1 : 0, user.disabled ? 1 : 0, user.created});
+        "INSERT INTO users (id, technical, disabled, created_at, display_name, email) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET "
+        "disabled = excluded.disabled, created_at = excluded.created_at, "
+        "display_name = excluded.display_name, email = excluded.email",
+        {user.id, user.technical ? 1 : 0, user.disabled ? 1 : 0, user.created, user.display_name,
+         user.email});
 }
 
 Outcome Writer::put(Membership value, std::string_view action) {
@@ -314,7 +316,7 @@ std::string Writer::technical_user(const Token& token, const std::optional<Token
         throw base::Error(technical_user_too_long);
     }
     if (!user(id)) {
-        put_row({id, true, false, token.created});
+        put_row({id, true, false, token.created, {}, {}});
     }
     return id;
 }

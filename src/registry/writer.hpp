@@ -50,9 +50,11 @@ class Writer : public Reader {
     void remove(const Membership& membership);
     void remove(const Token& token);
 
-  private:
+    // Adds a row to the audit trail, for what changes no entity.
     void log(std::string_view action, std::string_view entity, const std::string& key,
              const base::Json& detail);
+
+  private:
     void remove_tokens(const TokenFilter& filter);
     void remove_memberships(const std::string& user, const std::string& organization);
 

@@ -75,7 +75,7 @@ int audit(const Context& context, const Options& options) {
 
 void add_audit(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    cli::Command command = root.command("audit", "Show who changed what, when; the latest last",
+    cli::Command command = root.command("audit", "Show who changed what and when, the latest last",
                                         [&context, options] { return audit(context, *options); });
     command.option(
         "--since", "TIME", options->since,
@@ -83,11 +83,11 @@ void add_audit(cli::Command root, Context& context) {
     const cli::Option token =
         command.option("--token", "ID", options->token, "Only changes of this token");
     command
-        .option("--key", "KEY", options->key,
-                "Only changes of this: an id, ORG/GROUP, or \"USER ORG\" for a membership")
+        .option(
+            "--key", "KEY", options->key,
+            "Only changes of what has this key: an id, ORG/GROUP, or \"USER ORG\" for a membership")
         .excludes(token);
-    command.option("--limit", "N", options->limit, "At most the latest N; 0 for all")
-        .show_default();
+    command.option("--limit", "N", options->limit, "Only the latest N; 0 for all").show_default();
 }
 
 }  // namespace token_auth::tokenctl

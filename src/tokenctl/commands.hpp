@@ -14,6 +14,7 @@ void add_import_export(cli::Command root, Context& context);
 void add_init(cli::Command root, Context& context);
 void add_list(cli::Command root, Context& context);
 void add_member(cli::Command root, Context& context);
+void add_migrate(cli::Command root, Context& context);
 void add_org(cli::Command root, Context& context);
 void add_revoke_restore(cli::Command root, Context& context);
 void add_role(cli::Command root, Context& context);

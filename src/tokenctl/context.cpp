@@ -35,12 +35,11 @@ void print_array(const std::vector<std::string>& objects) {
 
 registry::Author Context::author() const {
     const std::string name = actor.empty() ? default_actor() : actor;
-    if (!registry::is_plain_text(name, actor_max) || registry::holds_token(name)) {
-        throw base::Error(
-            fmt::format("--actor must be 1 to {} bytes of UTF-8 without control characters, and "
-                        "must not hold a token; name the person or the program",
-                        actor_max),
-            base::ErrorKind::invalid_argument);
+    if (!registry::is_display_text(name, actor_max) || registry::holds_token(name)) {
+        throw base::Error(fmt::format("--actor must be 1 to {} bytes of {}, and must not hold "
+                                      "a token; name the person or the program",
+                                      actor_max, registry::display_text_rule),
+                          base::ErrorKind::invalid_argument);
     }
     return {name, base::now()};
 }

@@ -133,24 +133,23 @@ int create(const Context& context, const Options& options) {
 
 void add_create(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    cli::Command command =
-        root.command("create", "Make a token and write it to standard output, once",
-                     [&context, options] { return create(context, *options); });
-    command.option("--org", "ORG", options->organization, "For this organization");
-    command.option("--group", "ORG/GROUP", options->group, "For this group");
-    command.option("--user", "USER", options->user, "A personal token of this user");
-    command.option("--name", "NAME", options->name, "What people know it by")
+    cli::Command command = root.command(
+        "create", "Create a token and write it to standard output; it is shown only this once",
+        [&context, options] { return create(context, *options); });
+    command.option("--org", "ORG", options->organization, "Create it for this organization");
+    command.option("--group", "ORG/GROUP", options->group, "Create it for this group");
+    command.option("--user", "USER", options->user, "Create a personal token of this user");
+    command.option("--name", "NAME", options->name, "Its name, for people")
         .may_be_empty()  // the registry has a better message
         .required();
     command.option("--description", "TEXT", options->description, "What it is for").may_be_empty();
-    command.list("--scope", "SCOPE", options->scopes,
-                 "A scope it has; may be given more than once");
+    command.list("--scope", "SCOPE", options->scopes, "A scope it has; repeat it for more");
     command.option("--role", "ROLE", options->role, "The role it has (not for users' tokens)");
     command.option("--not-before", "TIME", options->not_before,
-                   fmt::format("When it begins: after {}, or at {} (default: now)",
+                   fmt::format("When it becomes valid: after {}, or at {} (default: now)",
                                base::duration_forms, base::time_forms));
     command.list("--allow", "CIDR", options->allow,
-                 "An address or CIDR block it may be used from; may be given more than once "
+                 "An address or CIDR block it may be used from; repeat it for more "
                  "(default: from anywhere)");
     add_new_token_options(command, options->common, default_life);
 }

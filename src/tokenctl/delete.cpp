@@ -30,7 +30,7 @@ int delete_tokens(const Context& context, const std::vector<std::string>& ids) {
 
 void add_delete(cli::Command root, Context& context) {
     auto ids = std::make_shared<std::vector<std::string>>();
-    root.command("delete", "Delete tokens, for good",
+    root.command("delete", "Delete tokens; this cannot be undone",
                  [&context, ids] { return delete_tokens(context, *ids); })
         .positionals("ID", *ids, "The token's id")
         .required();

@@ -62,7 +62,9 @@ std::string json_of(const registry::User& user, const char* outcome) {
     return text_of({{"id", user.id},
                     {"technical", user.technical},
                     {"disabled", user.disabled},
-                    {"created", base::format_time(user.created)}},
+                    {"created", base::format_time(user.created)},
+                    {"display_name", user.display_name},
+                    {"email", user.email}},
                    outcome);
 }
 
@@ -103,6 +105,15 @@ std::string json_of(const registry::ImportCounts& counts) {
 
 std::string json_of(const registry::NewRegistry& made, const std::string& location) {
     return text_of({{"registry", location}, {"id", made.id}}, "added");
+}
+
+std::string json_of(const registry::Migration& migration, const std::string& location,
+                    const char* outcome) {
+    return text_of({{"registry", location},
+                    {"from", migration.from},
+                    {"to", registry::schema_version},
+                    {"adds", migration.additions}},
+                   outcome);
 }
 
 const char* name_of(registry::Outcome outcome) {

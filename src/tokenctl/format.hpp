@@ -6,6 +6,7 @@
 
 #include "registry/importer.hpp"
 #include "registry/registry.hpp"
+#include "registry/version.hpp"
 #include "registry/writer.hpp"
 
 namespace token_auth::tokenctl {
@@ -27,6 +28,9 @@ std::string json_of(const registry::AuditRow& row);
 std::string json_of(const registry::ImportCounts& counts);
 // A registry that init made; `location` is its URL without a password.
 std::string json_of(const registry::NewRegistry& made, const std::string& location);
+// What migrate did, or is to do; `outcome` is "updated", "unchanged" or "planned".
+std::string json_of(const registry::Migration& migration, const std::string& location,
+                    const char* outcome);
 
 const char* name_of(registry::Outcome outcome);
 

@@ -100,7 +100,8 @@ void add_group(cli::Command root, Context& context) {
     cli::Command remover = group.command("remove", "Remove groups with their tokens",
                                          [&context, options] { return remove(context, *options); });
     names(remover);
-    remover.flag("--force", options->force, "Remove the group's tokens as well, for good");
+    remover.flag("--force", options->force,
+                 "Delete the group's tokens as well; this cannot be undone");
 }
 
 }  // namespace token_auth::tokenctl

@@ -57,11 +57,11 @@ int export_all(const Context& context) {
 
 void add_import_export(cli::Command root, Context& context) {
     auto file = std::make_shared<std::string>();
-    root.command("import", "Take in JSON Lines, all or nothing",
+    root.command("import", "Import a JSON Lines file, all of it or nothing",
                  [&context, file] { return import_file(context, *file); })
         .positional("FILE", *file, "The file; - for standard input")
         .required();
-    root.command("export", "Write everything to standard output as JSON Lines",
+    root.command("export", "Write the whole registry to standard output as JSON Lines",
                  [&context] { return export_all(context); });
 }
 

@@ -26,7 +26,7 @@ int init(const Context& context) {
 }  // namespace
 
 void add_init(cli::Command root, Context& context) {
-    root.command("init", "Make a new, empty registry", [&context] { return init(context); });
+    root.command("init", "Create an empty registry", [&context] { return init(context); });
 }
 
 }  // namespace token_auth::tokenctl

@@ -26,6 +26,7 @@ struct Options {
     std::string user;
     std::string kind;
     std::string role;
+    bool wide = false;
 };
 
 void require_one_of(std::string_view option, const std::string& value,
@@ -77,7 +78,11 @@ void require_named(registry::Reader& reader, const Options& options) {
 int list(const Context& context, const Options& options) {
     const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
-    cli::Table table({"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"});
+    std::vector<std::string> head{"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"};
+    if (options.wide) {
+        head.emplace_back("DESCRIPTION");
+    }
+    cli::Table table(std::move(head));
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         require_named(reader, options);
@@ -94,8 +99,17 @@ int list(const Context& context, const Options& options) {
                 return;
             }
             const registry::Token& token = view.token;
-            table.row({token.id, status_name(status), owner_text(token), token.role,
-                       registry::join_words(token.scopes), expiry_text(token), token.name});
+            std::vector<std::string> row{token.id,
+                                         status_name(status),
+                                         owner_text(token),
+                                         token.role,
+                                         registry::join_words(token.scopes),
+                                         expiry_text(token),
+                                         token.name};
+            if (options.wide) {
+                row.push_back(token.description);
+            }
+            table.row(std::move(row));
         });
     });
     print_list(context, table, objects);
@@ -109,16 +123,17 @@ void add_list(cli::Command root, Context& context) {
     cli::Command command = root.command("list", "List tokens",
                                         [&context, options] { return list(context, *options); });
     command.option("--status", "STATUS", options->status,
-                   "Only those active, revoked, expired, pending, disabled or suspended");
+                   "Only tokens that are active, revoked, expired, pending, disabled or suspended");
     command.option("--expiring", "TIME", options->expiring,
-                   "Only those that expire within a time such as 7d, and are not revoked");
+                   "Only tokens that expire within this time, such as 7d, and are not revoked");
+    command.flag("--wide", options->wide, "Show the descriptions as well");
     command.option("--org", "ORG", options->organization,
-                   "Only this organization's, groups included");
-    command.option("--group", "ORG/GROUP", options->group, "Only this group's");
-    command.option("--user", "USER", options->user, "Only those that act for this user");
+                   "Only tokens of this organization and its groups");
+    command.option("--group", "ORG/GROUP", options->group, "Only tokens of this group");
+    command.option("--user", "USER", options->user, "Only tokens that act for this user");
     command.option("--kind", "KIND", options->kind,
-                   "Only those of kind organization, group or user");
-    command.option("--role", "ROLE", options->role, "Only those with this role");
+                   "Only tokens of this kind: organization, group or user");
+    command.option("--role", "ROLE", options->role, "Only tokens with this role");
 }
 
 }  // namespace token_auth::tokenctl

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
 
     // in the order in which --help lists them
     tokenctl::add_init(root, context);
+    tokenctl::add_migrate(root, context);
     tokenctl::add_import_export(root, context);
     tokenctl::add_org(root, context);
     tokenctl::add_group(root, context);

@@ -29,13 +29,13 @@ base::Error invalid(const std::string& text) {
 void add_new_token_options(cli::Command command, NewTokenOptions& options,
                            const std::string& default_expiry) {
     command.option("--expires", "TIME", options.expires,
-                   fmt::format("When it ends: after {}, at {}, or {} (default: {})",
+                   fmt::format("When it expires: after {}, at {}, or {} (default: {})",
                                base::duration_forms, base::time_forms, never, default_expiry));
     command.option("--prefix", "PREFIX", options.prefix,
-                   "What it begins with (default: ak, gk or pat, by its kind)");
+                   "What its text begins with (default: ak, gk or pat, by its kind)");
     command
         .option("--key", "FILE", options.key_file,
-                "A secret key file, for a keyed digest; nginx needs it too (token_auth_key)")
+                "Make a keyed digest with the secret in this file; nginx needs the file too")
         .env("TOKEN_AUTH_KEY");
 }
 

@@ -109,7 +109,8 @@ void add_org(cli::Command root, Context& context) {
         org.command("remove", "Remove organizations with their groups, memberships and tokens",
                     [&context, options] { return remove(context, *options); });
     names(remover);
-    remover.flag("--force", options->force, "Remove the organization's tokens as well, for good");
+    remover.flag("--force", options->force,
+                 "Delete the organization's tokens as well; this cannot be undone");
 }
 
 }  // namespace token_auth::tokenctl

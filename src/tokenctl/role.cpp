@@ -86,7 +86,7 @@ void add_role(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
     cli::Command role = root.group("role", "Roles");
 
-    cli::Command setter = role.command("set", "Make a role, or change its scopes",
+    cli::Command setter = role.command("set", "Add a role, or change its scopes",
                                        [&context, options] { return set(context, *options); });
     setter.positional("ROLE", options->role, "The role's identifier").required();
     setter

@@ -113,15 +113,15 @@ int rotate(const Context& context, const Options& options) {
 
 void add_rotate(cli::Command root, Context& context) {
     auto options = std::make_shared<Options>();
-    cli::Command command =
-        root.command("rotate", "Make a successor with the same rights; the predecessor ends soon",
-                     [&context, options] { return rotate(context, *options); });
+    cli::Command command = root.command(
+        "rotate", "Create a successor with the same rights; the token itself expires soon",
+        [&context, options] { return rotate(context, *options); });
     command.positional("ID", options->id, "The token's id").required();
     command
         .option("--grace", "TIME", options->grace,
-                "How long the predecessor lives on; 0s ends it now")
+                "How long the token stays valid beside its successor; 0s for not at all")
         .show_default();
-    add_new_token_options(command, options->common, "as long a life as its predecessor's");
+    add_new_token_options(command, options->common, "the lifetime of its predecessor");
 }
 
 }  // namespace token_auth::tokenctl

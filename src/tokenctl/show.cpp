@@ -66,7 +66,7 @@ int show(const Context& context, const std::string& id) {
 
 void add_show(cli::Command root, Context& context) {
     auto id = std::make_shared<std::string>();
-    root.command("show", "Show all there is to know about a token",
+    root.command("show", "Show everything about a token except its secret",
                  [&context, id] { return show(context, *id); })
         .positional("ID", *id, "The token's id")
         .required();

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
+#include "base/error.hpp"
 #include "base/time.hpp"
 #include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
@@ -14,25 +16,80 @@ namespace {
 
 struct Options {
     std::vector<std::string> names;
+    std::string name;
     bool force = false;
     bool technical = false;
     bool all = false;
 };
 
-int add(const Context& context, const Options& options) {
+// The options of a person's details. Those that are not given leave a user as it is.
+class Details {
+  public:
+    void add_to(cli::Command command) {
+        name_option_ =
+            command.option("--name", "TEXT", display_name_, "The person's name, as pages show it");
+        email_option_ = command.option("--email", "ADDRESS", email_, "The person's e-mail address");
+        name_option_->may_be_empty();
+        email_option_->may_be_empty();
+    }
+
+    bool given() const { return name_option_->given() || email_option_->given(); }
+
+    void apply(registry::User& user) const {
+        if (name_option_->given()) {
+            user.display_name = display_name_;
+        }
+        if (email_option_->given()) {
+            user.email = email_;
+        }
+    }
+
+  private:
+    std::string display_name_;
+    std::string email_;
+    std::optional<cli::Option> name_option_;
+    std::optional<cli::Option> email_option_;
+};
+
+int add(const Context& context, const Options& options, const Details& details) {
     require_identifiers("user", options.names);
+    if (options.names.size() > 1 && details.given()) {
+        throw base::Error("--name and --email are one person's: name one user",
+                          base::ErrorKind::invalid_argument);
+    }
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {
             if (writer.user(name)) {
                 throw exists("user", name);
             }
-            writer.put(registry::User{name, false, false, 0});
+            registry::User user;
+            user.id = name;
+            details.apply(user);
+            writer.put(user);
             reports.push_back(
                 {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
         }
     });
     report(context, reports);
+    return cli::exit_done;
+}
+
+int set(const Context& context, const Options& options, const Details& details) {
+    require_identifiers("user", {options.name});
+    if (!details.given()) {
+        throw base::Error("name what to set: --name TEXT, --email ADDRESS, or both",
+                          base::ErrorKind::invalid_argument);
+    }
+    Report done;
+    context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        auto user = need_user(writer, options.name);
+        details.apply(user);
+        const bool changes = writer.put(user) != registry::Outcome::unchanged;
+        done = {json_of(user, changes ? "updated" : "unchanged"),
+                fmt::format("user {} is {}", user.id, changes ? "changed" : "so already")};
+    });
+    report(context, done);
     return cli::exit_done;
 }
 
@@ -75,7 +132,7 @@ int remove(const Context& context, const Options& options) {
 }
 
 int list(const Context& context, const Options& options) {
-    cli::Table table({"USER", "STATUS", "SORT", "CREATED"});
+    cli::Table table({"USER", "STATUS", "SORT", "CREATED", "E-MAIL", "NAME"});
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.users([&](const registry::User& each) {
@@ -84,7 +141,8 @@ int list(const Context& context, const Options& options) {
             }
             objects.push_back(json_of(each));
             table.row({each.id, each.disabled ? "disabled" : "active",
-                       each.technical ? "technical" : "person", base::format_time(each.created)});
+                       each.technical ? "technical" : "person", base::format_time(each.created),
+                       each.email, each.display_name});
         });
     });
     print_list(context, table, objects);
@@ -99,7 +157,18 @@ void add_user(cli::Command root, Context& context) {
     const auto names = [options](cli::Command command) {
         command.positionals("USER", options->names, "The user's identifier").required();
     };
-    names(user.command("add", "Add users", [&context, options] { return add(context, *options); }));
+    const auto added = std::make_shared<Details>();
+    cli::Command adder = user.command(
+        "add", "Add users", [&context, options, added] { return add(context, *options, *added); });
+    names(adder);
+    added->add_to(adder);
+
+    const auto details = std::make_shared<Details>();
+    cli::Command setter =
+        user.command("set", "Set a person's name and e-mail address; an empty value removes it",
+                     [&context, options, details] { return set(context, *options, *details); });
+    setter.positional("USER", options->name, "The user's identifier").required();
+    details->add_to(setter);
 
     cli::Command lister = user.command("list", "List people",
                                        [&context, options] { return list(context, *options); });
@@ -114,7 +183,8 @@ void add_user(cli::Command root, Context& context) {
     cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });
     names(remover);
-    remover.flag("--force", options->force, "Remove the user's tokens as well, for good");
+    remover.flag("--force", options->force,
+                 "Delete the user's tokens as well; this cannot be undone");
 }
 
 }  // namespace token_auth::tokenctl

@@ -162,7 +162,8 @@ std::string_view why_no_credential(Code code) {
         case Code::request_malformed:
             return "there is a scheme, but no well-formed token behind it";
         default:
-            return "the token has a character that tokens cannot have, or is longer than 4096 "
+            return "the token holds a character that is not allowed in tokens, or is longer than "
+                   "4096 "
                    "bytes";
     }
 }

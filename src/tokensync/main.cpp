@@ -204,20 +204,34 @@ void add_explain(cli::Command root, Options& options) {
     Question& question = options.question;
     command.option("--org", "ORG", question.organization, "The organization the request names")
         .may_be_empty();
-    command.option("--org-mode", "MODE", question.organization_mode, "required, optional or off")
+    command
+        .option("--org-mode", "MODE", question.organization_mode,
+                "How token_auth_org is set: required, optional or off")
         .show_default();
-    command.list("--kind", "KIND", question.kinds, "A kind of token let in (default: all)");
-    command.list("--group", "GROUP", question.groups, "Any of these: GROUP or ORG/GROUP")
+    command.list("--kind", "KIND", question.kinds,
+                 "Let in tokens of this kind; repeat it for more (default: all)");
+    command
+        .list("--group", "GROUP", question.groups,
+              "Require this group, or another that is given: GROUP or ORG/GROUP")
         .may_be_empty();
-    command.list("--role", "ROLE", question.roles, "Any of these").may_be_empty();
-    command.list("--scope", "SCOPE", question.scopes, "All of these").may_be_empty();
-    command.list("--scope-any", "SCOPE", question.scopes_any, "Any of these").may_be_empty();
+    command.list("--role", "ROLE", question.roles, "Require this role, or another that is given")
+        .may_be_empty();
+    command
+        .list("--scope", "SCOPE", question.scopes,
+              "Require this scope, and every other that is given")
+        .may_be_empty();
+    command
+        .list("--scope-any", "SCOPE", question.scopes_any,
+              "Require this scope, or another given by --scope-any")
+        .may_be_empty();
     command.option("--address", "IP", question.address, "The client's address");
     command.option("--at", "TIME", question.at,
                    "When the request is made: 2027-01-31 (00:00:00 UTC) or RFC 3339 (default: "
                    "now)");
-    command.option("--max-age", "TIME", question.max_age, "How old the last completed sync may be");
-    command.list("--key", "FILE", question.key_files, "A key for keyed digests");
+    command.option("--max-age", "TIME", question.max_age,
+                   "How old the last completed sync may be (default: any age)");
+    command.list("--key", "FILE", question.key_files,
+                 "A key file for keyed digests; repeat it for more");
     // to refuse a token without showing it
     command.positionals("stray", options.strays, "").hidden();
 }
@@ -232,7 +246,7 @@ int tokensync_main(int argc, char** argv) {
     root.option("--db", "DIR", options.store.path, "The store: a directory")
         .env("TOKEN_AUTH_DB")
         .show_default();
-    root.flag("--json", options.json, "Write JSON");
+    root.flag("--json", options.json, "Answer in JSON");
 
     add_run(root, options);
     add_watch(root, options);

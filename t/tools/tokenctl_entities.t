@@ -123,6 +123,30 @@ subtest 'user' => sub {
     like(done(tokenctl(qw(user list --all)))->{out}, qr/^tu-$id +active +technical +\d/m,
         'says which');
 
+    is(done(tokenctl(qw(user set ann --name), 'Ann Zoë', qw(--email ann@example.org)))->{err},
+        "user ann is changed\n", 'says so');
+    is(answer(qw(user set ann --email ann@example.org))->{outcome}, 'unchanged', 'again');
+    is_deeply([ @{ answer(qw(user list))->[0] }{qw(id display_name email)} ], [ 'ann', "Ann Zo\x{eb}", 'ann@example.org' ],
+        'name and address');
+    like(done(tokenctl(qw(user list)))->{out}, qr/^ann .* ann\@example\.org +Ann Zo/m, 'in the table as well');
+    like(tokenctl('export')->{out}, qr/"id":"ann",.*"display_name":"Ann Zo[^"]*","email":"ann\@example.org"/, 'in the export');
+    is_deeply(json_of(tokenctl(qw(audit --json)))->[-1]{detail},
+        { display_name => { from => undef, to => "Ann Zo\x{eb}" }, email => { from => undef, to => 'ann@example.org' } },
+        'and in the audit trail');
+    is(answer(qw(user set ann --email), '')->{email}, '', 'an empty text takes it away');
+    is(answer(qw(user add cy --name Cy --email cy@localhost))->[0]{display_name}, 'Cy', 'user add takes them too');
+    done(tokenctl(qw(user remove cy)));
+    refused(2, qr/name one user/, qw(user add x y --name Both));
+    refused(2, qr/name what to set/, qw(user set ann));
+    refused(1, qr/user "nix" does not exist/, qw(user set nix --name n));
+    refused(1, qr/display_name is for people/, 'user', 'set', "tu-$id", qw(--name n));
+    refused(1, qr/email must be an address such as/, qw(user set ann --email), $_)
+        for 'ann', '@example.org', 'ann@', 'a b@example.org', 'ann@exa_mple.org', 'ann@-example.org', 'ann@example..org',
+        'ann@b@example.org', 'x' x 65 . '@example.org', 'a@' . join '.', ('x' x 60) x 5;
+    refused(1, qr/display_name must be at most 255 bytes of UTF-8 without control or invisible/, qw(user set ann --name), $_)
+        for 'x' x 256, "a\nb", "a\xc2\x85b", "a\xe2\x80\x8bb", "a\xe2\x80\xaeb", "a\xe2\x80\xa8b", "a\xe2\x81\xa6b",
+        "a\xef\xbb\xbfb", "a\xd8\x9cb", "\xff", "\xed\xa0\x80";
+
     is(answer(qw(user disable ann))->[0]{outcome}, 'updated',   'disable');
     is(answer(qw(user disable ann))->[0]{outcome}, 'unchanged', 'again');
     is(done(tokenctl('user', 'disable', "tu-$id"))->{err},

@@ -28,7 +28,7 @@ my $world  = <<"END";
 {"type":"organization","id":"acme","created":"2026-01-31T08:00:00Z"}
 {"type":"organization","id":"beta","suspended":true,"created":"2026-01-31T08:00:01Z"}
 {"type":"group","organization":"acme","id":"ops","created":"2026-01-31T08:00:02Z"}
-{"type":"user","id":"ann","created":"2026-01-31T08:00:03Z"}
+{"type":"user","id":"ann","created":"2026-01-31T08:00:03Z","display_name":"Ann","email":"ann\@example.org"}
 {"type":"user","id":"bob","disabled":true,"created":"2026-01-31T08:00:03Z"}
 {"type":"user","id":"robot","technical":true,"disabled":true,"created":"2026-01-31T08:00:03Z"}
 {"type":"membership","user":"ann","organization":"acme","role":"reader","created":"2026-01-31T08:00:04Z"}

@@ -11,7 +11,7 @@ use TokenAuth::Tools qw(as_nobody copy_of done fails_with init_registry json_of 
 # One call of every command that opens a registry; the second list writes.
 my @readers = (
     [qw(org list)], [qw(group list)], [qw(user list)], [qw(member list)], [qw(role list)],
-    [qw(list)], [qw(show x)], [qw(export)], [qw(audit)],
+    [qw(list)], [qw(show x)], [qw(export)], [qw(audit)], [qw(migrate --dry-run)],
 );
 my @writers = (
     [qw(org add a)],         [qw(org suspend a)], [qw(org resume a)], [qw(org remove a)],
@@ -20,7 +20,7 @@ my @writers = (
     [qw(member add a b --role c)], [qw(member remove a b)],
     [qw(role set a b)],      [qw(role remove a)],
     [qw(create --org a --name n)], [qw(rotate x)], [qw(revoke x)], [qw(restore x)],
-    [qw(delete x)],          [qw(import -)],
+    [qw(delete x)],          [qw(import -)], ['migrate'],
 );
 
 sub mode_of { return sprintf '%04o', (stat $_[0])[2] & 07777 }
@@ -95,6 +95,8 @@ subtest 'an unwritable directory' => sub {
     if ($> == 0) {
         ok(fails_with(tokenctl({%nobody}, qw(org list)), 1, qr/cannot be read: Permission denied; run as/),
             'no permission to read');
+        ok(fails_with(tokenctl({%nobody}, 'init'), 1, qr/registry\.db: cannot be read: Permission denied; run as/),
+            'init, too');
         chmod 0644, map { "$dir/registry.db$_" } '', '-wal', '-shm';
     }
     else {
@@ -121,7 +123,7 @@ subtest 'no registry' => sub {
     $case{'other application'} =
         [ patched(copy_of("$dir/registry.db", "$dir/other.db"), 68, 42), qr/is no token-auth registry/ ];
     $case{'other version'} =
-        [ patched(copy_of("$dir/registry.db", "$dir/later.db"), 60, 99), qr/has schema version 99/ ];
+        [ patched(copy_of("$dir/registry.db", "$dir/later.db"), 60, 99), qr/has version 99, made by a newer release/ ];
     for my $name (sort keys %case) {
         my ($path, $pattern) = @{ $case{$name} };
         my $before = -f $path ? slurp($path) : undef;

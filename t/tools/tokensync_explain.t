@@ -5,6 +5,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP;
+use IO::Pty;
+use POSIX ();
 use Test::More;
 use TokenAuth::Sync;
 
@@ -45,7 +47,7 @@ my @cases = (
     ['Basic cGxhaW4tdG9rZW4=', [], 'credentials_missing', 401, qr/scheme other than Bearer/],
     ['Bearer', [], 'request_malformed', 400, qr/no well-formed token behind it/],
     ['Token token="plain-token', [], 'request_malformed', 400, qr/no well-formed/],
-    ['plain_token!', [], 'token_malformed', 401, qr/a character that tokens cannot have/],
+    ['plain_token!', [], 'token_malformed', 401, qr/a character that is not allowed in tokens/],
     ['x' x 4097, [], 'token_malformed', 401, qr/longer than 4096 bytes/],
     ['other-token', [], 'token_unknown', 401, qr/no token with this digest/],
     ['gone-token', [], 'token_revoked', 401, qr/"gone" is revoked \(tokenctl restore/],
@@ -173,6 +175,47 @@ subtest 'more than a token on standard input' => sub {
         like $result->{err}, qr/give one token on one line/, 'remedy';
         unlike $result->{err}, qr/first|second|xxxx/, 'not repeated';
     }
+};
+
+# What is typed at the prompt, how the tool ended, and whether the terminal shows typing again.
+sub at_prompt {
+    my ($typed) = @_;
+    my $pty = IO::Pty->new;
+    my $slave = $pty->slave;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        $pty->make_slave_controlling_terminal;
+        my $terminal = $pty->slave;
+        open STDIN, '<&', $terminal;
+        open STDOUT, '>&', $terminal;
+        open STDERR, '>&', $terminal;
+        exec $world->tool('tokensync'), $world->locations, 'explain' or die;
+    }
+    my $echo = sub {
+        my $settings = POSIX::Termios->new;
+        $settings->getattr(fileno $slave);
+        return $settings->getlflag & POSIX::ECHO() ? 1 : 0;
+    };
+    my $hidden = TokenAuth::Sync::eventually(sub { !$echo->() });
+    syswrite $pty, $typed;
+    waitpid $pid, 0;
+    my $status = $?;
+    my $shows = $echo->();
+    sysread $pty, my $output, 4096;
+    return ($hidden, $status, $shows, $output);
+}
+
+subtest 'a terminal on standard input' => sub {
+    my ($hidden, $status, $shows, $output) = at_prompt("plain-token\n");
+    ok $hidden, 'typing is hidden';
+    is $status, 0, 'exit status';
+    ok $shows, 'typing shows again';
+    like $output, qr/^decision +ok/m, 'decision';
+    unlike $output, qr/plain-token/, 'the token is not shown';
+
+    ($hidden, $status, $shows) = at_prompt("plain\x03");
+    is $status & 127, POSIX::SIGINT(), 'Ctrl-C ends it';
+    ok $shows, 'and typing shows again';
 };
 
 done_testing;

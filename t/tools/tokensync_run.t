@@ -5,7 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Registry qw(sqlite_only);
+use TokenAuth::Registry qw(on_postgresql sqlite_only);
 use TokenAuth::Sync;
 
 my $world = TokenAuth::Sync->new;
@@ -130,6 +130,21 @@ subtest 'a store that was deleted is newer when it is built again' => sub {
     unlink "$db/lock.mdb";
     is $world->sync('run')->{status}, 0, 'nor is a missing one';
     is mode("$db/lock.mdb"), '0660', 'which is made again';
+};
+
+subtest 'a registry of the version before' => sub {
+    my $old = TokenAuth::Sync->new;
+    $old->populate(1);
+    $old->sql("ALTER TABLE users DROP COLUMN display_name; ALTER TABLE users DROP COLUMN email; "
+            . (on_postgresql() ? "UPDATE meta SET value = '1' WHERE name = 'schema_version'" : 'PRAGMA user_version = 1'));
+    is $old->sync('run')->{status}, 0, 'is read';
+    is $old->decision('t1-token'), 'ok', 'its token is let in';
+    $old->sql("UPDATE tokens SET revoked_at = 1");
+    is $old->sync('run')->{status}, 0, 'its changes are';
+    is $old->decision('t1-token'), 'token_revoked', 'and a revocation arrives';
+    my $list = $old->ctl('list');
+    is $list->{status}, 1, 'tokenctl needs the present version';
+    like $list->{err}, qr/has version 1, made by an older release; bring it to version 2 by `tokenctl migrate`/, 'and says so';
 };
 
 subtest 'the group' => sub {

@@ -26,8 +26,8 @@ namespace {
 
 // Editors, git and shells write a file in several steps: it counts as written when there was no
 // step for this long.
-constexpr std::chrono::milliseconds settle_time{100};
-constexpr std::chrono::seconds settle_limit{2};
+constexpr std::chrono::milliseconds quiet_time{100};
+constexpr std::chrono::seconds quiet_limit{2};
 // Without events (a network file system, a link on the way to the file that now leads elsewhere) a
 // change is seen this late at most.
 constexpr std::chrono::milliseconds poll_interval{250};
@@ -122,10 +122,10 @@ const FileContent& FileSource::content() {
 }
 
 void FileSource::refresh() {
-    const auto deadline = Clock::now() + settle_limit;
+    const auto deadline = Clock::now() + quiet_limit;
     Stamp stamp = present();
     while (stamp_ != stamp) {
-        stamp = settled(stamp, deadline);
+        stamp = wait_until_quiet(stamp, deadline);
         if (auto text = read(stamp)) {
             take(std::move(*text));
             stamp_ = stamp;
@@ -158,7 +158,7 @@ FileSource::Stamp FileSource::present() const {
     int error = stat(path_.c_str(), &info) != 0 ? errno : 0;
     if (error == ENOENT && stamp_) {
         // Some editors take the old file away before they write the new one.
-        std::this_thread::sleep_for(settle_time);
+        std::this_thread::sleep_for(quiet_time);
         error = stat(path_.c_str(), &info) != 0 ? errno : 0;
     }
     if (error == ENOENT || error == ENOTDIR) {
@@ -173,17 +173,17 @@ FileSource::Stamp FileSource::present() const {
     return stamp_of(info);
 }
 
-// Waits until the file has been as it is for the settle time.
-FileSource::Stamp FileSource::settled(Stamp stamp, Clock::time_point deadline) const {
+// Waits until the file has been as it is for quiet_time.
+FileSource::Stamp FileSource::wait_until_quiet(Stamp stamp, Clock::time_point deadline) const {
     for (;;) {
         timespec now{};
         clock_gettime(CLOCK_REALTIME, &now);
         const std::chrono::nanoseconds quiet(nanoseconds(now) - stamp.modified);
-        if (quiet >= settle_time) {
+        if (quiet >= quiet_time) {
             return stamp;
         }
         // A file from the future is one of another clock: that it stays as it is must do.
-        std::this_thread::sleep_for(quiet.count() < 0 ? settle_time : settle_time - quiet);
+        std::this_thread::sleep_for(quiet.count() < 0 ? quiet_time : quiet_time - quiet);
         const Stamp after = present();
         if (after == stamp) {
             return stamp;

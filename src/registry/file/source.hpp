@@ -55,7 +55,7 @@ class FileSource final : public Source {
 
     std::optional<Stamp> look() const;
     Stamp present() const;
-    Stamp settled(Stamp stamp, Clock::time_point deadline) const;
+    Stamp wait_until_quiet(Stamp stamp, Clock::time_point deadline) const;
     void require_quiet(Clock::time_point deadline) const;
     std::optional<std::string> read(const Stamp& stamp) const;
     void take(std::string text);

@@ -4,6 +4,7 @@
 
 #include "registry/postgresql/pg_connection.hpp"
 #include "registry/schema.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry::postgresql {
 namespace {
@@ -39,17 +40,28 @@ bool make_roles(PgConnection& connection) {
     return true;
 }
 
+void refuse_existing(PgConnection& connection) {
+    if (!connection.query("SELECT 1 FROM pg_namespace WHERE nspname = 'token_auth'")->next()) {
+        return;
+    }
+    std::string answer;
+    try {
+        answer = exists_already(connection.version());
+    } catch (const SqlError& error) {
+        answer = error.code() == insufficient_privilege
+                     ? "is a registry already, which this account may not read; nothing was changed"
+                     : "holds a schema token_auth that is no registry; remove it, or name another "
+                       "database by --registry";
+    }
+    throw base::Error(fmt::format("registry {}: {}", connection.location().shown, answer));
+}
+
 }  // namespace
 
 bool create(const Location& location, const std::string& registry_id, std::int64_t now) {
     PgConnection connection(location);
     connection.require_server();
-    if (connection.query("SELECT 1 FROM pg_namespace WHERE nspname = 'token_auth'")->next()) {
-        throw base::Error(fmt::format(
-            "registry {}: is a registry already (its schema token_auth is there); nothing was "
-            "changed",
-            location.shown));
-    }
+    refuse_existing(connection);
     connection.run("BEGIN");
     make_tables(connection, registry_id, now);
     const bool roles_made = make_roles(connection);

@@ -42,6 +42,9 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     if (sqlstate == "42501" && message.find("permission denied for database") != message.npos) {
         return fmt::format("{}; connect as its owner, or grant CREATE on it", first_line(message));
     }
+    if (sqlstate == "42501" && message.find("must be owner of") != message.npos) {
+        return fmt::format("{}; connect as the registry's owner", first_line(message));
+    }
     if (sqlstate == "42501") {
         return fmt::format("{}; {}", first_line(message), privilege_remedy);
     }

@@ -15,10 +15,12 @@ struct OptionsFreer {
 };
 using ConnectionOptions = std::unique_ptr<PQconninfoOption, OptionsFreer>;
 
+using Parameters = std::map<std::string, std::string>;
+
 // Where neither the URL nor the environment says otherwise. A peer that vanished is given up
 // within half a minute, on an idle connection as well.
-const std::map<std::string, std::string>& defaults() {
-    static const std::map<std::string, std::string> values = {
+const Parameters& defaults() {
+    static const Parameters values = {
         {"connect_timeout", "10"},     {"keepalives_idle", "10"},
         {"keepalives_interval", "5"},  {"keepalives_count", "3"},
         {"tcp_user_timeout", "20000"}, {"fallback_application_name", "token-auth"},
@@ -42,21 +44,9 @@ base::Error not_understood() {
         base::ErrorKind::invalid_argument);
 }
 
-}  // namespace
-
-bool is_url(std::string_view url) {
-    return url.starts_with("postgresql://") || url.starts_with("postgres://");
-}
-
-Location parse(const std::string& url) {
-    char* message = nullptr;
-    const ConnectionOptions options(PQconninfoParse(url.c_str(), &message));
-    // Not shown: it can hold parts of the URL, and so of a password.
-    PQfreemem(message);
-    if (!options) {
-        throw not_understood();
-    }
-    std::map<std::string, std::string> values = defaults();
+// What the URL says, and where it says nothing and the environment does not either, the defaults.
+Parameters with_defaults(const ConnectionOptions& options) {
+    Parameters values = defaults();
     const ConnectionOptions known(PQconndefaults());
     for (const PQconninfoOption* each = known.get(); each != nullptr && each->keyword != nullptr;
          ++each) {
@@ -71,21 +61,28 @@ Location parse(const std::string& url) {
     }
     // What the registry holds is UTF-8, whatever the environment prefers.
     values["client_encoding"] = "UTF8";
-    Location location;
-    location.engine = Engine::postgresql;
-    // A URL again: its percent-encoding needs no other quoting.
-    location.path = "postgresql://";
+    return values;
+}
+
+// A URL again: its percent-encoding needs no other quoting.
+std::string connection_string(const Parameters& values) {
+    std::string url = "postgresql://";
     for (const auto& [name, value] : values) {
-        location.path += (location.path.back() == '/' ? '?' : '&') + name + '=';
-        location.path += percent_encoded(value);
+        url += (url.back() == '/' ? '?' : '&') + name + '=';
+        url += percent_encoded(value);
     }
+    return url;
+}
+
+// The URL for messages, without a password.
+std::string shown(const Parameters& values) {
     const auto part = [&](const char* name) -> std::string {
         const auto found = values.find(name);
         return found == values.end() ? "" : found->second;
     };
     const std::string user = part("user");
     const std::string port = part("port");
-    // A password with an unescaped "/" or "@" ends up in these, which messages show.
+    // A password with an unescaped "/" or "@" ends up in these.
     if (part("host").find('@') != std::string::npos ||
         part("dbname").find('@') != std::string::npos ||
         port.find_first_not_of("0123456789,") != std::string::npos) {
@@ -93,13 +90,28 @@ Location parse(const std::string& url) {
     }
     const std::string host = part("host").empty() ? part("hostaddr") : part("host");
     const bool socket = host.starts_with('/');
-    location.shown =
+    std::string url =
         fmt::format("postgresql://{}{}{}/{}", user.empty() ? "" : user + '@', socket ? "" : host,
                     port.empty() ? "" : ':' + port, part("dbname"));
-    if (socket) {
-        location.shown += "?host=" + host;
+    return socket ? url + "?host=" + host : url;
+}
+
+}  // namespace
+
+bool is_url(std::string_view url) {
+    return url.starts_with("postgresql://") || url.starts_with("postgres://");
+}
+
+Location parse(const std::string& url) {
+    char* message = nullptr;
+    const ConnectionOptions options(PQconninfoParse(url.c_str(), &message));
+    // Not shown: it can hold parts of the URL, and so of a password.
+    PQfreemem(message);
+    if (!options) {
+        throw not_understood();
     }
-    return location;
+    const Parameters values = with_defaults(options);
+    return {Engine::postgresql, connection_string(values), shown(values)};
 }
 
 }  // namespace token_auth::registry::postgresql

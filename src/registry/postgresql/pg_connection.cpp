@@ -10,9 +10,10 @@
 #include <cstring>
 #include <utility>
 
+#include "registry/postgresql/copy_line.hpp"
 #include "registry/postgresql/explain.hpp"
-#include "registry/schema.hpp"
 #include "registry/source.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry::postgresql {
 namespace {
@@ -25,54 +26,6 @@ constexpr std::chrono::minutes copy_patience{30};
 constexpr int rows_per_fetch = 1000;
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
-
-// One line of COPY's text format, taken apart. Source: PostgreSQL's documentation of COPY.
-class CopyLine {
-  public:
-    // The fields hold until the next line; NULL is empty.
-    const std::vector<std::string_view>& split(std::string_view line) {
-        fields_.clear();
-        if (line.ends_with('\n')) {
-            line.remove_suffix(1);
-        }
-        // Unescaped text is never longer, so that views into it stay where they are.
-        plain_.clear();
-        plain_.reserve(line.size());
-        for (;;) {
-            const std::size_t end = line.find('\t');
-            fields_.push_back(unescape(line.substr(0, end)));
-            if (end == std::string_view::npos) {
-                return fields_;
-            }
-            line.remove_prefix(end + 1);
-        }
-    }
-
-  private:
-    std::string_view unescape(std::string_view field) {
-        if (field == "\\N") {
-            return {};
-        }
-        if (field.find('\\') == std::string_view::npos) {
-            return field;
-        }
-        const std::size_t begin = plain_.size();
-        for (std::size_t i = 0; i < field.size(); ++i) {
-            if (field[i] != '\\' || i + 1 == field.size()) {
-                plain_ += field[i];
-                continue;
-            }
-            static constexpr std::string_view letters = "bfnrtv";
-            static constexpr std::string_view meant = "\b\f\n\r\t\v";
-            const std::size_t known = letters.find(field[++i]);
-            plain_ += known == std::string_view::npos ? field[i] : meant[known];
-        }
-        return std::string_view(plain_).substr(begin);
-    }
-
-    std::vector<std::string_view> fields_;
-    std::string plain_;
-};
 
 std::int64_t number(std::string_view text) {
     std::int64_t value = 0;
@@ -482,21 +435,20 @@ void PgConnection::require_server() const {
     }
 }
 
-void PgConnection::require_schema() {
-    require_server();
+std::int64_t PgConnection::version() {
     const auto rows = query("SELECT value FROM token_auth.meta WHERE name = 'schema_version'");
-    const std::string version(rows->next() ? rows->text(0) : "unknown");
-    if (version != std::to_string(schema_version)) {
-        throw base::Error(fmt::format(
-            "registry {}: has schema version {}, but this program knows {}; use the programs of "
-            "the release that made it",
-            location().shown, version, schema_version));
-    }
+    return rows->next() ? rows->integer(0) : 0;
 }
 
-std::unique_ptr<PgConnection> open(const Location& location) {
+void PgConnection::set_version(int version) {
+    execute("UPDATE token_auth.meta SET value = $1 WHERE name = 'schema_version'",
+            {std::to_string(version)});
+}
+
+std::unique_ptr<PgConnection> open(const Location& location, int oldest) {
     auto connection = std::make_unique<PgConnection>(location);
-    connection->require_schema();
+    connection->require_server();
+    require_version(location, connection->version(), oldest);
     return connection;
 }
 

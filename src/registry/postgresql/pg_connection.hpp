@@ -32,6 +32,8 @@ class PgConnection final : public Session {
     void run(const std::string& statements) override;
     std::string list(const std::vector<std::string_view>& texts) const override;
     std::string_view in_list() const override { return "= ANY ($1::text[])"; }
+    std::int64_t version() override;
+    void set_version(int version) override;
 
     void begin(Access access) override;
     void commit() override;
@@ -44,9 +46,8 @@ class PgConnection final : public Session {
     // As the server told it when the connection was made.
     int backend_pid() const;
 
-    // Check that this program can work with the server, and with its registry too; base::Error.
+    // base::Error unless this program can work with the server.
     void require_server() const;
-    void require_schema();
 
   private:
     struct Freer {
@@ -86,7 +87,7 @@ class PgConnection final : public Session {
     unsigned names_ = 0;                           // given to statements and cursors
 };
 
-// Connects to a registry and checks that it is one; base::Error.
-std::unique_ptr<PgConnection> open(const Location& location);
+// As open_session().
+std::unique_ptr<PgConnection> open(const Location& location, int oldest);
 
 }  // namespace token_auth::registry::postgresql

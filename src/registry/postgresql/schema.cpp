@@ -32,11 +32,13 @@ const std::vector<std::string_view>& postgresql_schema() {
     PRIMARY KEY (organization, id)
 ))",
         R"(CREATE TABLE token_auth.users (
-    id         TEXT COLLATE "C" PRIMARY KEY
+    id           TEXT COLLATE "C" PRIMARY KEY
         CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
-    technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
-    disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
-    created_at BIGINT NOT NULL
+    technical    INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
+    disabled     INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    created_at   BIGINT NOT NULL,
+    display_name TEXT NOT NULL DEFAULT '',
+    email        TEXT NOT NULL DEFAULT ''
 ))",
         // few: so that reading tokens need not pass over all users to find them
         R"(CREATE INDEX users_disabled ON token_auth.users (id) WHERE disabled = 1)",
@@ -288,6 +290,15 @@ $$)",
         R"(REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC)",
     };
     return statements;
+}
+
+const std::vector<std::string_view>& postgresql_upgrade(int from) {
+    static const std::vector<std::string_view> from_1 = {
+        R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
+        R"(ALTER TABLE token_auth.users ADD COLUMN email TEXT NOT NULL DEFAULT '')",
+    };
+    static const std::vector<std::string_view> none;
+    return from == 1 ? from_1 : none;
 }
 
 const std::vector<std::string_view>& postgresql_roles() {

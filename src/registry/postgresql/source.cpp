@@ -10,6 +10,7 @@
 #include "registry/entities.hpp"
 #include "registry/postgresql/pg_connection.hpp"
 #include "registry/postgresql/position.hpp"
+#include "registry/version.hpp"
 #include "token_auth/record.hpp"
 
 namespace token_auth::registry {
@@ -36,7 +37,8 @@ constexpr const char* begin_snapshot =
     "IN ACCESS SHARE MODE";
 constexpr const char* snapshot_state =
     "SELECT pg_current_snapshot()::text, pg_is_in_recovery(), (SELECT pruned_below FROM "
-    "log_state), (SELECT value FROM meta WHERE name = 'registry_id')";
+    "log_state), (SELECT value FROM meta WHERE name = 'registry_id'), "
+    "(SELECT value FROM meta WHERE name = 'schema_version')";
 
 // A full load is sorted on the server, in its memory, for as long as it takes.
 constexpr const char* prepare_full_load =
@@ -72,7 +74,8 @@ std::uint64_t number(std::string_view text) {
 struct PostgresqlSource::Server {
     Server(const Location& location, int stop_fd)
         : connection(location, stop_fd, statement_patience) {
-        connection.require_schema();
+        connection.require_server();
+        require_version(location, connection.version(), oldest_readable_schema);
         connection.read([&] { registry_id = connection.registry_id(); });
         learn_place();
         listen();
@@ -108,6 +111,8 @@ struct PostgresqlSource::Server {
         connection.run(begin_snapshot);
         const auto state = connection.query(snapshot_state);
         state->next();
+        // It may have become one of a newer release since this connected.
+        require_version(connection.location(), state->integer(4), oldest_readable_schema);
         if (state->text(3) != registry_id) {
             throw base::Error(
                 fmt::format("registry {}: another one was put in its place; trying again with that",

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,8 +12,10 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "base/file_descriptor.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -24,14 +27,13 @@ class Draft {
   public:
     explicit Draft(const Location& location)
         : location_(location), path_(fmt::format("{}.init-{}", location.path, ::getpid())) {
-        const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode);
-        if (file < 0) {
+        const base::FileDescriptor file(
+            ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode));
+        if (!file.is_open()) {
             explain_open(errno);
         }
-        const bool ok = ::fchmod(file, file_mode) == 0;  // whatever the umask
-        const int problem = errno;
-        ::close(file);
-        if (!ok) {
+        if (::fchmod(file.get(), file_mode) != 0) {  // whatever the umask
+            const int problem = errno;
             ::unlink(path_.c_str());
             fail(location_, fmt::format("cannot set its mode: {}", std::strerror(problem)));
         }
@@ -80,10 +82,10 @@ class Draft {
 
     // The name must survive a power cut as the content does.
     void sync_directory() const {
-        const int directory = ::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory >= 0) {
-            ::fsync(directory);
-            ::close(directory);
+        const base::FileDescriptor directory(
+            ::open(parent().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory.is_open()) {
+            ::fsync(directory.get());
         }
     }
 
@@ -91,17 +93,27 @@ class Draft {
     std::string path_;
 };
 
+std::int64_t existing_version(const Location& location) {
+    try {
+        return open_any(location, Access::read)->version();
+    } catch (const SqlError& error) {
+        if (error.code() != std::to_string(SQLITE_NOTADB)) {
+            throw;
+        }
+    } catch (const base::Error&) {
+        if (::faccessat(AT_FDCWD, location.path.c_str(), R_OK, AT_EACCESS) != 0) {
+            throw;
+        }
+    }
+    fail(location,
+         "something that is not a usable registry is at this path; move it away, or name another "
+         "path by --registry");
+}
+
 void refuse_existing(const Location& location) {
     struct stat status {};
     if (::lstat(location.path.c_str(), &status) == 0) {
-        try {
-            open(location, Access::read);
-        } catch (const base::Error& error) {
-            fail(location,
-                 "something that is not a usable registry is at this path; move it away, or name "
-                 "another path by --registry");
-        }
-        fail(location, "is a registry already; nothing was changed");
+        fail(location, exists_already(existing_version(location)));
     }
     // SQLite would take an older registry's log for the new one's.
     for (const char* suffix : {"-wal", "-shm", "-journal"}) {
@@ -122,7 +134,7 @@ void fill(SqliteSession& session, const std::string& registry_id, std::int64_t n
         session.execute("INSERT INTO meta (name, value) VALUES ('registry_id', $1)", {registry_id});
         session.execute("INSERT INTO meta (name, value) VALUES ('created_at', $1)",
                         {std::to_string(now)});
-        session.run(fmt::format("PRAGMA user_version = {}", schema_version));
+        session.set_version(schema_version);
     });
     // last, so that what is renamed is one file without a log beside it
     const auto mode = session.query("PRAGMA journal_mode = WAL");

@@ -27,11 +27,13 @@ const std::vector<std::string_view>& sqlite_schema() {
     PRIMARY KEY (organization, id)
 ))",
         R"(CREATE TABLE users (
-    id         TEXT PRIMARY KEY
+    id           TEXT PRIMARY KEY
         CHECK (length(id) BETWEEN 1 AND 64 AND id NOT GLOB '*[^A-Za-z0-9._-]*'),
-    technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
-    disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
-    created_at BIGINT NOT NULL
+    technical    INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
+    disabled     INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    created_at   BIGINT NOT NULL,
+    display_name TEXT NOT NULL DEFAULT '',
+    email        TEXT NOT NULL DEFAULT ''
 ))",
         R"(CREATE TABLE memberships (
     user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -163,6 +165,15 @@ END)",
 END)",
     };
     return statements;
+}
+
+const std::vector<std::string_view>& sqlite_upgrade(int from) {
+    static const std::vector<std::string_view> from_1 = {
+        R"(ALTER TABLE users ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
+        R"(ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '')",
+    };
+    static const std::vector<std::string_view> none;
+    return from == 1 ? from_1 : none;
 }
 
 }  // namespace token_auth::registry

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "base/file_watch.hpp"
 #include "registry/entities.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -22,7 +23,7 @@ constexpr std::chrono::milliseconds poll_interval{250};
 // An event comes with the write to the log's file; readers see the commit after it, once the file
 // is on disk, which tells nobody. On a slow disk that takes its time, so it is looked for in
 // steps that grow.
-constexpr std::chrono::milliseconds settle_time{2000};
+constexpr std::chrono::milliseconds commit_patience{2000};
 constexpr std::chrono::milliseconds first_step{1};
 constexpr std::chrono::milliseconds last_step{25};
 
@@ -104,10 +105,14 @@ void SqliteSource::read(const std::function<void(sqlite::SqliteSession&)>& body)
     if (!session_) {
         // Looked at before it is opened: a file exchanged in between is noticed at the next call.
         files_ = files();
-        session_ = sqlite::open(location_, Access::read);
+        session_ = sqlite::open(location_, Access::read, oldest_readable_schema);
     }
     try {
-        session_->read([&] { body(*session_); });
+        session_->read([&] {
+            // It may have become one of a newer release since it was opened.
+            require_version(location_, session_->version(), oldest_readable_schema);
+            body(*session_);
+        });
     } catch (...) {
         session_.reset();
         throw;
@@ -171,6 +176,21 @@ bool SqliteSource::moved_on() {
     return last != seen_;
 }
 
+// After an event: until the commit can be seen.
+base::Woken SqliteSource::await_commit() {
+    base::Woken woken = base::Woken::event;
+    const auto begun = std::chrono::steady_clock::now();
+    while (woken != base::Woken::stopped && !moved_on()) {
+        const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - begun);
+        if (waited >= commit_patience) {
+            break;
+        }
+        woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
+    }
+    return woken;
+}
+
 void SqliteSource::wait(std::chrono::milliseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
@@ -184,15 +204,7 @@ void SqliteSource::wait(std::chrono::milliseconds timeout) {
         }
         base::Woken woken = watch_.wait(std::min(left, poll_interval), stop_fd());
         if (woken == base::Woken::event) {
-            const auto begun = std::chrono::steady_clock::now();
-            while (woken != base::Woken::stopped && !moved_on()) {
-                const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(
-                    std::chrono::steady_clock::now() - begun);
-                if (waited >= settle_time) {
-                    break;
-                }
-                woken = watch_.wait(std::clamp(waited / 8, first_step, last_step), stop_fd());
-            }
+            woken = await_commit();
         }
         if (woken == base::Woken::stopped) {
             return;

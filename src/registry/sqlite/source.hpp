@@ -42,6 +42,7 @@ class SqliteSource final : public Source {
     void read(const std::function<void(sqlite::SqliteSession&)>& body);
     bool in_place() const;
     bool moved_on();
+    base::Woken await_commit();
 
     Location location_;
     std::unique_ptr<sqlite::SqliteSession> session_;

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "base/json.hpp"
-#include "registry/schema.hpp"
+#include "registry/version.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -71,19 +71,6 @@ void check_file(const Location& location, Access access) {
                  ? fmt::format("cannot be written: {}; run as its owner", std::strerror(errno))
                  : fmt::format("cannot be read: {}; run as its owner, or as a member of its group",
                                std::strerror(errno)));
-    }
-}
-
-void check_version(SqliteSession& session) {
-    if (session.number("PRAGMA application_id") != application_id) {
-        fail(session.location(), not_a_registry);
-    }
-    const std::int64_t version = session.number("PRAGMA user_version");
-    if (version != schema_version) {
-        fail(session.location(),
-             fmt::format("has schema version {}, but this program knows {}; use the "
-                         "programs of the release that made it",
-                         version, schema_version));
     }
 }
 
@@ -217,6 +204,10 @@ std::int64_t SqliteSession::number(std::string_view sql) {
     return rows->next() ? rows->integer(0) : 0;
 }
 
+void SqliteSession::set_version(int version) {
+    run(fmt::format("PRAGMA user_version = {}", version));
+}
+
 void SqliteSession::keep_wal() {
     int on = 1;
     sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &on);
@@ -232,11 +223,19 @@ void SqliteSession::roll_back() noexcept {
     sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-std::unique_ptr<SqliteSession> open(const Location& location, Access access) {
+std::unique_ptr<SqliteSession> open_any(const Location& location, Access access) {
     check_file(location, access);
     auto session = std::make_unique<SqliteSession>(location, location.path, access);
     session->keep_wal();
-    check_version(*session);
+    if (session->number("PRAGMA application_id") != application_id) {
+        fail(location, not_a_registry);
+    }
+    return session;
+}
+
+std::unique_ptr<SqliteSession> open(const Location& location, Access access, int oldest) {
+    auto session = open_any(location, access);
+    require_version(location, session->version(), oldest);
     session->run(
         fmt::format("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -{}",
                     cache_kibibytes));

@@ -28,6 +28,8 @@ class SqliteSession final : public Session {
     void run(const std::string& statements) override;
     std::string list(const std::vector<std::string_view>& texts) const override;
     std::string_view in_list() const override { return "IN (SELECT value FROM json_each($1))"; }
+    std::int64_t version() override { return number("PRAGMA user_version"); }
+    void set_version(int version) override;
 
     // Of the one column of a statement's first row; 0 if there is none.
     std::int64_t number(std::string_view sql);
@@ -58,8 +60,12 @@ class SqliteSession final : public Session {
     Idle idle_;
 };
 
-// Opens the registry in that file and checks that it is one; base::Error.
-std::unique_ptr<SqliteSession> open(const Location& location, Access access);
+// Opens the registry in that file and checks that it is one, of any version; base::Error.
+std::unique_ptr<SqliteSession> open_any(const Location& location, Access access);
+
+// As open_session().
+std::unique_ptr<SqliteSession> open(const Location& location, Access access,
+                                    int oldest = schema_version);
 
 [[noreturn]] void fail(const Location& location, const std::string& text);
 

@@ -1,0 +1,102 @@
+#include "registry/version.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "registry/schema.hpp"
+#include "registry/writer.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+constexpr int first_version = 1;
+
+// What each version after the first one has that the one before has not.
+constexpr std::array<std::string_view, schema_version - first_version> additions = {
+    "names and e-mail addresses of users (users.display_name, users.email)",
+};
+static_assert(!additions.back().empty(), "say what the version adds");
+
+Migration migration_of(Session& session) {
+    Migration migration;
+    migration.from = session.version();
+    require_version(session.location(), migration.from, first_version);
+    migration.additions.assign(additions.begin() + (migration.from - first_version),
+                               additions.end());
+    return migration;
+}
+
+void upgrade(Session& session, int from) {
+    const auto& statements =
+        session.engine() == Engine::postgresql ? postgresql_upgrade(from) : sqlite_upgrade(from);
+    for (const std::string_view statement : statements) {
+        session.execute(statement);
+    }
+}
+
+}  // namespace
+
+void require_version(const Location& location, std::int64_t version, int oldest) {
+    if (version < first_version) {
+        throw base::Error(
+            fmt::format("registry {}: its version is missing; restore it from a "
+                        "backup",
+                        location.shown));
+    }
+    if (version > schema_version) {
+        throw base::Error(
+            fmt::format("registry {}: has version {}, made by a newer release; this release knows "
+                        "versions up to {}: upgrade token-auth on this host",
+                        location.shown, version, schema_version));
+    }
+    if (version < oldest) {
+        throw base::Error(
+            fmt::format("registry {}: has version {}, made by an older release; "
+                        "bring it to version {} by `tokenctl migrate`",
+                        location.shown, version, schema_version));
+    }
+}
+
+std::string exists_already(std::int64_t version) {
+    const char* const remark = version > schema_version   ? ", made by a newer release"
+                               : version < schema_version ? ", made by an older release; run "
+                                                            "`tokenctl migrate` to use it"
+                                                          : "";
+    return fmt::format("is a registry already (version {}){}; nothing was changed", version,
+                       remark);
+}
+
+Migration plan_migration(const Location& location) {
+    const auto session = open_session(location, Access::read, first_version);
+    Migration plan;
+    session->read([&] { plan = migration_of(*session); });
+    return plan;
+}
+
+Migration migrate(const Location& location, const Author& author,
+                  const std::function<void(const Migration&)>& announce) {
+    const auto session = open_session(location, Access::write, first_version);
+    Migration migration;
+    session->write([&] {
+        // Read under the write lock: another tokenctl may have done it meanwhile.
+        migration = migration_of(*session);
+        if (migration.additions.empty()) {
+            return;
+        }
+        announce(migration);
+        for (int from = static_cast<int>(migration.from); from < schema_version; ++from) {
+            upgrade(*session, from);
+        }
+        session->set_version(schema_version);
+        Writer(*session, author)
+            .log("migrate", "registry", session->registry_id(),
+                 {{"version", {{"from", migration.from}, {"to", schema_version}}}});
+    });
+    return migration;
+}
+
+}  // namespace token_auth::registry

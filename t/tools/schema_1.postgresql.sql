@@ -1,0 +1,284 @@
+/* The schema of version 1, as tokenctl init made it. */
+BEGIN;
+CREATE SCHEMA token_auth;
+CREATE TABLE token_auth.meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE token_auth.roles (
+    id     TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    scopes TEXT NOT NULL
+);
+CREATE TABLE token_auth.organizations (
+    id         TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    suspended  INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+    created_at BIGINT NOT NULL
+);
+CREATE TABLE token_auth.org_groups (
+    organization TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    id           TEXT COLLATE "C" NOT NULL CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (organization, id)
+);
+CREATE TABLE token_auth.users (
+    id         TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    technical  INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
+    disabled   INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX users_disabled ON token_auth.users (id) WHERE disabled = 1;
+CREATE TABLE token_auth.memberships (
+    user_id      TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    organization TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    role         TEXT COLLATE "C" NOT NULL REFERENCES token_auth.roles (id),
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (user_id, organization)
+);
+CREATE INDEX memberships_organization ON token_auth.memberships (organization);
+CREATE INDEX memberships_role ON token_auth.memberships (role);
+CREATE TABLE token_auth.tokens (
+    id           TEXT COLLATE "C" PRIMARY KEY
+        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    prefix       TEXT NOT NULL DEFAULT '',
+    digest       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
+    key_id       BIGINT NOT NULL DEFAULT 0,
+    kind         TEXT NOT NULL CHECK (kind IN ('organization', 'group', 'user')),
+    user_id      TEXT COLLATE "C" NOT NULL REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    organization TEXT COLLATE "C" REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
+    group_id     TEXT COLLATE "C",
+    role         TEXT COLLATE "C" REFERENCES token_auth.roles (id),
+    scopes       TEXT NOT NULL DEFAULT '',
+    name         TEXT NOT NULL,
+    description  TEXT NOT NULL DEFAULT '',
+    allow        TEXT NOT NULL DEFAULT '',
+    created_at   BIGINT NOT NULL,
+    not_before   BIGINT NOT NULL DEFAULT 0,
+    expires_at   BIGINT NOT NULL DEFAULT 0,
+    revoked_at   BIGINT NOT NULL DEFAULT 0,
+    predecessor  TEXT COLLATE "C",
+    successor    TEXT COLLATE "C",
+    FOREIGN KEY (organization, group_id) REFERENCES token_auth.org_groups (organization, id)
+        ON DELETE CASCADE,
+    CHECK (not_before BETWEEN 0 AND 253402300799 AND expires_at BETWEEN 0 AND 253402300799
+        AND revoked_at BETWEEN 0 AND 253402300799),
+    CHECK ((kind = 'user') = (organization IS NULL)),
+    CHECK ((kind = 'group') = (group_id IS NOT NULL))
+);
+CREATE INDEX tokens_user ON token_auth.tokens (user_id);
+CREATE INDEX tokens_organization ON token_auth.tokens (organization, group_id);
+CREATE INDEX tokens_role ON token_auth.tokens (role);
+CREATE INDEX tokens_expires ON token_auth.tokens (expires_at);
+CREATE TABLE token_auth.changes (
+    seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid    XID8 NOT NULL DEFAULT pg_current_xact_id(),
+    entity TEXT COLLATE "C" NOT NULL,
+    key    TEXT COLLATE "C" NOT NULL,
+    mark   BIGINT NOT NULL DEFAULT floor(random() * 9007199254740992)
+);
+CREATE INDEX changes_xid ON token_auth.changes (xid);
+CREATE TABLE token_auth.audit (
+    seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at     BIGINT NOT NULL,
+    actor  TEXT NOT NULL,
+    action TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    key    TEXT COLLATE "C" NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TABLE token_auth.write_lock ();
+CREATE TABLE token_auth.log_state (
+    pruned_below XID8 NOT NULL,
+    mark_horizon XID8 NOT NULL,
+    mark_seq     BIGINT NOT NULL
+);
+INSERT INTO token_auth.log_state
+    VALUES ('0', pg_snapshot_xmin(pg_current_snapshot()), 0);
+CREATE FUNCTION token_auth.prune_changes(most BIGINT) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+DECLARE
+    last     BIGINT;
+    oldest   XID8;
+    newest   XID8;
+    restored BOOLEAN;
+    state    log_state;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN;
+    END IF;
+    -- by an index each: a plan that reads the log would cost every writer
+    SELECT seq INTO last FROM changes ORDER BY seq DESC LIMIT 1;
+    SELECT xid INTO oldest FROM changes ORDER BY xid LIMIT 1;
+    SELECT xid INTO newest FROM changes ORDER BY xid DESC LIMIT 1;
+    SELECT * INTO state FROM log_state;
+    IF last IS NULL THEN
+        RETURN;
+    END IF;
+    -- from a dump of a cluster that had counted further than this one
+    restored := greatest(newest, state.mark_horizon)
+        > greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned());
+    IF NOT restored AND last - state.mark_seq < 1000000 AND oldest >= state.pruned_below THEN
+        RETURN;
+    END IF;
+    -- where somebody is at it already, that will do
+    SELECT * INTO state FROM log_state FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF restored THEN
+        DELETE FROM changes
+            WHERE xid > greatest(pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id());
+        UPDATE log_state SET pruned_below = '0', mark_seq = last,
+            mark_horizon = pg_snapshot_xmin(pg_current_snapshot());
+        RETURN;
+    END IF;
+    IF last - state.mark_seq >= 1000000 THEN
+        state.pruned_below := state.mark_horizon;
+        UPDATE log_state SET pruned_below = mark_horizon, mark_seq = last,
+            mark_horizon = pg_snapshot_xmin(pg_current_snapshot());
+    END IF;
+    DELETE FROM changes WHERE seq IN (
+        SELECT seq FROM changes WHERE xid < state.pruned_below ORDER BY xid LIMIT most);
+END
+$$;
+CREATE FUNCTION token_auth.announce_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows) THEN
+        PERFORM prune_changes(2 * (SELECT count(*) FROM new_rows));
+        PERFORM pg_notify('token_auth', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER changes_inserted AFTER INSERT ON token_auth.changes
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION token_auth.announce_changes();
+CREATE FUNCTION token_auth.log_by_id() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key) SELECT TG_ARGV[0], id FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key) SELECT TG_ARGV[0], id FROM old_rows;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT TG_ARGV[0], id FROM old_rows UNION SELECT TG_ARGV[0], id FROM new_rows;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION token_auth.log_memberships() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM old_rows;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT 'membership', user_id || ' ' || organization FROM old_rows
+            UNION SELECT 'membership', user_id || ' ' || organization FROM new_rows;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION token_auth.log_users() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM new_rows WHERE technical = 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM old_rows WHERE technical = 0;
+    ELSE
+        INSERT INTO changes (entity, key)
+            SELECT 'user', id FROM old_rows WHERE technical = 0
+            UNION SELECT 'user', id FROM new_rows WHERE technical = 0
+            UNION SELECT 'token', digest FROM tokens WHERE user_id IN (
+                SELECT id FROM new_rows n WHERE technical = 1
+                    OR NOT EXISTS (SELECT 1 FROM old_rows o WHERE o.id = n.id));
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION token_auth.log_tokens() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO changes (entity, key) SELECT 'token', digest FROM new_rows;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO changes (entity, key)
+            SELECT 'token', digest FROM old_rows UNION SELECT 'token', digest FROM new_rows;
+    ELSE
+        INSERT INTO changes (entity, key) SELECT 'token', digest FROM old_rows;
+        PERFORM 1 FROM users WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
+            ORDER BY id FOR UPDATE;
+        DELETE FROM users u WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
+            AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.user_id = u.id);
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION token_auth.log_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+BEGIN
+    INSERT INTO changes (entity, key) VALUES ('everything', '');
+    RETURN NULL;
+END
+$$;
+DO $$
+DECLARE
+    pair TEXT[];
+BEGIN
+    FOREACH pair SLICE 1 IN ARRAY ARRAY[
+        ['roles', 'log_by_id(''role'')'], ['organizations', 'log_by_id(''organization'')'],
+        ['users', 'log_users()'], ['memberships', 'log_memberships()'],
+        ['tokens', 'log_tokens()']] LOOP
+        EXECUTE format('CREATE TRIGGER %1$s_inserted AFTER INSERT ON token_auth.%1$s
+            REFERENCING NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_updated AFTER UPDATE ON token_auth.%1$s
+            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_deleted AFTER DELETE ON token_auth.%1$s
+            REFERENCING OLD TABLE AS old_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.%2$s', pair[1], pair[2]);
+        EXECUTE format('CREATE TRIGGER %1$s_truncated AFTER TRUNCATE ON token_auth.%1$s
+            FOR EACH STATEMENT EXECUTE FUNCTION token_auth.log_truncate()', pair[1]);
+    END LOOP;
+END
+$$;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC;
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['token_auth_reader', 'token_auth_writer'] LOOP
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+    END LOOP;
+END
+$$;
+GRANT USAGE ON SCHEMA token_auth TO token_auth_reader, token_auth_writer;
+GRANT SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations,
+    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens,
+    token_auth.changes, token_auth.log_state TO token_auth_reader, token_auth_writer;
+GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
+    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
+    TO token_auth_writer;
+GRANT SELECT, INSERT ON token_auth.audit TO token_auth_writer;
+GRANT UPDATE ON token_auth.write_lock TO token_auth_writer;
+GRANT EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT) TO token_auth_writer;
+INSERT INTO token_auth.meta (name, value) VALUES ('registry_id', '00112233445566778899aabbccddeeff'),
+    ('created_at', '1700000000'), ('schema_version', '1');
+COMMIT;
