@@ -45,7 +45,7 @@ ngx_http_module_t module_context = {
     add_variables,      // preconfiguration
     postconfiguration,  // postconfiguration
     create_main_conf,   // create main configuration
-    nullptr,            // init main configuration
+    init_main_conf,     // init main configuration
     nullptr,            // create server configuration
     nullptr,            // merge server configuration
     create_loc_conf,    // create location configuration

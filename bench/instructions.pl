@@ -1,6 +1,6 @@
-# The instructions that the module adds to a request: one nginx process under callgrind serves the same
-# number of requests unprotected and protected. Unlike times, instructions repeat on any machine and
-# beside any load.
+# The instructions that the module adds to a request: nginx under callgrind serves 1,000 different tokens protected,
+# and the same requests unprotected; what SHA-256 takes is left out. Unlike times, instructions repeat on any machine
+# and beside any load.
 use strict;
 use warnings;
 
@@ -13,35 +13,34 @@ use Bench::Process qw(run start_server);
 use TokenAuth::Util qw(free_port slurp spew);
 use TokenAuth::Wire;
 
-my %options;
-GetOptions(\%options, qw(check keep)) && !@ARGV
+my %options = (tokens => 1_000_000);
+GetOptions(\%options, qw(check keep tokens=i)) && !@ARGV
     or do { print STDERR "bench instructions: see scripts/bench --help\n"; exit 2 };
 
 my $build = $ENV{TOKEN_AUTH_BUILD};
 my $baseline = "$ENV{TOKEN_AUTH_ROOT}/bench/instructions.json";
 my $dir = "$build/bench/instructions";
 my $requests = 1000;
-alarm 300;    # nothing may hang forever
+alarm 600;    # nothing may hang forever
 remove_tree($dir);
 make_path("$dir/html");
 spew("$dir/html/file", 'x' x 1024);
-run("$build/bench/make_store", '--tokens', 4000, '--db', "$dir/db", '--list', "$dir/organization", '--lines', 10);
-run("$build/bench/make_store", '--users', '--list', "$dir/user", '--lines', 10);
-run("$build/bench/make_store", '--list', "$dir/unknown", '--lines', 10, '--first', 4000);
+run("$build/bench/make_store", '--tokens', $options{tokens}, '--db', "$dir/db", '--list', "$dir/organization", '--lines', $requests);
+run("$build/bench/make_store", '--users', '--list', "$dir/user", '--lines', $requests);
+run("$build/bench/make_store", '--list', "$dir/unknown", '--lines', $requests, '--first', $options{tokens});
 
-# Serves that many requests with the tokens of a list in turn; the instructions of the process.
-sub instructions {
-    my ($location, $list, $status) = @_;
-    my $port = free_port();
-    my $user = $> == 0 ? 'user root;' : '';
-    my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
-    spew("$dir/nginx.conf", <<"END");
+# What nginx's own 401 has, so that it is as long as the module's, header and all.
+my $refusal = 'x' x 334;
+my $port = free_port();
+my $user = $> == 0 ? 'user root;' : '';
+my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
+spew("$dir/nginx.conf", <<"END");
 load_module $build/ngx_http_token_auth_module.so;
 $user
 daemon off;
 master_process off;
 pid $dir/nginx.pid;
-error_log $dir/error.log error;
+error_log $dir/error.log crit;
 events { worker_connections 64; }
 http {
     access_log off;
@@ -50,37 +49,80 @@ http {
     token_auth_db $dir/db;
     server {
         listen 127.0.0.1:$port;
-        location = /open { alias $dir/html/file; }
-        location = /protected { token_auth api; token_auth_scope agents:read; alias $dir/html/file; }
+        location = /exposed { alias $dir/html/file; }
+        location = /refused { default_type application/problem+json; return 401 '$refusal'; }
+        location = /guarded { token_auth api; token_auth_scope agents:read; alias $dir/html/file; }
+        location = /count { return 200 "\$arg_x\\n"; }
     }
 }
 END
-    my $counts = "$dir/callgrind.out";
-    my $server = start_server(
-        port => $port, log => "$dir/output.log",
-        command => [ 'valgrind', '-q', '--tool=callgrind', "--callgrind-out-file=$counts", 'nginx', '-p', $dir,
-            '-e', "$dir/error.log", '-c', "$dir/nginx.conf" ]);
-    my @lines = split /\n/, slurp($list);
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
-    for my $i (0 .. $requests - 1) {
-        my ($token, $organization) = split / /, $lines[ $i % @lines ];
-        my ($got) = exchange($socket, 'GET', "/$location", Authorization => "Bearer $token",
-            defined $organization ? ('X-Org-Id' => $organization) : ());
-        $got == $status or die "not $status but $got\n";
-    }
-    close $socket;
-    $server->stop;
-    my ($total) = slurp($counts) =~ /^(?:summary|totals): (\d+)/m or die "callgrind counted nothing\n";
-    return $total;
+
+# Only /count calls that function of nginx: callgrind then writes down what was counted since the last time.
+my $counts = "$dir/callgrind.out";
+my $server = start_server(
+    port => $port, log => "$dir/output.log",
+    command => [ 'valgrind', '-q', '--tool=callgrind', '--dump-before=ngx_http_arg', "--callgrind-out-file=$counts",
+        'nginx', '-p', $dir, '-e', "$dir/error.log", '-c', "$dir/nginx.conf" ]);
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
+my $dumps = 0;
+
+sub ask {
+    my ($location, $line, $expected) = @_;
+    my ($token, $organization) = split / /, $line;
+    my ($status, $head, $body) = exchange($socket, 'GET', "/$location", Authorization => "Bearer $token",
+        defined $organization ? ('X-Org-Id' => $organization) : ());
+    $status == $expected or die "not $expected but $status\n";
+    return length($head) + length $body;
 }
 
-my %added;
-for my $case ([ 'organization', 200 ], [ 'user', 200 ], [ 'unknown', 401 ]) {
-    my ($list, $status) = @$case;
-    my $open = instructions('open', "$dir/$list", 200);
-    $added{$list} = int((instructions('protected', "$dir/$list", $status) - $open) / $requests + 0.5);
+# The instructions of a dump but for libcrypto's, which are SHA-256's.
+sub counted {
+    my ($file) = @_;
+    my ($object, $sum, $is_call, %names) = ('', 0, 0);
+    open my $in, '<', $file or die "$file: $!\n";
+    while (my $line = <$in>) {
+        if ($line =~ /^ob=\((\d+)\)(?: (.*))?/) {
+            $names{$1} = $2 if defined $2;
+            $object = $names{$1};
+        } elsif ($line =~ /^cob=\((\d+)\) (.*)/) {
+            $names{$1} = $2;
+        } elsif ($line =~ /^calls=/) {
+            $is_call = 1;
+        } elsif ($line =~ /^[-+*\d]\S* (\d+)$/) {
+            $sum += $1 if !$is_call && $object !~ /libcrypto/;
+            $is_call = 0;
+        }
+    }
+    return $sum;
 }
-remove_tree($dir);
+
+sub count {
+    exchange($socket, 'GET', '/count?x=y');
+    return counted("$counts." . ++$dumps);
+}
+
+# The instructions of a request to a location, for the tokens of a list in turn.
+sub instructions {
+    my ($location, $list, $status) = @_;
+    my @lines = split /\n/, slurp("$dir/$list");
+    ask($location, $_, $status) for @lines[ 0 .. 9 ];
+    count();
+    ask($location, $_, $status) for @lines;
+    return count() / @lines;
+}
+
+my ($first) = split /\n/, slurp("$dir/unknown");
+my @lengths = map { ask($_, $first, 401) } qw(guarded refused);
+abs($lengths[0] - $lengths[1]) < 16 or die "the module's 401 is $lengths[0] bytes long, nginx's own one $lengths[1]\n";
+
+my %added;
+for my $case ([ 'organization', 'exposed', 200 ], [ 'user', 'exposed', 200 ], [ 'unknown', 'refused', 401 ]) {
+    my ($list, $beside, $status) = @$case;
+    $added{$list} = int(instructions('guarded', $list, $status) - instructions($beside, $list, $status) + 0.5);
+}
+close $socket;
+$server->stop;
+remove_tree($dir) if !$ENV{TOKEN_AUTH_KEEP};
 
 if ($options{keep}) {
     spew($baseline, JSON::PP->new->canonical->pretty->encode({ allowance => 0.1, added => \%added }));

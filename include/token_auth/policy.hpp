@@ -18,6 +18,7 @@ namespace token_auth {
 struct Words {
     const std::string_view* values = nullptr;
     std::size_t count = 0;
+    bool split = false;  // each value is one word
 };
 
 template <typename Visit>

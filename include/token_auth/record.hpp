@@ -23,9 +23,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "token_auth/load.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/digest.hpp"
+#include "token_auth/load.hpp"
 
 namespace token_auth {
 
@@ -65,10 +65,8 @@ inline constexpr std::uint64_t meta_record_key = 0xffffffffffffffff;
 
 inline std::uint64_t token_key(const Digest& digest) noexcept {
     std::uint64_t head = 0;
-    for (std::size_t i = 0; i < sizeof(head); ++i) {
-        head = (head << 8) | digest[i];
-    }
-    return head >> 1;
+    std::memcpy(&head, digest.data(), sizeof(head));
+    return __builtin_bswap64(head) >> 1;
 }
 std::uint64_t user_key(std::string_view user) noexcept;
 // The first four bytes of SHA-256 of its id. Two organizations may share one: compare names too.
@@ -367,6 +365,7 @@ struct StoreMeta {
     StoreCounts counts{};
     // Keys of digests by TokenView::key_index(). An index without tokens may be used again.
     std::array<KeyUse, key_uses_max> keys{};
+    std::size_t keys_end = 0;     // index behind the last key with tokens; decode() sets it
     std::string_view source{};    // identity of the registry this store mirrors
     std::string_view position{};  // how far in its change log, in the source's own form
 };

@@ -12,7 +12,7 @@
 namespace token_auth {
 
 // Looks up all that decides about a token, by its digest. `organization` is the one that the
-// request names (empty: none; ignored if it is no identifier or the mode is off).
+// request names (empty: none; ignored if the mode is off).
 // found: `out` is filled. absent: no such token.
 Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
               std::string_view organization, Claims& out) noexcept;

@@ -37,9 +37,10 @@ class StorePool {
     StorePool(const StorePool&) = delete;
     StorePool& operator=(const StorePool&) = delete;
 
-    // Once, in the process that reads. `paths`, and `min_generations`, one for each path, must live
-    // as long as the pool; without the latter the pool has its own. False if memory is short.
-    bool init(const char* const* paths, std::size_t count, MinGeneration* min_generations,
+    // Once, in the process that reads. `paths`, and what `min_generations`, one for each path, lead
+    // to must live as long as the pool; without the latter the pool has its own. False if memory is
+    // short.
+    bool init(const char* const* paths, std::size_t count, MinGeneration* const* min_generations,
               Listener listener, void* context) noexcept;
     void clear() noexcept;
 

@@ -25,7 +25,14 @@ bool is_scope(std::string_view text) noexcept;
 bool scope_covers(std::string_view granted, std::string_view wanted) noexcept;
 
 // Removes the first word of a space-separated list and returns it; empty at the end.
-std::string_view next_word(std::string_view& list) noexcept;
+inline std::string_view next_word(std::string_view& list) noexcept {
+    while (!list.empty() && list.front() == ' ') {
+        list.remove_prefix(1);
+    }
+    const std::string_view word = list.substr(0, list.find(' '));
+    list.remove_prefix(word.size());
+    return word;
+}
 
 // Whether any of the granted scopes, separated by spaces, covers the wanted one.
 bool any_covers(std::string_view grants, std::string_view wanted) noexcept;

@@ -28,9 +28,18 @@ bool begins_with(std::string_view text, std::string_view word) noexcept {
     return true;
 }
 
-bool has_scheme(std::string_view field, std::string_view name) noexcept {
-    return begins_with(field, name) &&
-           (field.size() == name.size() || !SchemeChars::contains(field[name.size()]));
+// The name is in lower case, and letters differ by one bit in case.
+template <std::size_t size>
+bool has_scheme(std::string_view field, const char (&name)[size]) noexcept {
+    constexpr std::size_t letters = size - 1;
+    if (field.size() < letters) {
+        return false;
+    }
+    std::size_t i = 0;
+    while (i < letters && (field[i] | 0x20) == name[i]) {
+        ++i;
+    }
+    return i == letters && (field.size() == letters || !SchemeChars::contains(field[letters]));
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {
@@ -65,15 +74,15 @@ bool is_token68(std::string_view text) noexcept {
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
     field = trim_spaces(field);
-    constexpr std::string_view bearer = "bearer";
-    constexpr std::string_view token = "token";
+    constexpr char bearer[] = "bearer";
+    constexpr char token[] = "token";
     const bool is_bearer = (schemes & scheme_bearer) != 0 && has_scheme(field, bearer);
     const bool is_token = !is_bearer && (schemes & scheme_token) != 0 && has_scheme(field, token);
     if (!is_bearer && !is_token) {
         return {};
     }
 
-    std::string_view rest = field.substr(is_bearer ? bearer.size() : token.size());
+    std::string_view rest = field.substr(is_bearer ? sizeof(bearer) - 1 : sizeof(token) - 1);
     if (rest.empty() || rest.front() != ' ') {
         return {CredentialStatus::malformed_request, {}};
     }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace token_auth {
 namespace {
@@ -31,47 +32,54 @@ constexpr std::size_t block_size = 64;  // of SHA-256
 // EVP's reference counts, allocation and lookup cost more than SHA-256 of a token, so libcrypto's
 // compression function is used by itself. False if libcrypto was built without it.
 #ifdef OPENSSL_NO_DEPRECATED_3_0
-bool start(Sha256State&) noexcept {
+struct Sha256 {
+    std::uint32_t h[8];
+};
+bool start(Sha256&) noexcept {
     return false;
 }
-void compress(Sha256State&, const unsigned char*, std::size_t) noexcept {}
+void compress(Sha256&, const unsigned char*) noexcept {}
 #else
-bool start(Sha256State& state) noexcept {
-    SHA256_CTX context;
-    const bool done = SHA256_Init(&context) == 1;
-    std::memcpy(state.data(), context.h, sizeof(state));
-    return done;
+using Sha256 = SHA256_CTX;  // of which SHA256_Transform() uses the state alone
+bool start(Sha256& sha) noexcept {
+    return SHA256_Init(&sha) == 1;
 }
-void compress(Sha256State& state, const unsigned char* blocks, std::size_t count) noexcept {
-    SHA256_CTX context;  // of which SHA256_Transform() needs the state alone
-    std::memcpy(context.h, state.data(), sizeof(state));
-    for (; count > 0; --count, blocks += block_size) {
-        SHA256_Transform(&context, blocks);
-    }
-    std::memcpy(state.data(), context.h, sizeof(state));
+void compress(Sha256& sha, const unsigned char* block) noexcept {
+    SHA256_Transform(&sha, block);
 }
 #endif
 
-// The digest of a text, of which `before` bytes, whole blocks, are in the state already.
-void finish(Sha256State state, std::uint64_t before, const unsigned char* text, std::size_t size,
-            Digest& out) noexcept {
+// The digest of a text that follows `before` bytes, whole blocks, which are in the state already.
+inline void finish(const Sha256State& state, std::uint64_t before, const unsigned char* text,
+                   std::size_t size, Digest& out) noexcept {
+    Sha256 sha;
+    std::memcpy(sha.h, state.data(), sizeof(state));
     const std::uint64_t bits = __builtin_bswap64((before + size) * 8);
-    const std::size_t whole = size / block_size;
-    if (whole != 0) {
-        compress(state, text, whole);
+    for (; size >= block_size; size -= block_size, text += block_size) {
+        compress(sha, text);
     }
-    const std::size_t rest = size % block_size;
-    const std::size_t count = rest + 1 + sizeof(bits) <= block_size ? 1 : 2;
-    unsigned char last[2 * block_size];
-    std::memcpy(last, text + whole * block_size, rest);
-    last[rest] = 0x80;
-    std::memset(last + rest + 1, 0, count * block_size - rest - 1);
-    std::memcpy(last + count * block_size - sizeof(bits), &bits, sizeof(bits));
-    compress(state, last, count);
-    for (std::uint32_t& word : state) {
-        word = __builtin_bswap32(word);
+    unsigned char last[block_size] = {};
+    std::memcpy(last, text, size);
+    last[size] = 0x80;
+    if (size + 1 + sizeof(bits) > block_size) {
+        compress(sha, last);
+        std::memset(last, 0, sizeof(last));
     }
-    std::memcpy(out.data(), state.data(), sizeof(state));
+    std::memcpy(last + block_size - sizeof(bits), &bits, sizeof(bits));
+    compress(sha, last);
+    for (std::size_t i = 0; i < std::size(sha.h); ++i) {
+        const std::uint32_t word = __builtin_bswap32(sha.h[i]);
+        std::memcpy(out.data() + i * sizeof(word), &word, sizeof(word));
+    }
+}
+
+Sha256State state_behind(const Sha256State& state, const unsigned char* block) noexcept {
+    Sha256 sha;
+    std::memcpy(sha.h, state.data(), sizeof(state));
+    compress(sha, block);
+    Sha256State out;
+    std::memcpy(out.data(), sha.h, sizeof(out));
+    return out;
 }
 
 bool mac_of(EVP_MAC_CTX* mac, std::string_view text, Digest& out) noexcept {
@@ -120,10 +128,12 @@ bool Digester::init() noexcept {
     constexpr std::string_view text = "token-auth";
     Digest by_evp{};
     Digest by_low_level{};
+    Sha256 sha;
     if (!sha256_by_evp(text, by_evp)) {
         return false;
     }
-    if (EVP_default_properties_is_fips_enabled(nullptr) == 0 && start(start_)) {
+    if (EVP_default_properties_is_fips_enabled(nullptr) == 0 && start(sha)) {
+        std::memcpy(start_.data(), sha.h, sizeof(start_));
         finish(start_, 0, bytes(text), text.size(), by_low_level);
         low_level_ = by_low_level == by_evp;
     }
@@ -184,13 +194,11 @@ void Digester::precompute(std::string_view key, Keyed& keyed) noexcept {
     for (unsigned char& byte : block) {
         byte ^= inner_pad;
     }
-    keyed.inner = start_;
-    compress(keyed.inner, block.data(), 1);
+    keyed.inner = state_behind(start_, block.data());
     for (unsigned char& byte : block) {
         byte ^= inner_pad ^ outer_pad;
     }
-    keyed.outer = start_;
-    compress(keyed.outer, block.data(), 1);
+    keyed.outer = state_behind(start_, block.data());
     OPENSSL_cleanse(block.data(), block.size());
 }
 

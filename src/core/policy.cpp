@@ -14,33 +14,50 @@ bool names_group(std::string_view wanted, const TokenView& token) noexcept {
            wanted.substr(slash + 1) == token.group();
 }
 
-enum class Requirement : std::uint8_t { none, met, unmet };
-
-// Whether any word satisfies the predicate.
-template <typename Predicate>
-Requirement any_of(const Words& words, Predicate satisfies) noexcept {
-    Requirement result = Requirement::none;
+// Visits the words until one is false for the visitor. False then, and for a value of only spaces,
+// such as a captured " ", which must not cancel a requirement. `any` is set if there is a word.
+template <typename Visit>
+bool visit_words(const Words& words, bool& any, Visit visit) noexcept {
     for (std::size_t i = 0; i < words.count; ++i) {
         std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (satisfies(word)) {
-                return Requirement::met;
+        if (words.split) {
+            any = true;
+            if (!visit(value)) {
+                return false;
             }
-            result = Requirement::unmet;
+            continue;
+        }
+        if (value.empty()) {
+            continue;
+        }
+        std::string_view word = next_word(value);
+        if (word.empty()) {
+            return false;
+        }
+        for (any = true; !word.empty(); word = next_word(value)) {
+            if (!visit(word)) {
+                return false;
+            }
         }
     }
-    return result;
+    return true;
 }
 
-// A value of only spaces, such as a captured " ", must not cancel a requirement.
-bool any_blank(const Words& words) noexcept {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        const std::string_view value = words.values[i];
-        if (!value.empty() && value.find_first_not_of(' ') == std::string_view::npos) {
-            return true;
-        }
-    }
-    return false;
+template <typename Predicate>
+bool meets_all(const Words& words, Predicate satisfies) noexcept {
+    bool any = false;
+    return visit_words(words, any, satisfies);
+}
+
+template <typename Predicate>
+bool meets_any(const Words& words, Predicate satisfies) noexcept {
+    bool any = false;
+    bool met = false;
+    const bool sound = visit_words(words, any, [&](std::string_view word) {
+        met = met || satisfies(word);
+        return true;
+    });
+    return sound && (met || !any);
 }
 
 Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
@@ -50,11 +67,12 @@ Code decide_organization(const Claims& claims, const Requirements& requirements)
         requirements.organization_mode == OrganizationMode::required) {
         return Code::organization_missing;
     }
-    if (named && !is_identifier(requirements.organization)) {
+    // What stands in the store is an identifier.
+    const bool stored = claims.member && requirements.organization == claims.organization;
+    if (named && !stored && !is_identifier(requirements.organization)) {
         return Code::organization_malformed;
     }
-    if (named && claims.token.kind() != kind_user &&
-        requirements.organization != claims.organization) {
+    if (named && !stored && claims.token.kind() != kind_user) {
         return Code::organization_mismatch;
     }
     if (claims.organization.empty()) {
@@ -87,30 +105,13 @@ Code decide_token(const Claims& claims, std::int64_t now, const Address& client)
     return Code::ok;
 }
 
-bool meets_groups(const TokenView& token, const Words& groups) noexcept {
-    const auto in_group = [&](std::string_view group) {
-        return !token.group().empty() && names_group(group, token);
-    };
-    return !any_blank(groups) && any_of(groups, in_group) != Requirement::unmet;
-}
-
-bool meets_roles(const Claims& claims, const Words& roles) noexcept {
-    const auto has_role = [&](std::string_view role) { return role == claims.role; };
-    return !any_blank(roles) && any_of(roles, has_role) != Requirement::unmet;
-}
-
-bool meets_scopes(const Claims& claims, const Requirements& requirements) noexcept {
-    return !any_blank(requirements.scopes) && !any_blank(requirements.scopes_any) &&
-           missing_scopes(claims, requirements).words.count == 0;
-}
-
 }  // namespace
 
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
             const Address& client) noexcept {
-    const Code token = decide_token(claims, now, client);
-    if (token != Code::ok) {
-        return token;
+    const Code usable = decide_token(claims, now, client);
+    if (usable != Code::ok) {
+        return usable;
     }
     if ((requirements.kinds & claims.token.kind()) == 0) {
         return Code::kind_not_allowed;
@@ -119,23 +120,27 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if (organization != Code::ok) {
         return organization;
     }
-    if (!meets_groups(claims.token, requirements.groups)) {
+    const TokenView& token = claims.token;
+    const auto in_group = [&](std::string_view group) {
+        return !token.group().empty() && names_group(group, token);
+    };
+    if (!meets_any(requirements.groups, in_group)) {
         return Code::group_missing;
     }
-    if (!meets_roles(claims, requirements.roles)) {
+    const auto has_role = [&](std::string_view role) { return role == claims.role; };
+    if (!meets_any(requirements.roles, has_role)) {
         return Code::role_missing;
     }
-    return meets_scopes(claims, requirements) ? Code::ok : Code::scope_missing;
+    return missing_scopes(claims, requirements).words.count == 0 ? Code::ok : Code::scope_missing;
 }
 
 MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
     const ScopeSets sets = scope_sets(claims);
     const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
-    const auto not_granted = [&](std::string_view scope) { return !grants(sets, scope); };
-    if (any_of(requirements.scopes, not_granted) == Requirement::met) {
+    if (!meets_all(requirements.scopes, granted)) {
         return {requirements.scopes, false};
     }
-    if (any_of(requirements.scopes_any, granted) == Requirement::unmet) {
+    if (!meets_any(requirements.scopes_any, granted)) {
         return {requirements.scopes_any, true};
     }
     return {};

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "token_auth/load.hpp"
 #include "token_auth/address.hpp"
+#include "token_auth/load.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth {
@@ -16,6 +16,8 @@ using namespace token_layout;
 
 // A user's record: entry size 4, length of the id 1, id, count 4, rows, names.
 constexpr std::size_t row_size = 12;  // number 4, role 2, name's size 2, its offset 4
+
+constexpr std::size_t membership_rest = 6;  // number 4, role 2, behind the organization
 
 constexpr std::string_view magic = "TKAUTH";
 constexpr std::string_view unfinished = "TKAUTH-UNFINISHED";
@@ -341,9 +343,10 @@ bool TokenView::parse_optional(std::string_view value, unsigned flags) noexcept 
         const std::size_t count = reader.integer<std::uint8_t>();
         fits =
             fits && count != 0 && count <= memberships_max && (flags & many_memberships_bit) == 0;
-        Membership membership;
         for (std::size_t i = 0; fits && i < count; ++i) {
-            fits = read_membership(reader, membership);
+            const std::size_t size = reader.integer<std::uint8_t>();
+            reader.bytes(size + membership_rest);
+            fits = size != 0 && size <= identifier_max;
         }
     }
     size_ = here();
@@ -360,16 +363,20 @@ Membership TokenView::membership(std::size_t index) const noexcept {
     }
     return out;
 }
+
 bool TokenView::find_membership(std::string_view organization, Membership& out) const noexcept {
-    const std::size_t count = membership_count();
-    if (count == 0) {
-        return false;
-    }
-    Reader reader(bytes().substr(memberships_ + 1U));
-    for (std::size_t i = 0; i < count; ++i) {
-        if (read_membership(reader, out) && out.organization == organization) {
+    // parse() has seen to their sizes.
+    const char* at = at_ + memberships_ + 1;
+    for (std::size_t left = membership_count(); left != 0; --left) {
+        const std::size_t size = load<std::uint8_t>(at);
+        const char* const rest = at + 1 + size;
+        if (organization == std::string_view(at + 1, size)) {
+            out.organization = {at + 1, size};
+            out.number = load<std::uint32_t>(rest);
+            out.role = load<std::uint16_t>(rest + sizeof(out.number));
             return true;
         }
+        at = rest + membership_rest;
     }
     return false;
 }
@@ -609,9 +616,11 @@ MetaState decode(std::string_view value, StoreMeta& out) noexcept {
          {&out.counts.tokens, &out.counts.users, &out.counts.roles, &out.counts.suspended}) {
         *count = reader.integer<std::uint64_t>();
     }
-    for (KeyUse& key : out.keys) {
-        key.id = reader.integer<std::uint32_t>();
-        key.tokens = reader.integer<std::uint64_t>();
+    out.keys_end = 0;
+    for (std::size_t i = 0; i < out.keys.size(); ++i) {
+        out.keys[i].id = reader.integer<std::uint32_t>();
+        out.keys[i].tokens = reader.integer<std::uint64_t>();
+        out.keys_end = out.keys[i].tokens != 0 ? i + 1 : out.keys_end;
     }
     out.source = reader.bytes(reader.integer<std::uint16_t>());
     out.position = reader.bytes(reader.integer<std::uint16_t>());

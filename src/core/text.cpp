@@ -43,17 +43,6 @@ bool scope_covers(std::string_view granted, std::string_view wanted) noexcept {
     return wanted.substr(0, granted.size()) == granted;
 }
 
-std::string_view next_word(std::string_view& list) noexcept {
-    std::size_t begin = 0;
-    while (begin < list.size() && list[begin] == ' ') {
-        ++begin;
-    }
-    list.remove_prefix(begin);
-    const std::string_view word = list.substr(0, list.find(' '));
-    list.remove_prefix(word.size());
-    return word;
-}
-
 bool any_covers(std::string_view grants, std::string_view wanted) noexcept {
     for (std::string_view grant = next_word(grants); !grant.empty(); grant = next_word(grants)) {
         if (scope_covers(grant, wanted)) {

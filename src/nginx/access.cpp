@@ -13,45 +13,39 @@
 namespace token_auth::nginx {
 namespace {
 
-// Evaluates the values of a directive. False if that fails.
-bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
-    if (values == nullptr) {
-        return true;
-    }
-    const ngx_uint_t count = values->compiled.nelts;
-    if (values->constant != nullptr) {
-        out = {values->constant, count};
-        return true;
-    }
+// Evaluates the values of a directive that have variables. False if that fails.
+bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Words& out) noexcept {
+    const ngx_uint_t count = expressions.nelts;
     auto* words =
         static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
     if (words == nullptr) {
         return false;
     }
-    auto* value = static_cast<ngx_http_complex_value_t*>(values->compiled.elts);
+    const auto* each = static_cast<const Expression* const*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
-        ngx_str_t text;
-        if (ngx_http_complex_value(r, &value[i], &text) != NGX_OK) {
+        if (!evaluate(r, *each[i], words[i])) {
             return false;
         }
-        words[i] = view(text);
     }
-    out = {words, count};
+    out = {words, count, false};
     return true;
+}
+
+inline bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
+    if (values == nullptr) {
+        return true;
+    }
+    out = {values->constant, values->constant_count, true};
+    return values->constant != nullptr || evaluate_each(r, values->expressions, out);
 }
 
 // Evaluates what the location requires. False if that fails.
 bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
     out.kinds = static_cast<unsigned>(conf.kinds);
     out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
-    if (out.organization_mode != OrganizationMode::off) {
-        ngx_str_t organization;
-        if (ngx_http_complex_value(r, conf.organization, &organization) != NGX_OK) {
-            return false;
-        }
-        out.organization = view(organization);
-    }
-    return evaluate(r, conf.groups, out.groups) && evaluate(r, conf.roles, out.roles) &&
+    return (out.organization_mode == OrganizationMode::off ||
+            evaluate(r, *conf.organization, out.organization)) &&
+           evaluate(r, conf.groups, out.groups) && evaluate(r, conf.roles, out.roles) &&
            evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
 }
 
@@ -108,11 +102,11 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
 // Takes the credential from where the location says. False if that fails.
 bool find_credential(ngx_http_request_t* r, const LocConf& conf, Credential& out) noexcept {
     if (conf.token != nullptr) {
-        ngx_str_t value;
-        if (ngx_http_complex_value(r, conf.token, &value) != NGX_OK) {
+        std::string_view value;
+        if (!evaluate(r, *conf.token, value)) {
             return false;
         }
-        out = parse_bare(view(value));
+        out = parse_bare(value);
         return true;
     }
     const ngx_table_elt_t* field = r->headers_in.authorization;
@@ -159,11 +153,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_DECLINED;
     }
     Denial denial{};
-    ngx_str_t realm;
-    if (ngx_http_complex_value(r, conf.realm, &realm) != NGX_OK) {
+    if (!evaluate(r, *conf.realm, denial.realm)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    denial.realm = view(realm);
     if (denial.realm == "off") {
         return NGX_DECLINED;
     }

@@ -4,6 +4,8 @@
 #include <type_traits>
 
 #include "nginx/text.hpp"
+#include "nginx/zone.hpp"
+#include "token_auth/char_class.hpp"
 #include "token_auth/credential.hpp"
 
 namespace token_auth::nginx {
@@ -20,27 +22,28 @@ void merge_pointer(T*& child, T* parent) noexcept {
     }
 }
 
-ngx_http_complex_value_t* default_organization(ngx_conf_t* cf) noexcept {
+// The name in "$name" or "${name}", or nothing if there is more to the text.
+std::string_view lone_variable(std::string_view text) noexcept {
+    if (text.size() < 2 || text.front() != '$') {
+        return {};
+    }
+    text.remove_prefix(1);
+    if (text.size() > 2 && text.front() == '{' && text.back() == '}') {
+        text = text.substr(1, text.size() - 2);
+    }
+    using NameChars = CharClass<'_'>;  // of nginx's ngx_http_script_compile()
+    const bool is_capture = text.front() >= '0' && text.front() <= '9';
+    return !is_capture && NameChars::contains_all(text) ? text : std::string_view{};
+}
+
+Expression* default_organization(ngx_conf_t* cf) noexcept {
     auto* main =
         static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
     if (main->default_organization != nullptr) {
         return main->default_organization;
     }
-    auto* value = static_cast<ngx_http_complex_value_t*>(
-        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-    if (value == nullptr) {
-        return nullptr;
-    }
-    ngx_str_t text = ngx_string("$http_x_org_id");
-    ngx_http_compile_complex_value_t compile{};
-    compile.cf = cf;
-    compile.value = &text;
-    compile.complex_value = value;
-    if (ngx_http_compile_complex_value(&compile) != NGX_OK) {
-        return nullptr;
-    }
-    main->default_organization = value;
-    return value;
+    main->default_organization = compile(cf, ngx_string("$http_x_org_id"));
+    return main->default_organization;
 }
 
 // Sets what only a location with enforcement needs.
@@ -67,6 +70,41 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
 
 }  // namespace
 
+Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
+    auto* out = static_cast<Expression*>(ngx_pcalloc(cf->pool, sizeof(Expression)));
+    if (out == nullptr) {
+        return nullptr;
+    }
+    ngx_str_t name = str(lone_variable(view(text)));
+    ngx_http_compile_complex_value_t value{};
+    value.cf = cf;
+    value.value = &text;
+    value.complex_value = &out->compiled;
+    if (ngx_http_compile_complex_value(&value) != NGX_OK) {
+        return nullptr;
+    }
+    out->variable = name.len == 0 ? NGX_ERROR : ngx_http_get_variable_index(cf, &name);
+    return name.len == 0 || out->variable != NGX_ERROR ? out : nullptr;
+}
+
+bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
+                        std::string_view& out) noexcept {
+    if (expression.variable == NGX_ERROR) {
+        ngx_str_t text;
+        auto* compiled = const_cast<ngx_http_complex_value_t*>(&expression.compiled);
+        const bool done = ngx_http_complex_value(r, compiled, &text) == NGX_OK;
+        out = done ? view(text) : std::string_view{};
+        return done;
+    }
+    const ngx_http_variable_value_t* const value =
+        ngx_http_get_flushed_variable(r, static_cast<ngx_uint_t>(expression.variable));
+    // Like nginx's script, take a variable that could not be evaluated for an empty one.
+    out = value == nullptr || value->not_found
+              ? std::string_view{}
+              : std::string_view{reinterpret_cast<char*>(value->data), value->len};
+    return true;
+}
+
 void* create_main_conf(ngx_conf_t* cf) noexcept {
     auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
     if (conf == nullptr ||
@@ -74,7 +112,12 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
+    conf->zone = static_cast<ngx_shm_zone_t*>(NGX_CONF_UNSET_PTR);
     return conf;
+}
+
+char* init_main_conf(ngx_conf_t* cf, void* data) noexcept {
+    return add_default_zone(cf, *static_cast<MainConf*>(data));
 }
 
 void* create_loc_conf(ngx_conf_t* cf) noexcept {

@@ -5,28 +5,56 @@
 
 #include "nginx/ngx.hpp"
 #include "token_auth/claims.hpp"
+#include "token_auth/store_pool.hpp"
 
 namespace token_auth::nginx {
 
+// A value. One that is a variable alone is read without nginx's script of how to put it together.
+struct Expression {
+    ngx_http_complex_value_t compiled;
+    ngx_int_t variable;  // its index, or NGX_ERROR
+    ngx_str_t field;     // of $http_name, "name"; else empty
+};
+
+// Null, without a message, if memory is short.
+Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
+
+// False if that fails.
+bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
+                        std::string_view& out) noexcept;
+
+inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
+                     std::string_view& out) noexcept {
+    if (expression.compiled.lengths == nullptr) {
+        out = {reinterpret_cast<const char*>(expression.compiled.value.data),
+               expression.compiled.value.len};
+        return true;
+    }
+    return evaluate_variables(r, expression, out);
+}
+
 struct MainConf {
-    ngx_array_t stores;  // of const char*: the paths of all stores, each once
-    ngx_array_t keys;    // of ngx_str_t: the keys of keyed digests
-    ngx_http_complex_value_t* default_organization;  // $http_x_org_id, compiled on first use
+    ngx_array_t stores;                // of const char*: the paths of all stores, each once
+    ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
+    Expression* default_organization;  // $http_x_org_id, compiled on first use
+    ngx_shm_zone_t* zone;              // token_auth_zone; null: off
+    MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
 enum ErrorBody : ngx_uint_t { error_problem, error_html };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t compiled;              // of ngx_http_complex_value_t
-    const std::string_view* constant;  // the same values if none has a variable, else null
+    ngx_array_t expressions;           // of Expression*
+    const std::string_view* constant;  // their words if none has a variable, else null
+    std::size_t constant_count;
 };
 
 struct LocConf {
     // token_auth; the realm is null if it is off
-    ngx_http_complex_value_t* realm;
-    ngx_http_complex_value_t* token;  // null: the Authorization field
-    const char* file;                 // of the token_auth directive, for messages
+    Expression* realm;
+    Expression* token;  // null: the Authorization field
+    const char* file;   // of the token_auth directive, for messages
     ngx_uint_t line;
 
     ngx_uint_t store;    // index into MainConf::stores
@@ -34,7 +62,7 @@ struct LocConf {
     ngx_flag_t anonymous;
 
     ngx_uint_t organization_mode;  // an OrganizationMode
-    ngx_http_complex_value_t* organization;
+    Expression* organization;
 
     ngx_uint_t kinds;    // a set of Kind
     Values* groups;      // null: no requirement
@@ -47,6 +75,7 @@ struct LocConf {
 };
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;
+char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include "nginx/conf.hpp"
 #include "nginx/text.hpp"
+#include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/record.hpp"
@@ -17,20 +18,6 @@ char duplicate[] = "is duplicate";
 
 ngx_str_t* arguments(ngx_conf_t* cf) noexcept {
     return static_cast<ngx_str_t*>(cf->args->elts);
-}
-
-bool compile(ngx_conf_t* cf, ngx_str_t* text, ngx_http_complex_value_t* value) noexcept {
-    ngx_http_compile_complex_value_t compile{};
-    compile.cf = cf;
-    compile.value = text;
-    compile.complex_value = value;
-    return ngx_http_compile_complex_value(&compile) == NGX_OK;
-}
-
-ngx_http_complex_value_t* compile_new(ngx_conf_t* cf, ngx_str_t* text) noexcept {
-    auto* value = static_cast<ngx_http_complex_value_t*>(
-        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-    return value != nullptr && compile(cf, text, value) ? value : nullptr;
 }
 
 // Returns what follows `prefix`; false if the text does not begin with it.
@@ -60,7 +47,7 @@ char* set_token_source(ngx_conf_t* cf, ngx_str_t* parameter, LocConf& conf) noex
                            "as token=$http_x_api_key");
         return failed;
     }
-    conf.token = compile_new(cf, &value);
+    conf.token = compile(cf, value);
     return conf.token == nullptr ? failed : NGX_CONF_OK;
 }
 
@@ -82,7 +69,7 @@ char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
         conf->realm = nullptr;
         return NGX_CONF_OK;
     }
-    conf->realm = compile_new(cf, &args[1]);
+    conf->realm = compile(cf, args[1]);
     if (conf->realm == nullptr) {
         return failed;
     }
@@ -179,7 +166,7 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
                                &args[2]);
             return failed;
         }
-        conf->organization = compile_new(cf, &value);
+        conf->organization = compile(cf, value);
         if (conf->organization == nullptr) {
             return failed;
         }
@@ -187,25 +174,33 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
     return NGX_CONF_OK;
 }
 
-// Values without variables are evaluated once, rather than for each request. False if out of
-// memory.
-bool evaluate_constants(ngx_conf_t* cf, Values& words) noexcept {
-    const auto* const values = static_cast<const ngx_http_complex_value_t*>(words.compiled.elts);
-    words.constant = nullptr;
-    for (ngx_uint_t i = 0; i < words.compiled.nelts; ++i) {
-        if (values[i].lengths != nullptr) {
+// Splits values without variables into their words once, rather than for each request. False if
+// out of memory.
+bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
+    values.constant = nullptr;
+    values.constant_count = 0;
+    std::size_t bytes = 0;
+    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
+    for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
+        if (each[i]->compiled.lengths != nullptr) {
             return true;
         }
+        bytes += each[i]->compiled.value.len;
     }
-    auto* const constant = static_cast<std::string_view*>(
-        ngx_palloc(cf->pool, words.compiled.nelts * sizeof(std::string_view)));
-    if (constant == nullptr) {
+    auto* const words = static_cast<std::string_view*>(
+        ngx_palloc(cf->pool, (bytes / 2 + 1) * sizeof(std::string_view)));
+    if (words == nullptr) {
         return false;
     }
-    for (ngx_uint_t i = 0; i < words.compiled.nelts; ++i) {
-        constant[i] = view(values[i].value);
+    std::size_t count = 0;
+    for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
+        std::string_view list = view(each[i]->compiled.value);
+        for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+            words[count++] = word;
+        }
     }
-    words.constant = constant;
+    values.constant = words;
+    values.constant_count = count;
     return true;
 }
 
@@ -247,8 +242,8 @@ bool check_words(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind) n
 char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
-        if (words == nullptr || ngx_array_init(&words->compiled, cf->pool, cf->args->nelts - 1,
-                                               sizeof(ngx_http_complex_value_t)) != NGX_OK) {
+        if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
+                                               sizeof(Expression*)) != NGX_OK) {
             return failed;
         }
     }
@@ -257,12 +252,12 @@ char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
         if (ngx_http_script_variables_count(&args[i]) == 0 && !check_words(cf, args[i], kind)) {
             return failed;
         }
-        auto* value = static_cast<ngx_http_complex_value_t*>(ngx_array_push(&words->compiled));
-        if (value == nullptr || !compile(cf, &args[i], value)) {
+        auto** slot = static_cast<Expression**>(ngx_array_push(&words->expressions));
+        if (slot == nullptr || (*slot = compile(cf, args[i])) == nullptr) {
             return failed;
         }
     }
-    return evaluate_constants(cf, *words) ? NGX_CONF_OK : failed;
+    return split_constants(cf, *words) ? NGX_CONF_OK : failed;
 }
 
 // token_auth_group <value> …
@@ -388,6 +383,8 @@ ngx_command_t commands[] = {
     {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
 };

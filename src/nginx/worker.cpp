@@ -53,7 +53,8 @@ bool start(const MainConf& conf) noexcept {
         ready = worker->digester.add_key(view(keys[i]));
     }
     const auto* paths = static_cast<const char* const*>(conf.stores.elts);
-    if (!ready || !worker->stores.init(paths, conf.stores.nelts, nullptr, log_event, nullptr)) {
+    if (!ready ||
+        !worker->stores.init(paths, conf.stores.nelts, conf.min_generations, log_event, nullptr)) {
         ngx_log_error(
             NGX_LOG_ALERT, ngx_cycle->log, 0,
             "token_auth cannot start in this process, so requests get 503: libcrypto failed "

@@ -1,7 +1,6 @@
 #include "store/page_reader.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 #include "token_auth/load.hpp"
 
@@ -9,7 +8,6 @@ namespace token_auth {
 namespace {
 
 constexpr std::size_t page_flags_at = 10;
-constexpr std::size_t page_lower_at = 12;
 constexpr std::size_t page_upper_at = 14;
 constexpr std::size_t overflow_pages_at = 12;
 constexpr std::size_t page_header = 16;
@@ -23,19 +21,17 @@ constexpr std::size_t meta_magic_at = 16;
 constexpr std::size_t meta_version_at = 20;
 constexpr std::size_t meta_page_size_at = 40;
 constexpr std::size_t meta_free_at = 40;
-constexpr std::size_t meta_main_at = 88;
 constexpr std::size_t meta_last_page_at = 136;
-constexpr std::size_t meta_transaction_at = 144;
 constexpr std::size_t meta_end = 152;
 constexpr std::uint32_t meta_magic = 0xbeefc0de;
 constexpr std::uint32_t data_version = 1;
 
 constexpr std::size_t tree_flags_at = 4;
 constexpr std::size_t tree_entries_at = 32;
-constexpr std::size_t tree_root_at = 40;
 constexpr std::uint64_t no_page = UINT64_MAX;
 
 constexpr std::size_t node_header = 8;
+constexpr std::size_t node_key_size_at = 6;
 constexpr std::size_t key_size = 8;
 constexpr std::size_t node_min = node_header + key_size;
 constexpr std::uint64_t child_bits = (std::uint64_t{1} << 48) - 1;
@@ -47,12 +43,23 @@ constexpr std::size_t cache_line = 64;
 constexpr std::uint64_t first_other_key = std::uint64_t{1} << 63;  // above all tokens
 constexpr unsigned steps_max = 6;
 
-// Aligned: the writer's stores are seen whole, and the compiler does not merge two reads.
-std::uint64_t word(const char* at) noexcept {
-    return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_RELAXED);
-}
+}  // namespace
 
-Tree tree_at(const char* at) noexcept {
+struct PageReader::Page {
+    const char* at;
+    std::size_t size;
+    std::size_t lower;  // the nodes begin there at the earliest
+
+    unsigned count() const noexcept { return static_cast<unsigned>(lower - page_header) / 2U; }
+
+    // Null if the node is not in the page. `least` is its size at least.
+    const char* node(unsigned index, std::size_t least) const noexcept {
+        const std::size_t offset = load<std::uint16_t>(at + page_header + std::size_t{2} * index);
+        return offset >= lower && offset + least <= size ? at + offset : nullptr;
+    }
+};
+
+Tree PageReader::tree_at(const char* at) noexcept {
     const std::uint64_t head = word(at);
     Tree tree;
     tree.flags = static_cast<std::uint16_t>(head >> 32);
@@ -62,42 +69,9 @@ Tree tree_at(const char* at) noexcept {
     return tree;
 }
 
-}  // namespace
-
-struct PageReader::Page {
-    const char* at;
-    std::size_t size;
-    unsigned lower;
-    unsigned upper;
-
-    unsigned count() const noexcept { return (lower - unsigned{page_header}) / 2U; }
-
-    // A node's head and place; false if it is not in the page. `least` is its size at least.
-    bool node(unsigned index, std::size_t least, std::uint64_t& head,
-              const char*& place) const noexcept {
-        const std::size_t offset = load<std::uint16_t>(at + page_header + 2 * index);
-        if (offset < lower || offset + least > size) {
-            return false;
-        }
-        place = at + offset;
-        head = load<std::uint64_t>(place);
-        return true;
-    }
-
-    bool key(unsigned index, std::uint64_t& out) const noexcept {
-        std::uint64_t head = 0;
-        const char* place = nullptr;
-        if (!node(index, node_min, head, place) || head >> 48 != key_size) {
-            return false;
-        }
-        out = load<std::uint64_t>(place + node_header);
-        return true;
-    }
-};
-
 PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept {
     page_count_ = 0;
-    shapes_ = {};
+    leaf_ = {};
     token_share_ = 1;
     if (size < meta_end) {
         return Problem::truncated;
@@ -130,25 +104,16 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
 Commit PageReader::newest() const noexcept {
     const std::uint64_t first = word(map_ + meta_transaction_at);
     const std::uint64_t second = word(map_ + page_size_ + meta_transaction_at);
-    const char* const meta = second > first ? map_ + page_size_ : map_;
     Commit commit;
     commit.transaction = std::max(first, second);
+    const char* const meta = meta_of(commit);
     commit.main = tree_at(meta + meta_main_at);
     commit.last_page = word(meta + meta_last_page_at);
     return commit;
 }
 
 Tree PageReader::free_pages(const Commit& commit) const noexcept {
-    return tree_at(map_ + (commit.transaction % 2) * page_size_ + meta_free_at);
-}
-
-bool PageReader::is_newest(const Commit& commit) const noexcept {
-    std::atomic_thread_fence(std::memory_order_acquire);
-    const std::uint64_t first = word(map_ + meta_transaction_at);
-    const std::uint64_t second = word(map_ + page_size_ + meta_transaction_at);
-    const char* const meta = second > first ? map_ + page_size_ : map_;
-    return std::max(first, second) == commit.transaction &&
-           word(meta + meta_main_at + tree_root_at) == commit.main.root;
+    return tree_at(meta_of(commit) + meta_free_at);
 }
 
 inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) const noexcept {
@@ -159,9 +124,8 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
     out.size = page_size_;
     const auto head = load<std::uint64_t>(out.at + 8);
     out.lower = static_cast<std::uint16_t>(head >> 32);
-    out.upper = static_cast<std::uint16_t>(head >> 48);
     return load<std::uint64_t>(out.at) == number && ((head >> 16) & kind_bits) == kind &&
-           out.lower <= page_size_ && out.lower >= page_header + 2;
+           out.lower - (page_header + 2) <= page_size_ - (page_header + 2);
 }
 
 // Where a key would be if all were spread evenly, as digests are.
@@ -173,7 +137,7 @@ class PageReader::Guess {
     // In the root, only a share of the entries are of the key's sort.
     void narrow(double first, double last) noexcept { part_ = first + part_ * (last - first); }
     unsigned index(unsigned count) const noexcept {
-        return static_cast<unsigned>(part_ * static_cast<double>(count - 1) + 0.5);
+        return std::min(static_cast<unsigned>(part_ * count), count - 1);
     }
 
   private:
@@ -186,45 +150,62 @@ class PageReader::Guess {
 };
 
 // A load puts nodes one below the other from the end of the page. So what will most likely be read
-// is asked for at once, rather than one wait for memory after another.
-inline void PageReader::prefetch(const char* page, const Shape& shape, unsigned index) const noexcept {
+// of a leaf is asked for at once, rather than one wait for memory after another.
+inline void PageReader::prefetch(std::uint64_t number, const Guess& guess) const noexcept {
+    if (number >= page_count_ || leaf_.count == 0) {
+        return;
+    }
+    const char* const page = map_ + number * page_size_;
+    const unsigned index = guess.index(leaf_.count);
     __builtin_prefetch(page);
-    __builtin_prefetch(page + page_header + 2 * index);
+    __builtin_prefetch(page + page_header + std::size_t{2} * index);
     const std::size_t from_end = std::min<std::size_t>(
-        static_cast<std::size_t>(index + 1) * shape.node_size, page_size_ - cache_line);
+        static_cast<std::size_t>(index + 1) * leaf_.node_size, page_size_ - cache_line);
     const char* const node = page + page_size_ - from_end;
     __builtin_prefetch(node);
     __builtin_prefetch(node + std::min<std::size_t>(cache_line, from_end - 1));
 }
 
-// `above` is the index of the first node, from `first` on, whose key is above the key; and the
-// range becomes that of the keys around it. The next node is the next guess, and after some steps
-// bisection, as keys may be spread unevenly.
-inline bool PageReader::search(const Page& page, unsigned first, unsigned probe, std::uint64_t key,
-                        Range& range, unsigned& above) const noexcept {
-    unsigned low = first;
+// Finds the last node whose key is at or below the key, and the range of the keys around it. The
+// next node is the next guess, and after some steps bisection, as keys may be spread unevenly. The
+// first node of a branch page has no key, and is below all. `above` is the index behind it, and
+// `node` null if there is none.
+template <bool is_leaf>
+inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t key, Range& range,
+                               unsigned& above, const char*& node) const noexcept {
+    unsigned low = is_leaf ? 0 : 1;
     unsigned high = page.count();
+    node = nullptr;
     probe = std::max(probe, low);
     for (unsigned steps = 0; low < high; ++steps) {
-        std::uint64_t other = 0;
-        if (!page.key(probe, other)) {
+        const char* const at = page.node(probe, node_min);
+        if (at == nullptr) {
             return false;
         }
-        const bool up = other <= key;
-        if (up) {
-            low = probe + 1;
+        const auto other = load<std::uint64_t>(at + node_header);
+        if (other <= key) {
+            node = at;
             range.low = other;
+            low = probe + 1;
             if (other == key) {
                 break;
             }
+            probe = low;
         } else {
+            range.high = other;
             high = probe;
-            range.high = std::min(other, range.high);
+            --probe;
         }
-        probe = steps >= steps_max ? low + (high - low) / 2 : up ? low : high - 1;
+        if (steps >= steps_max) {
+            probe = low + (high - low) / 2;
+        }
     }
     above = low;
-    return true;
+    if (!is_leaf && low == 1) {
+        node = page.node(0, node_header);
+        return node != nullptr;
+    }
+    return node == nullptr || load<std::uint16_t>(node + node_key_size_at) == key_size;
 }
 
 Found PageReader::find(const Tree& tree, std::uint64_t key, std::string_view& value) noexcept {
@@ -234,55 +215,47 @@ Found PageReader::find(const Tree& tree, std::uint64_t key, std::string_view& va
     if (tree.depth == 0 || tree.depth > depth_max) {
         return Found::torn;
     }
-    Range range =
-        key < first_other_key ? Range{0, first_other_key} : Range{first_other_key, UINT64_MAX};
+    const bool is_token = key < first_other_key;
+    Range range = is_token ? Range{0, first_other_key} : Range{first_other_key, UINT64_MAX};
+    Guess guess(range, key);
+    is_token ? guess.narrow(0, token_share_) : guess.narrow(token_share_, 1);
     std::uint64_t number = tree.root;
-    for (unsigned depth = 0; number < page_count_; ++depth) {
-        Guess guess(range, key);
-        if (depth == 0) {
-            key < first_other_key ? guess.narrow(0, token_share_) : guess.narrow(token_share_, 1);
+    Page page;
+    unsigned above = 0;
+    const char* node = nullptr;
+    for (unsigned left = tree.depth - 1U; left != 0; --left) {
+        if (!this->page(number, branch_page, page) ||
+            !search<false>(page, guess.index(page.count()), key, range, above, node)) {
+            return Found::torn;
         }
-        Shape& shape = shapes_[depth];
-        if (shape.count != 0) {
-            prefetch(map_ + number * page_size_, shape, guess.index(shape.count));
-        }
-        const bool is_leaf = depth + 1 == tree.depth;
-        Page page;
-        if (!this->page(number, is_leaf ? leaf_page : branch_page, page)) {
-            break;
-        }
-        const unsigned count = page.count();
-        if (count != shape.count) {
-            shape.count = count;
-            shape.node_size = static_cast<unsigned>(
-                (page_size_ - std::min<std::size_t>(page.upper, page_size_)) / count);
-        }
-        unsigned above = 0;
-        if (!search(page, is_leaf ? 0 : 1, guess.index(count), key, range, above)) {
-            break;
-        }
-        std::uint64_t head = 0;
-        const char* node = nullptr;
-        if (is_leaf) {
-            if (above == 0 || range.low != key) {
-                return Found::absent;
-            }
-            return page.node(above - 1, node_min, head, node) ? value_of(page, head, node, value)
-                                                              : Found::torn;
-        }
-        if (!page.node(above - 1, node_header, head, node)) {
-            break;
-        }
-        number = head & child_bits;
+        number = load<std::uint64_t>(node) & child_bits;
+        guess = Guess(range, key);
     }
-    return Found::torn;
+    prefetch(number, guess);
+    if (!this->page(number, leaf_page, page) ||
+        !search<true>(page, guess.index(page.count()), key, range, above, node)) {
+        return Found::torn;
+    }
+    note_shape(page);
+    return node == nullptr || range.low != key ? Found::absent : value_of(page, node, value);
 }
 
-Found PageReader::value_of(const Page& page, std::uint64_t node, const char* at,
-                           std::string_view& value) const noexcept {
-    const std::size_t size = node & UINT32_MAX;
-    const unsigned flags = (node >> 32) & 0xffff;
-    const char* const begin = at + node_min;
+// Only where it changes: a division is slow.
+inline void PageReader::note_shape(const Page& page) noexcept {
+    if (page.count() != leaf_.count) {
+        leaf_.count = page.count();
+        const std::size_t upper = load<std::uint16_t>(page.at + page_upper_at);
+        leaf_.node_size =
+            static_cast<unsigned>((page_size_ - std::min(upper, page_size_)) / leaf_.count);
+    }
+}
+
+inline Found PageReader::value_of(const Page& page, const char* node,
+                                  std::string_view& value) const noexcept {
+    const auto head = load<std::uint64_t>(node);
+    const std::size_t size = head & UINT32_MAX;
+    const unsigned flags = (head >> 32) & 0xffff;
+    const char* const begin = node + node_min;
     const auto room = static_cast<std::size_t>(page.at + page_size_ - begin);
     if (flags == 0) {
         value = {begin, size};
@@ -339,30 +312,32 @@ Found PageReader::walk(std::uint64_t number, unsigned depth, Walk& walk) const n
     const unsigned count = page.count();
     Range range{0, UINT64_MAX};
     unsigned above = 0;
-    if (!search(page, is_leaf ? 0 : 1, count / 2, walk.from, range, above)) {
+    const char* node = nullptr;
+    if (!(is_leaf ? search<true>(page, count / 2, walk.from, range, above, node)
+                  : search<false>(page, count / 2, walk.from, range, above, node))) {
         return Found::torn;
     }
     // The first node of interest: at or below `from` in a branch, at or above it in a leaf.
     unsigned index = above == 0 ? 0 : above - 1;
-    if (is_leaf && above != 0 && range.low != walk.from) {
+    if (is_leaf && node != nullptr && range.low != walk.from) {
         index = above;
     }
     for (; index < count && !walk.ended; ++index) {
-        std::uint64_t head = 0;
-        const char* node = nullptr;
-        if (!page.node(index, is_leaf ? node_min : node_header, head, node)) {
+        node = page.node(index, is_leaf ? node_min : node_header);
+        if (node == nullptr) {
             return Found::torn;
         }
         if (!is_leaf) {
-            if (this->walk(head & child_bits, depth + 1, walk) == Found::torn) {
+            const std::uint64_t child = load<std::uint64_t>(node) & child_bits;
+            if (this->walk(child, depth + 1, walk) == Found::torn) {
                 return Found::torn;
             }
             continue;
         }
-        std::uint64_t key = 0;
+        const auto key = load<std::uint64_t>(node + node_header);
         std::string_view value;
-        if (!page.key(index, key) || (walk.any && key <= walk.last) ||
-            value_of(page, head, node, value) != Found::found) {
+        if (load<std::uint16_t>(node + node_key_size_at) != key_size ||
+            (walk.any && key <= walk.last) || value_of(page, node, value) != Found::found) {
             return Found::torn;
         }
         walk.any = true;

@@ -25,7 +25,7 @@
 //                   16    value, or the number of the overflow page that holds it
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -89,26 +89,52 @@ class PageReader {
         std::uint64_t low;
         std::uint64_t high;
     };
-    // What the page last read at a depth looked like: where to expect a node in the next one.
+    // What the leaf last read looked like: where to expect a node in the next one.
     struct Shape {
         unsigned count = 0;
         unsigned node_size = 0;
     };
     static constexpr unsigned depth_max = 32;  // CURSOR_STACK in mdb.c
 
+    static constexpr std::size_t meta_main_at = 88;
+    static constexpr std::size_t meta_transaction_at = 144;
+    static constexpr std::size_t tree_root_at = 40;
+
+    // Aligned: the writer's stores are seen whole, and the compiler does not merge two reads.
+    static std::uint64_t word(const char* at) noexcept {
+        return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_RELAXED);
+    }
+    static Tree tree_at(const char* at) noexcept;
+
+    // The meta page that a commit was written to.
+    const char* meta_of(const Commit& commit) const noexcept {
+        return map_ + (commit.transaction % 2) * page_size_;
+    }
     bool page(std::uint64_t number, unsigned kind, Page& out) const noexcept;
-    void prefetch(const char* page, const Shape& shape, unsigned index) const noexcept;
-    bool search(const Page& page, unsigned first, unsigned probe, std::uint64_t key, Range& range,
-                unsigned& above) const noexcept;
-    Found value_of(const Page& page, std::uint64_t node, const char* at,
-                   std::string_view& value) const noexcept;
+    void prefetch(std::uint64_t number, const Guess& guess) const noexcept;
+    template <bool is_leaf>
+    bool search(const Page& page, unsigned probe, std::uint64_t key, Range& range, unsigned& above,
+                const char*& node) const noexcept;
+    void note_shape(const Page& page) noexcept;
+    Found value_of(const Page& page, const char* node, std::string_view& value) const noexcept;
     Found walk(std::uint64_t number, unsigned depth, Walk& walk) const noexcept;
 
     const char* map_ = nullptr;
     std::size_t page_size_ = 0;
     std::uint64_t page_count_ = 0;
     double token_share_ = 1;
-    std::array<Shape, depth_max> shapes_{};
+    Shape leaf_{};
 };
+
+inline bool PageReader::is_newest(const Commit& commit) const noexcept {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    // The number may be visible before the root, which then is that of N-2. So the root counts too,
+    // and is read first: behind the numbers it might be N+2's, in the same page as N-2's (t/model).
+    const std::uint64_t root = word(meta_of(commit) + meta_main_at + tree_root_at);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const std::uint64_t first = word(map_ + meta_transaction_at);
+    const std::uint64_t second = word(map_ + page_size_ + meta_transaction_at);
+    return root == commit.main.root && (first > second ? first : second) == commit.transaction;
+}
 
 }  // namespace token_auth

@@ -1,7 +1,5 @@
 #include "token_auth/resolve.hpp"
 
-#include "token_auth/text.hpp"
-
 namespace token_auth {
 
 Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
@@ -17,7 +15,7 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         out.member = true;
         membership.number = out.token.organization_number();
         membership.role = out.token.role();
-    } else if (mode != OrganizationMode::off && is_identifier(organization)) {
+    } else if (mode != OrganizationMode::off && !organization.empty()) {
         out.organization = organization;
         found = snapshot.membership(out.token, organization, membership);
         if (found == Found::torn) {
@@ -72,7 +70,7 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
     missing_key = no_key;
     no_digest = false;
     claims.known = false;
-    for (std::size_t i = 0; i < meta.keys.size(); ++i) {
+    for (std::size_t i = 0; i < meta.keys_end; ++i) {
         if (meta.keys[i].tokens == 0) {
             continue;
         }

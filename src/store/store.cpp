@@ -8,10 +8,10 @@
 #include <cstring>
 #include <new>
 
-#include "token_auth/load.hpp"
 #include "store/file_map.hpp"
 #include "store/page_reader.hpp"
 #include "store/role_table.hpp"
+#include "token_auth/load.hpp"
 
 // Where a test's reader stops: after each step of reading. A test may also leave step 4 out.
 #ifndef TOKEN_AUTH_TEST_STEP
@@ -102,12 +102,10 @@ bool Store::open(const char* directory) noexcept {
     }
     close();
     char file[4096];
+    unsigned attempts = 0;
     if (!file_in(directory, file) || (!parts_->map.open(file) && errno != 0)) {
         parts_->fail("open data.mdb", errno);
-        return false;
-    }
-    unsigned attempts = 0;
-    if (!parts_->map.is_open()) {
+    } else if (!parts_->map.is_open()) {
         parts_->explain("data.mdb is empty", rebuild);
     } else if (parts_->open_reader() && begin(attempts)) {
         return true;
@@ -194,12 +192,12 @@ bool Store::begin(unsigned& attempts) noexcept {
             parts.explain("data.mdb is truncated", rebuild);
             return false;
         }
-        const Commit next = parts.reader.newest();
-        TOKEN_AUTH_TEST_STEP(1);
-        if (parts.known && next.transaction == parts.commit.transaction &&
-            next.main.root == parts.commit.main.root) {
+        if (parts.known && parts.reader.is_newest(parts.commit)) {
+            TOKEN_AUTH_TEST_STEP(1);
             return true;
         }
+        const Commit next = parts.reader.newest();
+        TOKEN_AUTH_TEST_STEP(1);
         if (!parts.take_up(next, attempts)) {
             return false;
         }

@@ -36,8 +36,9 @@ void explain_older(std::uint64_t generation, std::uint64_t least,
 
 }  // namespace
 
-bool StorePool::init(const char* const* paths, std::size_t count, MinGeneration* min_generations,
-                     Listener listener, void* context) noexcept {
+bool StorePool::init(const char* const* paths, std::size_t count,
+                     MinGeneration* const* min_generations, Listener listener,
+                     void* context) noexcept {
     listener_ = listener;
     context_ = context;
     if (count == 0) {
@@ -50,7 +51,7 @@ bool StorePool::init(const char* const* paths, std::size_t count, MinGeneration*
     count_ = count;
     for (std::size_t i = 0; i < count; ++i) {
         slots_[i].path = paths[i];
-        slots_[i].least = min_generations == nullptr ? &slots_[i].own_least : &min_generations[i];
+        slots_[i].least = min_generations == nullptr ? &slots_[i].own_least : min_generations[i];
     }
     return true;
 }

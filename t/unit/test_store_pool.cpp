@@ -66,7 +66,7 @@ struct Fixture {
     bool start() {
         const char* const paths[] = {path.text()};
         path_text = paths[0];
-        return pool.init(&path_text, 1, least_, listen, &told);
+        return pool.init(&path_text, 1, least_ == nullptr ? nullptr : &least_, listen, &told);
     }
     Lookup read(std::int64_t now) {
         TokenView token;
