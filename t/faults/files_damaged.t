@@ -34,9 +34,9 @@ my @cases = (
     [ 'noise behind the meta pages' => sub { overwrite("$_[0]/data.mdb", 2 * $page, noise(60 * $page)) } ],
     [ 'zeros all over'             => sub { overwrite("$_[0]/data.mdb", 0, "\0" x (60 * $page)) } ],
     [ 'of another format of LMDB'  => sub { overwrite("$_[0]/data.mdb", $_ * $page + 20, pack 'V', 2) for 0, 1; 1 },
-        qr/written by another LMDB version: remove the directory/, undef, 'served' ],
+        qr/written by another version of LMDB than 0\.9/, undef, 'served' ],
     [ 'of another format of ours'  => sub { $world->probe('format', $_[0], 77) eq '' },
-        qr/it has another format version; use module and tokensync of one release/ ],
+        qr/it has another format; use nginx's module and tokensync of one release/ ],
     [ 'a text file'                => sub {
             spew("$_[0]/new", "# tokens\n" x 5000) && 0;
             chmod 0644, "$_[0]/new";
@@ -51,13 +51,7 @@ my @cases = (
         qr/let nginx's group read it/, sub { chmod 0640, "$_[0]/data.mdb" }, 'served' ],
     [ 'directory unreadable'       => sub { chmod 0, $_[0] },
         qr/let nginx's group read/, sub { chmod 02750, $_[0] } ],
-    [ 'lock file not writable'     => sub { chmod 0440, "$_[0]/lock.mdb" },
-        qr/write its lock\.mdb \(tokensync --group sets this\)/,
-        sub { chmod 0660, "$_[0]/lock.mdb" }, 'served' ],
-    [ 'lock file missing'          => sub { unlink "$_[0]/lock.mdb" },
-        qr/run "tokensync run" to build the store/, sub { 1 }, 'served' ],
-    [ 'lock file cut to nothing'   => sub { truncate "$_[0]/lock.mdb", 0 } , undef, undef, 'served' ],
-    [ 'lock file of noise'         => sub { overwrite("$_[0]/lock.mdb", 0, noise(2 * $page)) }, undef, undef, 'served' ],
+    [ 'a lock file of LMDB\'s'    => sub { spew("$_[0]/lock.mdb", noise(2 * $page)); 1 }, undef, sub { 1 }, 'served' ],
 );
 my @elsewhere = grep { $cases[$_][0] =~ /another store/ } 0 .. $#cases;
 my %dirs = map { $_ => $world->dir . "/store$_" } 0 .. $#cases;
@@ -99,12 +93,12 @@ for my $round (1 .. $world->times(1, 12)) {
         my ($what, undef, $line, undef, $served) = @{ $cases[$case] };
         is_deeply $got{$case}, { 503 => 4 }, "$what: 503" if !$served;
         is_deeply [ map { status($case) } 1 .. 4 ], [ (503) x 4 ], "$what: 503 from a new worker"
-            unless $what =~ /another store|lock file (?:cut|of noise)/;
+            unless $what =~ /another store|lock file/;
         my @lines = grep { /"\Q$dirs{$case}\E" is unavailable, requests get 503: / }
             split /\n/, substr $server->errors, $mark;
-        my $clear = grep { $line ? /$line/ : /"tokensync run"/ } @lines;
+        my $clear = grep { $line ? /$line/ : /"tokensync run/ } @lines;
         ok $clear, "$what: a line says what to do" or diag join "\n", @lines
-            unless $what =~ /another store|lock file (?:cut|of noise)/;
+            unless $what =~ /another store|lock file/;
         cmp_ok scalar(@lines), '<=', 8, "$what: few lines" or diag join "\n", @lines;
     }
 
