@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use TokenAuth::Server;
+use TokenAuth::Util ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -72,13 +73,19 @@ is status('secret'), 200, 'inherited';
 
 # One mapping for one store, whatever its names; the log names each path.
 SKIP: {
-    skip "/proc is not mounted", 2 unless -e "/proc/self/maps";
+    skip "/proc is not mounted", 4 unless -e "/proc/self/maps";
     open my $children, '<', "/proc/@{[$server->pid]}/task/@{[$server->pid]}/children" or die "children: $!";
     my ($worker) = split ' ', <$children>;
     my $maps = join '', do { open my $in, '<', "/proc/$worker/maps" or die "maps: $!"; <$in> };
     my $data = quotemeta store_dir() . '/data.mdb';
     is scalar(() = $maps =~ /^.* $data$/mg), 1, 'one mapping for one store, by however many names';
     is scalar(() = $maps =~ /^.*\/data\.mdb$/mg), 1 + 4, 'and one for each other';
+    is_deeply [ grep { !/^\S+ r--s / } $maps =~ /^(.*\/data\.mdb)$/mg ], [], 'all of them only for reading';
+    my %opened = map { ((readlink) // '') => (TokenAuth::Util::slurp(s/fd/fdinfo/r) =~ /^flags:\s+\d*(\d)$/m)[0] }
+        glob "/proc/$worker/fd/*";
+    my @files = grep { m{^\Q@{[gateway_dir()]}\E/.*db/|/nginx/(?:lost|other|older|replaced)/} } sort keys %opened;
+    is_deeply [ map { m{/data\.mdb$} && ($opened{$_} & 3) == 0 ? () : $_ } @files ], [],
+        'it opens nothing but data.mdb, and that for reading';
 }
 
 is status('main', $later), 200, 'one store has a token';
