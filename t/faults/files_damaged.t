@@ -23,10 +23,10 @@ sub noise { return join '', map { chr int rand 256 } 1 .. $_[0] }
 sub copy { spew($_[1], slurp($_[0])); return chmod 0644, $_[1] }
 
 # Each: the damage to a directory; what a worker says that finds it; how to mend it, if not by removing
-# the directory and running tokensync; "served" if a worker that already serves it may go on, "unharmed" if new ones serve it, too.
+# the directory and running tokensync; "served" if a worker that already serves it may go on (for ten seconds if it is not there any more), "unharmed" if new ones serve it, too.
 my @cases = (
     [ 'missing'                    => sub { system('rm', '-rf', $_[0]) == 0 },
-        qr/run "tokensync run" to build the store/ ],
+        qr/run "tokensync run" to build the store/, undef, 'served' ],
     [ 'cut to its meta pages'      => sub { truncate "$_[0]/data.mdb", 2 * $page } ],
     [ 'cut within a meta page'     => sub { truncate "$_[0]/data.mdb", $page / 2 } ],
     [ 'cut to nothing'             => sub { truncate "$_[0]/data.mdb", 0 } ],
@@ -40,7 +40,7 @@ my @cases = (
     [ 'a text file'                => sub {
             spew("$_[0]/new", "# tokens\n" x 5000) && 0;
             chmod 0644, "$_[0]/new";
-            rename "$_[0]/new", "$_[0]/data.mdb" } ],
+            rename "$_[0]/new", "$_[0]/data.mdb" }, undef, undef, 'served' ],
     [ 'another store\'s data file' => sub {
             copy($other->db . '/data.mdb', "$_[0]/new"); rename "$_[0]/new", "$_[0]/data.mdb" },
         undef, undef, 'served' ],
@@ -50,7 +50,7 @@ my @cases = (
     [ 'data file unreadable'       => sub { chmod 0, "$_[0]/data.mdb" },
         qr/let nginx's group read it/, sub { chmod 0640, "$_[0]/data.mdb" }, 'served' ],
     [ 'directory unreadable'       => sub { chmod 0, $_[0] },
-        qr/let nginx's group read/, sub { chmod 02750, $_[0] } ],
+        qr/let nginx's group read/, sub { chmod 02750, $_[0] }, 'served' ],
     [ 'a lock file left' => sub { spew("$_[0]/lock.mdb", noise(2 * $page)); chmod 0, "$_[0]/lock.mdb" },
         undef, undef, 'unharmed' ],
 );
