@@ -29,8 +29,8 @@ run("$build/bench/make_store", '--tokens', $options{tokens}, '--db', "$dir/db", 
 run("$build/bench/make_store", '--users', '--list', "$dir/user", '--lines', $requests);
 run("$build/bench/make_store", '--list', "$dir/unknown", '--lines', $requests, '--first', $options{tokens});
 
-# What nginx's own 401 has, so that it is as long as the module's, header and all.
-my $refusal = 'x' x 334;
+# The realm of nginx's own 401, so that it is as long as the module's, header and all.
+my $padding = 'x' x 136;
 my $port = free_port();
 my $user = $> == 0 ? 'user root;' : '';
 my $temp = join ' ', map { "${_}_temp_path $dir/temp_$_;" } qw(client_body proxy fastcgi uwsgi scgi);
@@ -50,7 +50,7 @@ http {
     server {
         listen 127.0.0.1:$port;
         location = /exposed { alias $dir/html/file; }
-        location = /refused { default_type application/problem+json; return 401 '$refusal'; }
+        location = /refused { auth_basic $padding; auth_basic_user_file /dev/null; alias $dir/html/file; }
         location = /guarded { token_auth api; token_auth_scope agents:read; alias $dir/html/file; }
         location = /count { return 200 "\$arg_x\\n"; }
     }

@@ -45,7 +45,7 @@ bool scope_covers(std::string_view granted, std::string_view wanted) noexcept {
 
 bool any_covers(std::string_view grants, std::string_view wanted) noexcept {
     for (std::string_view grant = next_word(grants); !grant.empty(); grant = next_word(grants)) {
-        if (scope_covers(grant, wanted)) {
+        if (grant.back() == '*' ? scope_covers(grant, wanted) : grant == wanted) {
             return true;
         }
     }

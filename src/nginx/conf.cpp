@@ -3,6 +3,7 @@
 #include <new>
 #include <type_traits>
 
+#include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/char_class.hpp"
@@ -34,6 +35,30 @@ std::string_view lone_variable(std::string_view text) noexcept {
     using NameChars = CharClass<'_'>;  // of nginx's ngx_http_script_compile()
     const bool is_capture = text.front() >= '0' && text.front() <= '9';
     return !is_capture && NameChars::contains_all(text) ? text : std::string_view{};
+}
+
+// Sets what is_field() asks for. False if memory is short.
+bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noexcept {
+    constexpr std::string_view prefix = "http_";
+    if (variable.size() <= prefix.size() ||
+        ngx_strncasecmp(str(variable).data, str(prefix).data, prefix.size()) != 0) {
+        return true;
+    }
+    const ngx_str_t name = str(variable.substr(prefix.size()));
+    out.field = {name.len, static_cast<u_char*>(ngx_pnalloc(cf->pool, name.len))};
+    if (out.field.data == nullptr) {
+        return false;
+    }
+    ngx_strlow(out.field.data, name.data, name.len);
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
+    for (ngx_uint_t i = 0; i < core.prefix_variables.nelts; ++i) {
+        if (view(known[i].name) == prefix) {
+            out.field_handler = known[i].get_handler;
+        }
+    }
+    return true;
 }
 
 Expression* default_organization(ngx_conf_t* cf) noexcept {
@@ -83,8 +108,24 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
     if (ngx_http_compile_complex_value(&value) != NGX_OK) {
         return nullptr;
     }
-    out->variable = name.len == 0 ? NGX_ERROR : ngx_http_get_variable_index(cf, &name);
-    return name.len == 0 || out->variable != NGX_ERROR ? out : nullptr;
+    out->variable = NGX_ERROR;
+    if (name.len == 0) {
+        return out;
+    }
+    out->variable = ngx_http_get_variable_index(cf, &name);
+    return out->variable != NGX_ERROR && find_field(cf, view(name), *out) ? out : nullptr;
+}
+
+// nginx looks a request's field up by a variable's name; more cheaply, the module does so itself.
+// But somebody may have made an ordinary variable of that name, by `map` or `set`.
+bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept {
+    if (expression.field_handler == nullptr) {
+        return false;
+    }
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    const auto* variables = static_cast<const ngx_http_variable_t*>(core.variables.elts);
+    return variables[expression.variable].get_handler == expression.field_handler;
 }
 
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
@@ -95,6 +136,10 @@ bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
         const bool done = ngx_http_complex_value(r, compiled, &text) == NGX_OK;
         out = done ? view(text) : std::string_view{};
         return done;
+    }
+    if (is_field(r, expression)) {
+        out = field_value(r, view(expression.field));
+        return true;
     }
     const ngx_http_variable_value_t* const value =
         ngx_http_get_flushed_variable(r, static_cast<ngx_uint_t>(expression.variable));

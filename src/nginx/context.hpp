@@ -18,7 +18,6 @@ inline constexpr ngx_uint_t denial_fields_max = 4;
 struct Context {
     bool decided;          // there is a result
     bool denied;           // it is a denial that still stands
-    bool body_pending;     // the denial's header has been sent, its body has not
     bool keep_connection;  // although this is a 400
     bool logging;          // the request has reached the log phase
     Code code;
@@ -34,6 +33,8 @@ struct Context {
 
     std::uint64_t generation;  // 0: no store was read
     std::int64_t synced;       // Unix milliseconds
+
+    ngx_buf_t* body;  // of a denial whose header has been sent, but not yet its body
 
     // The header fields of the denial.
     ngx_table_elt_t* fields[denial_fields_max];

@@ -158,20 +158,30 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
 
 // All of the document is static text without anything to escape.
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexcept {
-    constexpr std::size_t room = 128;
-    ngx_buf_t* buffer = ngx_create_temp_buf(
-        r->pool, room + answer_.title.size() + answer_.detail.size() + answer_.name.size());
-    if (buffer == nullptr) {
-        return nullptr;
+    const char digits[] = {static_cast<char>('0' + answer_.status / 100),
+                           static_cast<char>('0' + answer_.status / 10 % 10),
+                           static_cast<char>('0' + answer_.status % 10)};
+    const std::string_view parts[] = {
+        "{\"type\":\"about:blank\",\"title\":\"",
+        answer_.title,
+        "\",\"status\":",
+        {digits, sizeof(digits)},
+        ",\"detail\":\"",
+        answer_.detail,
+        "\",\"code\":\"",
+        answer_.name,
+        "\"}",
+    };
+    std::size_t size = 0;
+    for (const std::string_view part : parts) {
+        size += part.size();
     }
-    ngx_str_t title = str(answer_.title);
-    ngx_str_t detail = str(answer_.detail);
-    ngx_str_t name = str(answer_.name);
-    buffer->last =
-        ngx_slprintf(buffer->last, buffer->end,
-                     "{\"type\":\"about:blank\",\"title\":\"%V\",\"status\":%ui,\"detail\":\"%V\","
-                     "\"code\":\"%V\"}",
-                     &title, static_cast<ngx_uint_t>(answer_.status), &detail, &name);
+    ngx_buf_t* buffer = ngx_create_temp_buf(r->pool, size);
+    if (buffer != nullptr) {
+        for (const std::string_view part : parts) {
+            buffer->last = append(buffer->last, part);
+        }
+    }
     return buffer;
 }
 
@@ -191,7 +201,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         return next_header_filter(r);
     }
     const Answer& answer_ = answer(context->code);
-    ngx_buf_t* document = problem_document(r, answer_);
+    ngx_buf_t* const document = problem_document(r, answer_);
     if (document == nullptr) {
         return NGX_ERROR;
     }
@@ -204,21 +214,18 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     r->headers_out.content_type_lowcase = nullptr;
     r->headers_out.charset.len = 0;
     r->headers_out.content_length_n = document->last - document->pos;
-    context->body_pending = true;
+    context->body = document;
     return next_header_filter(r);
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    if (context == nullptr || !context->body_pending || in == nullptr || r != r->main) {
+    if (context == nullptr || context->body == nullptr || in == nullptr || r != r->main) {
         return next_body_filter(r, in);
     }
     // nginx sends its page in one chain, so the document replaces all of it at once.
-    ngx_buf_t* document = problem_document(r, answer(context->code));
-    if (document == nullptr) {
-        return NGX_ERROR;
-    }
-    context->body_pending = false;
+    ngx_buf_t* const document = context->body;
+    context->body = nullptr;
     document->last_buf = 1;
     document->last_in_chain = 1;
     ngx_chain_t out{document, nullptr};

@@ -37,6 +37,17 @@ bool imitates(std::string_view name, std::string_view other) noexcept {
     return true;
 }
 
+// Whether nginx has the field in the variable $http_ and the name.
+bool is_variable(const ngx_table_elt_t& field, std::string_view name) noexcept {
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const u_char c = field.lowcase_key[i];
+        if ((c == '-' ? '_' : c) != static_cast<u_char>(name[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void rename_imitation(ngx_table_elt_t& field) noexcept {
     const std::string_view name{reinterpret_cast<char*>(field.lowcase_key), field.key.len};
     for (const IdentityField& identity : identity_fields) {
@@ -71,6 +82,18 @@ ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept {
         }
     });
     return count;
+}
+
+std::string_view field_value(ngx_http_request_t* r, std::string_view name) noexcept {
+    const ngx_str_t* value = nullptr;
+    bool same = true;
+    for_each_field(r, [&](const ngx_table_elt_t& field) {
+        if (field.key.len == name.size() && field.hash != 0 && is_variable(field, name)) {
+            same = same && (value == nullptr || view(field.value) == view(*value));
+            value = &field.value;
+        }
+    });
+    return !same ? std::string_view{","} : value == nullptr ? std::string_view{} : view(*value);
 }
 
 void rename_imitations(ngx_http_request_t* r) noexcept {

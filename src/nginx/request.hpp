@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "nginx/ngx.hpp"
 #include "token_auth/address.hpp"
@@ -10,6 +11,10 @@ namespace token_auth::nginx {
 
 // Counts the request's Authorization fields.
 ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept;
+
+// The value of the field that nginx has in $http_name. If there are several with different values,
+// nobody can say which one counts: then ",", which is neither an identifier nor a token.
+std::string_view field_value(ngx_http_request_t* r, std::string_view name) noexcept;
 
 // Renames the client's fields that differ from those of token_auth_params only in their separators,
 // such as "X_Token_Org" and "X.Token.Org", so that token_auth_params replaces them, too: upstreams

@@ -1,5 +1,7 @@
 #include "token_auth/resolve.hpp"
 
+#include "token_auth/text.hpp"
+
 namespace token_auth {
 
 Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
@@ -16,12 +18,15 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         membership.number = out.token.organization_number();
         membership.role = out.token.role();
     } else if (mode != OrganizationMode::off && !organization.empty()) {
-        out.organization = organization;
         found = snapshot.membership(out.token, organization, membership);
         if (found == Found::torn) {
             return found;
         }
         out.member = found == Found::found;
+        // What stands in the store is an identifier.
+        if (out.member || is_identifier(organization)) {
+            out.organization = organization;
+        }
     }
     if (out.member) {
         found = snapshot.suspended(membership.number, out.organization);
