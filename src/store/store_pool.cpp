@@ -175,10 +175,16 @@ StorePool::Shared* StorePool::acquire(const Slot& slot, const FileIdentity& iden
                                       char (&why)[problem_size]) noexcept {
     for (std::size_t i = 0; i < count_; ++i) {
         Shared* const other = slots_[i].shared;
-        if (other != nullptr && other->store.identity() == identity) {
-            ++other->users;
-            return other;
+        if (other == nullptr || !(other->store.identity() == identity)) {
+            continue;
         }
+        // Its generation counts: read the newest commit.
+        if (other->store.read([](Snapshot&) { return Found::found; }) == Lookup::broken) {
+            std::snprintf(why, sizeof(why), "%s", other->store.problem());
+            return nullptr;
+        }
+        ++other->users;
+        return other;
     }
     auto* shared = new (std::nothrow) Shared;
     if (shared == nullptr) {

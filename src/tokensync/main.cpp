@@ -1,5 +1,4 @@
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <memory>
 #include <optional>
@@ -112,17 +111,6 @@ int run(Options& options) {
     }
 }
 
-// A registry that is away is waited for, then with the rights of the store's owner.
-void open_as_root(registry::Source& source) {
-    try {
-        source.identity();
-    } catch (const base::Error& error) {
-        if (error.kind() != base::ErrorKind::failed) {
-            throw;
-        }
-    }
-}
-
 int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
@@ -138,10 +126,6 @@ int watch_command(Options& options) {
                               base::ErrorKind::invalid_argument);
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
-    }
-    if (geteuid() == 0) {
-        open_as_root(*source);
-        become_owner(options.store);
     }
     watch(*source, options.store, std::chrono::seconds(heartbeat), format);
     return cli::exit_done;

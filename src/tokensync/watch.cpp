@@ -18,6 +18,7 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "store_writer/error.hpp"
+#include "tokensync/account.hpp"
 #include "tokensync/inspect.hpp"
 #include "tokensync/read_ahead.hpp"
 #include "tokensync/restart.hpp"
@@ -73,6 +74,10 @@ class Watch {
     }
 
     void run() {
+        if (geteuid() == 0) {
+            open_registry_as_root();
+            become_owner(options_);
+        }
         while (!stopped(std::chrono::milliseconds(0))) {
             try {
                 begun_ = Clock::now();
@@ -107,6 +112,19 @@ class Watch {
     }
 
   private:
+    // One that is away is waited for, then with the rights of the store's owner.
+    void open_registry_as_root() {
+        try {
+            source_.identity();
+        } catch (const base::Error& error) {
+            if (error.kind() != base::ErrorKind::failed) {
+                throw;
+            }
+        } catch (const registry::Stopped&) {
+            // run() sees that itself
+        }
+    }
+
     void step() {
         if (writer_ && !writer_->in_place()) {
             reopen();

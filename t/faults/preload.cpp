@@ -1,12 +1,15 @@
 // Preloaded into a program, slows it down or kills it where a fault test says so.
 //
 //   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
-//   TOKEN_AUTH_SLOW_LOOKUP   the same for mdb_txn_reset, that is with a snapshot in hand
+//   TOKEN_AUTH_SLOW_LOOKUP   the same for SHA256_Transform: a worker computes the digest when it has
+//                            read the store's meta pages and has not yet looked the token up
 //   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) after that write to disk, counted from 1
 //
 // Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <dlfcn.h>
-#include <lmdb.h>
+#include <openssl/sha.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -97,10 +100,10 @@ ssize_t writev(int file, const struct iovec* data, int count) {
     return real(file, data, count);
 }
 
-void mdb_txn_reset(MDB_txn* txn) {
-    static auto* const real = next<void(MDB_txn*)>("mdb_txn_reset");
+void SHA256_Transform(SHA256_CTX* context, const unsigned char* block) {
+    static auto* const real = next<void(SHA256_CTX*, const unsigned char*)>("SHA256_Transform");
     pause_for(slow_lookup);
-    real(txn);
+    real(context, block);
 }
 
 }  // extern "C"

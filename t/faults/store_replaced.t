@@ -110,8 +110,8 @@ sub under_traffic {
     my ($count, $bad) = end_traffic($traffic);
     cmp_ok $count, '>', 20, 'requests went on';
     is $bad, 0, 'and none of them failed';
-    is_deeply [ map { mode($_) } $store, "$store/data.mdb", "$store/lock.mdb" ], [qw(2750 0640 0660)], 'modes';
-    is_deeply [ map { (stat "$store/$_")[5] } qw(. data.mdb lock.mdb) ], [ ($www_data) x 3 ], 'the group'
+    is_deeply [ map { mode($_) } $store, "$store/data.mdb" ], [qw(2750 0640)], 'modes';
+    is_deeply [ map { (stat "$store/$_")[5] } qw(. data.mdb) ], [ ($www_data) x 2 ], 'the group'
         if defined $www_data;
     like tokensync('check'), qr/hold the same/, 'store and registry are equal';
     is_deeply [ grep { /tokensync/ } glob(gateway_dir() . '/.*') ], [], 'nothing is left';

@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use TokenAuth::Server;
+use TokenAuth::Util ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -49,11 +50,11 @@ sub status {
     return $answer[0];
 }
 
-# Asks until the status is the one given, for at most 5 seconds; the last one.
+# Asks until the status is the one given, for at most 15 seconds; the last one.
 sub soon {
     my ($place, $wanted, $token) = @_;
     my $status;
-    for (1 .. 100) {
+    for (1 .. 300) {
         $status = status($place, $token);
         last if $status == $wanted;
         sleep 0.05;
@@ -72,13 +73,19 @@ is status('secret'), 200, 'inherited';
 
 # One mapping for one store, whatever its names; the log names each path.
 SKIP: {
-    skip "/proc is not mounted", 2 unless -e "/proc/self/maps";
+    skip "/proc is not mounted", 4 unless -e "/proc/self/maps";
     open my $children, '<', "/proc/@{[$server->pid]}/task/@{[$server->pid]}/children" or die "children: $!";
     my ($worker) = split ' ', <$children>;
     my $maps = join '', do { open my $in, '<', "/proc/$worker/maps" or die "maps: $!"; <$in> };
     my $data = quotemeta store_dir() . '/data.mdb';
     is scalar(() = $maps =~ /^.* $data$/mg), 1, 'one mapping for one store, by however many names';
     is scalar(() = $maps =~ /^.*\/data\.mdb$/mg), 1 + 4, 'and one for each other';
+    is_deeply [ grep { !/^\S+ r--s / } $maps =~ /^(.*\/data\.mdb)$/mg ], [], 'all of them only for reading';
+    my %opened = map { ((readlink) // '') => (TokenAuth::Util::slurp(s/fd/fdinfo/r) =~ /^flags:\s+\d*(\d)$/m)[0] }
+        glob "/proc/$worker/fd/*";
+    my @files = grep { m{^\Q@{[gateway_dir()]}\E/.*db/|/nginx/(?:lost|other|older|replaced)/} } sort keys %opened;
+    is_deeply [ map { m{/data\.mdb$} && ($opened{$_} & 3) == 0 ? () : $_ } @files ], [],
+        'it opens nothing but data.mdb, and that for reading';
 }
 
 is status('main', $later), 200, 'one store has a token';
@@ -94,7 +101,7 @@ for my $place (qw(late empty)) {
 }
 my @noise = lines(qr/token store "$dir\/noise" is unavailable/);
 is @noise, 1, 'noise: told once';
-like $noise[0], qr/\[error\] .*no LMDB file.*remove the directory and run "tokensync run"/, 'noise: with the remedy';
+like $noise[0], qr/\[error\] .*no LMDB file; run "tokensync run --rebuild"/, 'noise: with the remedy';
 ok !-e "$dir/late", 'nothing was made where there was nothing';
 is join(' ', map { s{.*/}{}r } glob "$dir/empty/*"), '', 'nor in an empty directory';
 
@@ -112,18 +119,19 @@ for my $place (qw(replaced older)) {
 is soon('late', 200), 200, 'a store that comes later is served';
 is soon('empty', 200), 200, 'so is one in a directory that was empty';
 is soon('noise', 200), 200, 'and one in place of noise';
-is soon('lost', 503), 503, 'a store that is gone is not';
+is status('lost'), 200, 'a store that is gone is, for ten seconds';
 is soon('replaced', 200, $later), 200, 'one that was replaced is the new one';
 like join('', lines(qr/token store "$dir\/replaced" was replaced/)), qr/\[notice\] .*generation \d+ after \d+$/,
     'and that is told';
 is status('older'), 200, 'in place of a store that went back, the one that was served is';
 like join('', lines(qr/token store "$dir\/older" was replaced by an older one/)),
-    qr/\[error\] .*not taken up: .*run "tokensync run" to bring it up to date, or reload nginx/, 'and that is told';
+    qr/\[error\] .*not taken up: it has generation \d+, but \d+ was served; run "tokensync run --rebuild"/, 'and that is told';
 status('older') for 1 .. 5;
 is lines(qr/token store "$dir\/older"/), 2, 'once, after the notice that it is served';
 sync_into("$dir/older");
 is soon('older', 200, $later), 200, 'once it is brought up to date, as the log said, it is taken up';
 
+is soon('lost', 503), 503, 'the store that is gone is served no more';
 rename "$dir/lost.away", "$dir/lost" or die "lost: $!";
 is soon('lost', 200), 200, 'a store that is back is served again';
 is lines(qr/token store "$dir\/lost" is unavailable/), 1, 'its loss was told once';

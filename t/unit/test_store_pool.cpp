@@ -220,6 +220,28 @@ void a_broken_store_is_dropped_and_taken_up_again_once_mended(void**) {
     assert_int_equal(f.read(3), Lookup::found);
 }
 
+void a_mapping_that_another_path_has_is_taken_up_as_it_is_now(void**) {
+    StoreFile first;
+    StoreFile second;
+    first.meta.generation = 100;
+    second.meta.generation = 50;
+    for (StoreFile* file : {&first, &second}) {
+        file->commit([](MDB_txn* txn) { StoreFile::put(txn, token_of("token")); });
+    }
+    Path path;
+    path.lead_to(first.directory());
+    const char* const paths[] = {path.text(), second.directory()};
+    Told told;
+    StorePool pool;
+    assert_true(pool.init(paths, 2, nullptr, listen, &told));
+    assert_non_null(pool.refresh(0, 1));
+    assert_non_null(pool.refresh(1, 1));
+    second.meta.generation = 200;
+    second.commit();
+    path.lead_to(second.directory());
+    assert_ptr_equal(pool.refresh(0, 2), pool.refresh(1, 1));
+}
+
 void paths_to_one_store_share_its_mapping(void**) {
     StoreFile file;
     file.commit([](MDB_txn* txn) { StoreFile::put(txn, token_of("token")); });
@@ -254,6 +276,7 @@ int main() {
         cmocka_unit_test(another_process_that_served_a_later_generation_counts),
         cmocka_unit_test(a_mapping_below_what_was_served_is_not_served_on),
         cmocka_unit_test(a_broken_store_is_dropped_and_taken_up_again_once_mended),
+        cmocka_unit_test(a_mapping_that_another_path_has_is_taken_up_as_it_is_now),
         cmocka_unit_test(paths_to_one_store_share_its_mapping),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

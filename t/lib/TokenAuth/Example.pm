@@ -39,7 +39,7 @@ sub _http {
     my ($self) = @_;
     my ($http) = slurp("$root/examples/$self->{name}/nginx.conf") =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
     my $upstream = free_port();
-    $http =~ s{/var/lib/token-auth/db}{$self->{dir}/db}g or die 'no store named';
+    $http =~ s{/var/lib/tokensync/db}{$self->{dir}/db}g or die 'no store named';
     $http =~ s{include    token_auth_params}{include $root/conf/token_auth_params}g;
     $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream} or die 'no upstream named';
     $http =~ s{127\.0\.0\.1:8080}{127.0.0.1:%PORT%} or die 'no listen';

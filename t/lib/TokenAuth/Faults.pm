@@ -132,6 +132,15 @@ sub whole {
     return $walked =~ /\Awhole / ? 1 : 0;
 }
 
+# The pages up to the last one in use, of a store that is whole.
+sub pages {
+    my ($self) = @_;
+    my $walked = $self->probe(walk => $self->db);
+    my ($pages) = $walked =~ /\Awhole .* pages=(\d+)/;
+    ok defined $pages, 'the store is whole' or diag $walked;
+    return $pages // 0;
+}
+
 # Runs tokensync: if it succeeds, all earlier commits are in force afterwards, and the store is whole.
 # Returns whether that is so, and says what is wrong if not.
 sub settle {
@@ -199,6 +208,13 @@ sub judge {
 
 # The requests that were judged last.
 sub requests { return @{ $_[0]{requests} } }
+
+# Whether a worker of slow => … is in the middle of a lookup: in clock_nanosleep(2).
+sub in_lookup {
+    my (undef, $pid) = @_;
+    open my $in, '<', "/proc/$pid/syscall" or return 0;
+    return (<$in> // '') =~ /\A(?:230|115) /;    # x86-64, arm64
+}
 
 # The process ids of nginx's workers, also of those that are shutting down.
 sub workers {
