@@ -194,14 +194,15 @@ int main() {
     using namespace token_auth;
     bool ok =
         rc::check("any store is read like LMDB reads it", [] { reads_like_lmdb(drawn_shape()); });
-    // What chance may leave out: each depth.
-    ok = rc::check("stores of each depth are read like LMDB reads them",
+    // What chance may leave out: each depth, and values of several pages.
+    ok = rc::check("stores of each depth, and large values, are read like LMDB reads them",
                    [] {
                        const auto seed = *rc::gen::arbitrary<std::uint64_t>();
                        for (const unsigned puts : {2U, 10U, 100U, 600U}) {
                            reads_like_lmdb({256, 1, 0, 1, puts, 0, seed});
                        }
                        reads_like_lmdb({256, 1, 0, 3, 3000, 3, seed});
+                       reads_like_lmdb({4096, 0, 3, 2, 400, 30, seed});
                    }) &&
          ok;
     return ok && all_seen() ? 0 : 1;
