@@ -16,7 +16,7 @@ my $world = TokenAuth::Faults->new;
 # Root can read everything: the watch runs as another account.
 if (@$nobody) {
     chown 65534, -1, $world->dir, glob($world->dir . '/registry.db*');
-    chown 65534, -1, $world->db, glob($world->db . '/*');
+    chown 65534, -1, $world->db, glob($world->db . '/*'), $world->db . '.sync';
 }
 my $server = $world->nginx;
 my ($watch, $mark);
