@@ -52,10 +52,10 @@ struct PageReader::Page {
 
     unsigned count() const noexcept { return static_cast<unsigned>(lower - page_header) / 2U; }
 
-    // Null if the node is not in the page. `least` is its size at least.
+    // Null if the node is not in the page. `least` is its size at least; the page has room for it.
     const char* node(unsigned index, std::size_t least) const noexcept {
         const std::size_t offset = load<std::uint16_t>(at + page_header + std::size_t{2} * index);
-        return offset >= lower && offset + least <= size ? at + offset : nullptr;
+        return offset - lower <= size - least - lower ? at + offset : nullptr;
     }
 };
 
@@ -125,7 +125,7 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
     const auto head = load<std::uint64_t>(out.at + 8);
     out.lower = static_cast<std::uint16_t>(head >> 32);
     return load<std::uint64_t>(out.at) == number && ((head >> 16) & kind_bits) == kind &&
-           out.lower - (page_header + 2) <= page_size_ - (page_header + 2);
+           out.lower - (page_header + 2) <= page_size_ - (page_header + 2 + node_min);
 }
 
 // Where a key would be if all were spread evenly, as digests are.
