@@ -47,7 +47,7 @@ enum ErrorBody : ngx_uint_t { error_problem, error_html };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t expressions;           // of Expression*
+    ngx_array_t expressions;           // of Expression
     const std::string_view* constant;  // their words if none has a variable, else null
     std::size_t constant_count;
 };
