@@ -73,6 +73,7 @@ inline void finish(const Sha256State& state, std::uint64_t before, const unsigne
     }
     std::memcpy(last + block_size - sizeof(bits), &bits, sizeof(bits));
     compress(sha, last);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < std::size(sha.h); i += 2) {
         const std::uint64_t two = (std::uint64_t{sha.h[i]} << 32) | sha.h[i + 1];
         const std::uint64_t swapped = __builtin_bswap64(two);
