@@ -35,11 +35,12 @@ bool has_scheme(std::string_view field, const char (&name)[size]) noexcept {
     if (field.size() < letters) {
         return false;
     }
-    std::size_t i = 0;
-    while (i < letters && (field[i] | 0x20) == name[i]) {
-        ++i;
+    unsigned different = 0;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < letters; ++i) {
+        different |= static_cast<unsigned>((field[i] | 0x20) ^ name[i]);
     }
-    return i == letters && (field.size() == letters || !SchemeChars::contains(field[letters]));
+    return different == 0 && (field.size() == letters || !SchemeChars::contains(field[letters]));
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {

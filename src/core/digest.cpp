@@ -59,7 +59,13 @@ inline void finish(const Sha256State& state, std::uint64_t before, const unsigne
         compress(sha, text);
     }
     unsigned char last[block_size] = {};
-    std::memcpy(last, text, size);
+    constexpr std::size_t half = block_size / 2;
+    if (size >= half) {  // as tokens are; two copies of a known size are cheaper than a loop
+        std::memcpy(last, text, half);
+        std::memcpy(last + size - half, text + size - half, half);
+    } else {
+        std::memcpy(last, text, size);
+    }
     last[size] = 0x80;
     if (size + 1 + sizeof(bits) > block_size) {
         compress(sha, last);
@@ -67,6 +73,7 @@ inline void finish(const Sha256State& state, std::uint64_t before, const unsigne
     }
     std::memcpy(last + block_size - sizeof(bits), &bits, sizeof(bits));
     compress(sha, last);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < std::size(sha.h); i += 2) {
         const std::uint64_t two = (std::uint64_t{sha.h[i]} << 32) | sha.h[i + 1];
         const std::uint64_t swapped = __builtin_bswap64(two);

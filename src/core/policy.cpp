@@ -105,6 +105,16 @@ Code decide_token(const Claims& claims, std::int64_t now, const Address& client)
     return Code::ok;
 }
 
+// The requirement of scopes that is not met; null if both are.
+inline const Words* unmet_scopes(const Claims& claims, const Requirements& requirements) noexcept {
+    const ScopeSets sets = scope_sets(claims);
+    const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
+    if (!meets_all(requirements.scopes, granted)) {
+        return &requirements.scopes;
+    }
+    return meets_any(requirements.scopes_any, granted) ? nullptr : &requirements.scopes_any;
+}
+
 }  // namespace
 
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
@@ -131,19 +141,13 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if (!meets_any(requirements.roles, has_role)) {
         return Code::role_missing;
     }
-    return missing_scopes(claims, requirements).words.count == 0 ? Code::ok : Code::scope_missing;
+    return unmet_scopes(claims, requirements) == nullptr ? Code::ok : Code::scope_missing;
 }
 
 MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
-    const ScopeSets sets = scope_sets(claims);
-    const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
-    if (!meets_all(requirements.scopes, granted)) {
-        return {requirements.scopes, false};
-    }
-    if (!meets_any(requirements.scopes_any, granted)) {
-        return {requirements.scopes_any, true};
-    }
-    return {};
+    const Words* const unmet = unmet_scopes(claims, requirements);
+    return unmet == nullptr ? MissingScopes{}
+                            : MissingScopes{*unmet, unmet == &requirements.scopes_any};
 }
 
 bool is_stale(std::int64_t synced, std::int64_t now, std::int64_t max_age) noexcept {

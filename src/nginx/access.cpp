@@ -21,9 +21,9 @@ bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Words&
     if (words == nullptr) {
         return false;
     }
-    const auto* each = static_cast<const Expression* const*>(expressions.elts);
+    const auto* each = static_cast<const Expression*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
-        if (!evaluate(r, *each[i], words[i])) {
+        if (!evaluate(r, each[i], words[i])) {
             return false;
         }
     }

@@ -1,5 +1,6 @@
 #include "nginx/conf.hpp"
 
+#include <algorithm>
 #include <new>
 #include <type_traits>
 
@@ -50,6 +51,7 @@ bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noex
         return false;
     }
     ngx_strlow(out.field.data, name.data, name.len);
+    std::replace(out.field.data, out.field.data + name.len, '_', '-');
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);

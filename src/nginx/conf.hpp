@@ -13,7 +13,7 @@ namespace token_auth::nginx {
 struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
-    // Of $http_name, "name", and nginx's handler for such a variable; else empty.
+    // Of $http_some_name, "some-name", and nginx's handler for such a variable; else empty.
     ngx_str_t field;
     ngx_http_get_variable_pt field_handler;
 };
@@ -47,7 +47,7 @@ enum ErrorBody : ngx_uint_t { error_problem, error_html };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t expressions;           // of Expression*
+    ngx_array_t expressions;           // of Expression
     const std::string_view* constant;  // their words if none has a variable, else null
     std::size_t constant_count;
 };

@@ -158,30 +158,25 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
 
 // All of the document is static text without anything to escape.
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexcept {
+    constexpr std::size_t room = 128;
+    ngx_buf_t* buffer = ngx_create_temp_buf(
+        r->pool, room + answer_.title.size() + answer_.detail.size() + answer_.name.size());
+    if (buffer == nullptr) {
+        return nullptr;
+    }
     const char digits[] = {static_cast<char>('0' + answer_.status / 100),
                            static_cast<char>('0' + answer_.status / 10 % 10),
                            static_cast<char>('0' + answer_.status % 10)};
-    const std::string_view parts[] = {
-        "{\"type\":\"about:blank\",\"title\":\"",
-        answer_.title,
-        "\",\"status\":",
-        {digits, sizeof(digits)},
-        ",\"detail\":\"",
-        answer_.detail,
-        "\",\"code\":\"",
-        answer_.name,
-        "\"}",
-    };
-    std::size_t size = 0;
-    for (const std::string_view part : parts) {
-        size += part.size();
-    }
-    ngx_buf_t* buffer = ngx_create_temp_buf(r->pool, size);
-    if (buffer != nullptr) {
-        for (const std::string_view part : parts) {
-            buffer->last = append(buffer->last, part);
-        }
-    }
+    u_char* end = buffer->last;
+    end = append(end, R"({"type":"about:blank","title":")");
+    end = append(end, answer_.title);
+    end = append(end, R"(","status":)");
+    end = append(end, {digits, sizeof(digits)});
+    end = append(end, R"(,"detail":")");
+    end = append(end, answer_.detail);
+    end = append(end, R"(","code":")");
+    end = append(end, answer_.name);
+    buffer->last = append(end, R"("})");
     return buffer;
 }
 

@@ -180,12 +180,12 @@ bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
     values.constant = nullptr;
     values.constant_count = 0;
     std::size_t bytes = 0;
-    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
+    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
     for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        if (each[i]->compiled.lengths != nullptr) {
+        if (each[i].compiled.lengths != nullptr) {
             return true;
         }
-        bytes += each[i]->compiled.value.len;
+        bytes += each[i].compiled.value.len;
     }
     auto* const words = static_cast<std::string_view*>(
         ngx_palloc(cf->pool, (bytes / 2 + 1) * sizeof(std::string_view)));
@@ -194,7 +194,7 @@ bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
     }
     std::size_t count = 0;
     for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        std::string_view list = view(each[i]->compiled.value);
+        std::string_view list = view(each[i].compiled.value);
         for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
             words[count++] = word;
         }
@@ -243,7 +243,7 @@ char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
-                                               sizeof(Expression*)) != NGX_OK) {
+                                               sizeof(Expression)) != NGX_OK) {
             return failed;
         }
     }
@@ -252,10 +252,12 @@ char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
         if (ngx_http_script_variables_count(&args[i]) == 0 && !check_words(cf, args[i], kind)) {
             return failed;
         }
-        auto** slot = static_cast<Expression**>(ngx_array_push(&words->expressions));
-        if (slot == nullptr || (*slot = compile(cf, args[i])) == nullptr) {
+        auto* slot = static_cast<Expression*>(ngx_array_push(&words->expressions));
+        const Expression* compiled = compile(cf, args[i]);
+        if (slot == nullptr || compiled == nullptr) {
             return failed;
         }
+        *slot = *compiled;
     }
     return split_constants(cf, *words) ? NGX_CONF_OK : failed;
 }

@@ -1,5 +1,7 @@
 #include "nginx/request.hpp"
 
+#include <algorithm>
+
 #include "nginx/text.hpp"
 
 namespace token_auth::nginx {
@@ -37,15 +39,12 @@ bool imitates(std::string_view name, std::string_view other) noexcept {
     return true;
 }
 
-// Whether nginx has the field in the variable $http_ and the name.
-bool is_variable(const ngx_table_elt_t& field, std::string_view name) noexcept {
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        const u_char c = field.lowcase_key[i];
-        if ((c == '-' ? '_' : c) != static_cast<u_char>(name[i])) {
-            return false;
-        }
-    }
-    return true;
+// Whether a lower-case name is the other one, whose separators are hyphens, with hyphens or
+// underscores: nginx has both in one variable.
+bool is_same_variable(std::string_view name, std::string_view other) noexcept {
+    return name == other || std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
+               return a == b || (a == '_' && b == '-');
+           });
 }
 
 void rename_imitation(ngx_table_elt_t& field) noexcept {
@@ -88,7 +87,8 @@ std::string_view field_value(ngx_http_request_t* r, std::string_view name) noexc
     const ngx_str_t* value = nullptr;
     bool same = true;
     for_each_field(r, [&](const ngx_table_elt_t& field) {
-        if (field.key.len == name.size() && field.hash != 0 && is_variable(field, name)) {
+        if (field.key.len == name.size() && field.hash != 0 &&
+            is_same_variable({reinterpret_cast<char*>(field.lowcase_key), name.size()}, name)) {
             same = same && (value == nullptr || view(field.value) == view(*value));
             value = &field.value;
         }

@@ -12,8 +12,9 @@ namespace token_auth::nginx {
 // Counts the request's Authorization fields.
 ngx_uint_t authorization_count(ngx_http_request_t* r) noexcept;
 
-// The value of the field that nginx has in $http_name. If there are several with different values,
-// nobody can say which one counts: then ",", which is neither an identifier nor a token.
+// The value of the field that nginx has in $http_some_name, by the name "some-name". If there are
+// several with different values, nobody can say which one counts: then ",", which is neither an
+// identifier nor a token.
 std::string_view field_value(ngx_http_request_t* r, std::string_view name) noexcept;
 
 // Renames the client's fields that differ from those of token_auth_params only in their separators,

@@ -8,7 +8,6 @@ namespace token_auth {
 namespace {
 
 constexpr std::size_t page_flags_at = 10;
-constexpr std::size_t page_upper_at = 14;
 constexpr std::size_t overflow_pages_at = 12;
 constexpr std::size_t page_header = 16;
 constexpr unsigned kind_bits = 0x6f;
@@ -38,8 +37,7 @@ constexpr std::uint64_t child_bits = (std::uint64_t{1} << 48) - 1;
 constexpr unsigned value_is_elsewhere = 0x01;
 
 constexpr std::size_t page_size_min = 256;
-constexpr std::size_t page_size_max = 0x8000;  // MAX_PAGESIZE in mdb.c
-constexpr std::size_t cache_line = 64;
+constexpr std::size_t page_size_max = 0x8000;                      // MAX_PAGESIZE in mdb.c
 constexpr std::uint64_t first_other_key = std::uint64_t{1} << 63;  // above all tokens
 constexpr unsigned steps_max = 6;
 
@@ -52,10 +50,10 @@ struct PageReader::Page {
 
     unsigned count() const noexcept { return static_cast<unsigned>(lower - page_header) / 2U; }
 
-    // Null if the node is not in the page. `least` is its size at least.
+    // Null if the node is not in the page. `least` is its size at least; the page has room for it.
     const char* node(unsigned index, std::size_t least) const noexcept {
         const std::size_t offset = load<std::uint16_t>(at + page_header + std::size_t{2} * index);
-        return offset >= lower && offset + least <= size ? at + offset : nullptr;
+        return offset - lower <= size - least - lower ? at + offset : nullptr;
     }
 };
 
@@ -71,7 +69,6 @@ Tree PageReader::tree_at(const char* at) noexcept {
 
 PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept {
     page_count_ = 0;
-    leaf_ = {};
     token_share_ = 1;
     if (size < meta_end) {
         return Problem::truncated;
@@ -125,7 +122,7 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
     const auto head = load<std::uint64_t>(out.at + 8);
     out.lower = static_cast<std::uint16_t>(head >> 32);
     return load<std::uint64_t>(out.at) == number && ((head >> 16) & kind_bits) == kind &&
-           out.lower - (page_header + 2) <= page_size_ - (page_header + 2);
+           out.lower - (page_header + 2) <= page_size_ - (page_header + 2 + node_min);
 }
 
 // Where a key would be if all were spread evenly, as digests are.
@@ -148,23 +145,6 @@ class PageReader::Guess {
 
     double part_;
 };
-
-// A load puts nodes one below the other from the end of the page. So what will most likely be read
-// of a leaf is asked for at once, rather than one wait for memory after another.
-inline void PageReader::prefetch(std::uint64_t number, const Guess& guess) const noexcept {
-    if (number >= page_count_ || leaf_.count == 0) {
-        return;
-    }
-    const char* const page = map_ + number * page_size_;
-    const unsigned index = guess.index(leaf_.count);
-    __builtin_prefetch(page);
-    __builtin_prefetch(page + page_header + std::size_t{2} * index);
-    const std::size_t from_end = std::min<std::size_t>(
-        static_cast<std::size_t>(index + 1) * leaf_.node_size, page_size_ - cache_line);
-    const char* const node = page + page_size_ - from_end;
-    __builtin_prefetch(node);
-    __builtin_prefetch(node + std::min<std::size_t>(cache_line, from_end - 1));
-}
 
 // Finds the last node whose key is at or below the key, and the range of the keys around it. The
 // next node is the next guess, and after some steps bisection, as keys may be spread unevenly. The
@@ -208,7 +188,8 @@ inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t k
     return node == nullptr || load<std::uint16_t>(node + node_key_size_at) == key_size;
 }
 
-Found PageReader::find(const Tree& tree, std::uint64_t key, std::string_view& value) noexcept {
+Found PageReader::find(const Tree& tree, std::uint64_t key,
+                       std::string_view& value) const noexcept {
     if (tree.root == no_page) {
         return Found::absent;
     }
@@ -231,23 +212,11 @@ Found PageReader::find(const Tree& tree, std::uint64_t key, std::string_view& va
         number = load<std::uint64_t>(node) & child_bits;
         guess = Guess(range, key);
     }
-    prefetch(number, guess);
     if (!this->page(number, leaf_page, page) ||
         !search<true>(page, guess.index(page.count()), key, range, above, node)) {
         return Found::torn;
     }
-    note_shape(page);
     return node == nullptr || range.low != key ? Found::absent : value_of(page, node, value);
-}
-
-// Only where it changes: a division is slow.
-inline void PageReader::note_shape(const Page& page) noexcept {
-    if (page.count() != leaf_.count) {
-        leaf_.count = page.count();
-        const std::size_t upper = load<std::uint16_t>(page.at + page_upper_at);
-        leaf_.node_size =
-            static_cast<unsigned>((page_size_ - std::min(upper, page_size_)) / leaf_.count);
-    }
 }
 
 inline Found PageReader::value_of(const Page& page, const char* node,

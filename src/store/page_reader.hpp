@@ -73,7 +73,7 @@ class PageReader {
     void set_token_share(double share) noexcept { token_share_ = share; }
 
     // found: `value` is a view of the map.
-    Found find(const Tree& tree, std::uint64_t key, std::string_view& value) noexcept;
+    Found find(const Tree& tree, std::uint64_t key, std::string_view& value) const noexcept;
 
     // Visits entries in the order of their keys, from `from` on, until the visitor says false.
     // found: it did, or all were visited.
@@ -88,11 +88,6 @@ class PageReader {
     struct Range {
         std::uint64_t low;
         std::uint64_t high;
-    };
-    // What the leaf last read looked like: where to expect a node in the next one.
-    struct Shape {
-        unsigned count = 0;
-        unsigned node_size = 0;
     };
     static constexpr unsigned depth_max = 32;  // CURSOR_STACK in mdb.c
 
@@ -111,11 +106,9 @@ class PageReader {
         return map_ + (commit.transaction % 2) * page_size_;
     }
     bool page(std::uint64_t number, unsigned kind, Page& out) const noexcept;
-    void prefetch(std::uint64_t number, const Guess& guess) const noexcept;
     template <bool is_leaf>
     bool search(const Page& page, unsigned probe, std::uint64_t key, Range& range, unsigned& above,
                 const char*& node) const noexcept;
-    void note_shape(const Page& page) noexcept;
     Found value_of(const Page& page, const char* node, std::string_view& value) const noexcept;
     Found walk(std::uint64_t number, unsigned depth, Walk& walk) const noexcept;
 
@@ -123,7 +116,6 @@ class PageReader {
     std::size_t page_size_ = 0;
     std::uint64_t page_count_ = 0;
     double token_share_ = 1;
-    Shape leaf_{};
 };
 
 inline bool PageReader::is_newest(const Commit& commit) const noexcept {

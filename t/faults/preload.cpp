@@ -1,8 +1,8 @@
 // Preloaded into a program, slows it down or kills it where a fault test says so.
 //
 //   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
-//   TOKEN_AUTH_SLOW_LOOKUP   the same for SHA256_Transform: a worker computes the digest when it has
-//                            read the store's meta pages and has not yet looked the token up
+//   TOKEN_AUTH_SLOW_LOOKUP   the same for SHA256_Transform: a worker computes the digest once it
+//                            has read the store's meta pages, before it looks the token up
 //   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) after that write to disk, counted from 1
 //
 // Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
