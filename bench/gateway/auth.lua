@@ -1,4 +1,4 @@
--- access_by_lua, as one would write it: the token's SHA-256 looked up in a shared dict or in Redis.
+-- access_by_lua, as one would write it: the token's SHA-256 looked up in Redis.
 local sha256 = require "nginx.sha256"
 local redis = require "nginx.redis"
 
@@ -17,20 +17,6 @@ local function presented()
       return nil
    end
    return field:sub(from, to)
-end
-
--- Fills the dict from a list of tokens, one a line.
-function _M.load(file)
-   for token in io.lines(file) do
-      assert(ngx.shared.tokens:safe_set(digest(token), true))
-   end
-end
-
-function _M.by_dict()
-   local token = presented()
-   if not token or not ngx.shared.tokens:get(digest(token)) then
-      return ngx.exit(401)
-   end
 end
 
 function _M.by_redis(socket)

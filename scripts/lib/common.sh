@@ -42,10 +42,7 @@ packages_postgresql=(
 packages_faults=(libfaketime mount)
 packages_model=(spin gcc libc6-dev)
 packages_bench=(libbenchmark-dev)
-packages_bench_gateway=(
-    wrk libnginx-mod-http-lua lua-nginx-redis lua-nginx-string libnginx-mod-http-js redis-server
-    haproxy
-)
+packages_bench_gateway=(libnginx-mod-http-lua lua-nginx-redis lua-nginx-string redis-server valgrind)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

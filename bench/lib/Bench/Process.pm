@@ -10,7 +10,7 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 use TokenAuth::Util qw(free_port slurp spew);
 
-our @EXPORT_OK = qw(on_cpu cpus cpu_seconds start_nginx start_server run);
+our @EXPORT_OK = qw(on_cpu cpus start_nginx start_server run);
 
 # The processors of this process; with two or more, the first is for the measured program and the last
 # for the load and everything else.
@@ -34,18 +34,6 @@ sub run {
     my $text = <$out> // '';
     close $out or die "@command failed (status " . ($? >> 8) . ")\n";
     return $text;
-}
-
-# Seconds of processor time that processes have used; undef if the system does not say.
-sub cpu_seconds {
-    my (@pids) = @_;
-    my $sum = 0;
-    for my $pid (@pids) {
-        open my $in, '<', "/proc/$pid/schedstat" or return;
-        my ($nanoseconds) = split ' ', <$in> // return;
-        $sum += $nanoseconds / 1e9;
-    }
-    return $sum;
 }
 
 # A server in the background; it answers on the port once this returns.

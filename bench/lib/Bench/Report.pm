@@ -15,7 +15,7 @@ use POSIX qw(strftime);
 use TokenAuth::Util qw(slurp spew);
 
 
-our @EXPORT_OK = qw(machine median minimum record render table held);
+our @EXPORT_OK = qw(machine median quartiles record render table);
 
 my $root = $ENV{TOKEN_AUTH_ROOT} // die "run scripts/bench\n";
 my $document = "$root/docs/BENCHMARKS.md";
@@ -24,6 +24,12 @@ my $figures = "$root/docs/benchmarks";
 sub median {
     my @values = sort { $a <=> $b } grep { defined } @_ or return;
     return @values % 2 ? $values[ $#values / 2 ] : ($values[ @values / 2 - 1 ] + $values[ @values / 2 ]) / 2;
+}
+
+# Lower quartile, median, upper quartile.
+sub quartiles {
+    my @values = sort { $a <=> $b } @_ or return;
+    return map { $values[ int($#values * $_ + 0.5) ] } 0.25, 0.5, 0.75;
 }
 
 sub version_of {
@@ -36,15 +42,15 @@ sub version_of {
 sub machine {
     my $lscpu = `LC_ALL=C lscpu 2>/dev/null`;
     my ($model) = $lscpu =~ /^Model name:\s*(.*?)\s*$/m;
+    my ($flags) = slurp('/proc/cpuinfo') =~ /^(?:flags|Features)\s*:(.*)/m ? $1 : '';
     my ($memory) = -r '/proc/meminfo' ? slurp('/proc/meminfo') =~ /^MemTotal:\s*(\d+)/m : ();
     return {
-        cpu => $model // 'unknown', cpus => `nproc` + 0, hypervisor => $lscpu =~ /^Hypervisor vendor/m ? 1 : 0,
+        cpu => $model // 'unknown', sha => $flags =~ /\b(?:sha_ni|sha2)\b/ ? 1 : 0, cpus => `nproc` + 0, hypervisor => $lscpu =~ /^Hypervisor vendor/m ? 1 : 0,
         caches => [ $lscpu =~ /^(L\d\w* cache:.*?)\s*$/mg ],
         memory => defined $memory ? sprintf('%.0f GiB', $memory / 1024 / 1024) : 'unknown',
         kernel => (POSIX::uname())[2], date => strftime('%Y-%m-%d', gmtime),
         load => (split ' ', -r '/proc/loadavg' ? slurp('/proc/loadavg') : '?')[0],
-        versions => { map { version_of($_) } qw(nginx liblmdb0 libssl3 wrk redis-server haproxy
-            libnginx-mod-http-lua libnginx-mod-http-js libbenchmark1) },
+        versions => { map { version_of($_) } qw(nginx liblmdb0 libssl3 redis-server libnginx-mod-http-lua libbenchmark1) },
     };
 }
 
@@ -68,13 +74,14 @@ sub bars_table {
     return '' if !@bars;
     return table([ 'bar', '', 'measured', '' ],
         map { my ($what, $bar, $sense, $measured) = @$_;
-            [ $what, "$sense $bar", defined $measured ? sprintf('%.2f', $measured) : '', held($bar, $sense, $measured) ] } @bars) . "\n";
+            [ $what, "$sense $bar", !defined $measured ? '' : $measured =~ /\A\d+\z/ ? $measured : sprintf('%.2f', $measured), held($bar, $sense, $measured) ] } @bars) . "\n";
 }
 
 sub machine_text {
     my ($machine) = @_;
     my %versions = %{ $machine->{versions} };
     return "Measured on $machine->{date}: $machine->{cpus} processors ($machine->{cpu}"
+        . (!defined $machine->{sha} ? '' : $machine->{sha} ? ', with SHA instructions' : ', without SHA instructions')
         . ($machine->{hypervisor} ? ', a virtual machine' : '') . "), $machine->{memory} of memory, Linux $machine->{kernel}, "
         . "load average $machine->{load} at the end.\n" . join(', ', map { "$_ $versions{$_}" } sort keys %versions) . ".\n\n";
 }
