@@ -64,7 +64,7 @@ void require_token_ids(const std::vector<std::string>& ids) {
 registry::Organization need_organization(registry::Reader& reader, const std::string& id) {
     const auto found = reader.organization(id);
     if (!found) {
-        throw missing("organization", id, "org list");
+        throw no_organization(id);
     }
     return *found;
 }
@@ -80,7 +80,7 @@ registry::Group need_group(registry::Reader& reader, const registry::Group& name
 registry::User need_user(registry::Reader& reader, const std::string& id) {
     const auto found = reader.user(id);
     if (!found) {
-        throw missing("user", id, "user list");
+        throw no_user(id);
     }
     return *found;
 }
@@ -94,18 +94,31 @@ registry::Role need_role(registry::Reader& reader, const std::string& id) {
 }
 
 registry::TokenView need_token(registry::Reader& reader, const std::string& id) {
-    if (auto found = reader.token(id)) {
-        return *found;
+    auto found = reader.token(id);
+    if (!found) {
+        throw no_token(reader, id);
     }
+    return *found;
+}
+
+base::Error no_organization(std::string_view id) {
+    return missing("organization", id, "org list");
+}
+
+base::Error no_user(std::string_view id) {
+    return missing("user", id, "user list");
+}
+
+base::Error no_token(registry::Reader& reader, const std::string& id) {
     // A token made elsewhere may look like an id.
     Digester digester;
     Digest digest{};
     if (digester.init() && digester.plain(id, digest)) {
         if (const auto holder = reader.token_of_digest(digest)) {
-            throw is_token(*holder);
+            return is_token(*holder);
         }
     }
-    throw missing("token", id, "list");
+    return missing("token", id, "list");
 }
 
 void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,

@@ -28,6 +28,11 @@ registry::User need_user(registry::Reader& reader, const std::string& id);
 registry::Role need_role(registry::Reader& reader, const std::string& id);
 registry::TokenView need_token(registry::Reader& reader, const std::string& id);
 
+// The errors for an id that no token or user or organization has.
+base::Error no_organization(std::string_view id);
+base::Error no_user(std::string_view id);
+base::Error no_token(registry::Reader& reader, const std::string& id);
+
 // Throws base::Error if tokens match the filter: removing `noun` `name` would delete them.
 void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
                        std::string_view noun, std::string_view name);
