@@ -129,9 +129,8 @@ class EntityReader {
     }
 
     static std::string select_tokens() {
-        return fmt::format(
-            "SELECT {}, u.disabled FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
-            select_list(TokenPart::stored));
+        return fmt::format("SELECT {}, {} FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
+                           select_list(TokenPart::stored), user_disabled_column);
     }
 
     void tokens(const std::vector<std::string>& digests) {
@@ -183,15 +182,18 @@ class EntityReader {
 };
 
 // Each engine has its own quickest way to all tokens in the order of their digests. SQLite: sorted,
-// rather than by the index, which would read the table at random; PostgreSQL: joined, as a set
-// might not fit its memory.
+// rather than by the index, which would read the table at random; users that are missing are found
+// in the order of two indexes. PostgreSQL: joined, as a set might not fit its memory.
 std::string select_all_tokens(Engine engine) {
-    const char* const rest = engine == Engine::sqlite
-                                 ? "t.user_id IN (SELECT id FROM users WHERE disabled = 1) "
-                                   "FROM tokens t ORDER BY +t.digest"
-                                 : "CASE WHEN d.id IS NULL THEN 0 ELSE 1 END FROM tokens t "
-                                   "LEFT JOIN (SELECT id FROM users WHERE disabled = 1) d "
-                                   "ON d.id = t.user_id ORDER BY t.digest";
+    const std::string rest =
+        engine == Engine::sqlite
+            ? "t.user_id IN (SELECT id FROM users WHERE disabled = 1 UNION ALL "
+              "SELECT s.user_id FROM tokens s LEFT JOIN users u ON u.id = s.user_id "
+              "WHERE u.id IS NULL) FROM tokens t ORDER BY +t.digest"
+            : fmt::format(
+                  "{} FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
+                  "ORDER BY t.digest",
+                  user_disabled_column);
     return fmt::format("SELECT {}, {}", select_list(TokenPart::stored), rest);
 }
 

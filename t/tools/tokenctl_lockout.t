@@ -6,8 +6,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP;
 use Test::More;
+use TokenAuth::Registry qw(on_postgresql);
 use TokenAuth::Sync;
 use TokenAuth::Tools qw(done fails_with);
+use TokenAuth::Util qw(token);
 
 sub json { my ($world, @command) = @_; return decode_json($world->ctl_ok(@command, '--json')) }
 
@@ -15,6 +17,14 @@ sub last_of_trail {
     my ($world) = @_;
     my $row = json($world, 'audit', '--limit', 1)->[0];
     return [ @$row{qw(action entity key detail)} ];
+}
+
+# A row of `users` goes, and nothing that belongs to it.
+sub remove_user_alone {
+    my ($world, $id) = @_;
+    my $unchecked = on_postgresql() ? 'SET session_replication_role = replica' : 'PRAGMA foreign_keys = OFF';
+    $world->sql("$unchecked; DELETE FROM users WHERE id = '$id'");
+    return;
 }
 
 subtest 'a person with a bad e-mail address' => sub {
@@ -52,6 +62,31 @@ subtest 'a token that cannot be read' => sub {
     my ($action, $entity, $key, $detail) = @{ last_of_trail($world) };
     is_deeply [ $action, $entity, $key, $detail->{revoked}{to} ], [ 'restore', 'token', 't1', undef ], 'the trail says so';
     like $detail->{revoked}{from}, qr/\A\d{4}-.*Z\z/, 'and since when it was revoked';
+};
+
+subtest 'a token without its user' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(3);
+    $world->ctl_ok('user', 'add', 'ann');
+    $world->import_lines(token('p1', kind => 'user', user => 'ann', organization => undef));
+    remove_user_alone($world, $_) for 'tu-t1', 'ann';
+    $world->sync_ok('run');
+    is $world->decision('t1-token'), 'token_revoked', 'is refused';
+    is $world->decision('p1-token'), 'token_unknown', 'a personal one, too';
+    is $world->decision('t2-token'), 'ok', 'others are let in';
+    $world->ctl_ok('revoke', 't1');
+    $world->ctl_ok('restore', 't1');
+    $world->sync_ok('run');
+    is $world->decision('t1-token'), 'token_revoked', 'after a change of it, too';
+    is $world->sync('check')->{status}, 0, 'the store is equal';
+
+    is_deeply [ map { "$_->{id} $_->{status}" } @{ json($world, 'list') } ],
+        [ 'p1 disabled', 't1 disabled', 't2 active', 't3 active' ], 'list';
+    is json($world, 'show', 't1')->{status}, 'disabled', 'show';
+    like $world->ctl_ok('export'), qr/"id":"t1"/, 'export';
+    is json($world, 'revoke', 't1')->[0]{outcome}, 'updated', 'revoke';
+    is json($world, 'delete', 't1')->[0]{outcome}, 'removed', 'delete';
+    is_deeply $world->sql(q{SELECT count(*) FROM tokens WHERE id = 't1'}), [0], 'it is gone';
 };
 
 done_testing;
