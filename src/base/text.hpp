@@ -7,7 +7,14 @@
 
 namespace token_auth::base {
 
-// The text with control characters replaced, fit for a terminal.
+// Whether a code point shows as nothing, or turns the text around it: controls, separators of lines
+// and paragraphs, zero-width characters, controls of the writing direction.
+bool is_invisible(char32_t c) noexcept;
+// Whether it shows as a space.
+bool is_space(char32_t c) noexcept;
+
+// The text, fit for a terminal: what is invisible as \x1b or \u{202e}, bytes that are not UTF-8 as
+// \xff.
 std::string printable(std::string_view text);
 
 // "1 token", "2 tokens".

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "registry/token_text.hpp"
 #include "token_auth/address.hpp"
@@ -16,14 +17,6 @@ namespace {
 using Result = std::optional<Problem>;
 
 constexpr const char* token_rule = "holds a token; tokens never go into a registry";
-
-// What shows as nothing, or turns the text around it: zero-width characters, separators of lines
-// and paragraphs, controls of the writing direction.
-// Source: Unicode 15, properties Default_Ignorable_Code_Point and Bidi_Control.
-bool is_invisible(char32_t c) {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
 
 Result identifier(std::string_view field, std::string_view value) {
     if (!is_identifier(value)) {
@@ -205,12 +198,15 @@ bool is_display_text(std::string_view text, std::size_t max) {
     if (text.empty() || text.size() > max || !utf8::is_valid(text.begin(), text.end())) {
         return false;
     }
+    bool blank = true;
     for (const char* at = text.data(); at < text.data() + text.size();) {
-        if (is_invisible(utf8::unchecked::next(at))) {
+        const char32_t c = utf8::unchecked::next(at);
+        if (base::is_invisible(c)) {
             return false;
         }
+        blank = blank && base::is_space(c);
     }
-    return true;
+    return !blank;
 }
 
 bool is_email(std::string_view text) {

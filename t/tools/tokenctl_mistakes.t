@@ -28,6 +28,12 @@ subtest 'an empty value is no value left out' => sub {
     refused(2, qr/--key/, @create, '--key', '');
 };
 
+subtest 'text that a terminal would obey' => sub {
+    ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
+    TokenAuth::Tools::sql($url, q{UPDATE tokens SET name = 'a' || char(27, 155, 8238, 8203) || 'b' || CAST(x'ff' AS TEXT) WHERE name = 'odd'});
+    like(done(tokenctl('list'))->{out}, qr/ a\\x1b\\u\{9b\}\\u\{202e\}\\u\{200b\}b\\xff$/m, 'is escaped in tables');
+};
+
 subtest 'a time that would count as none' => sub {
     my $digest = 'sha256:' . '0' x 64;
     for my $field (qw(expires revoked)) {
