@@ -45,6 +45,10 @@ bool is_space(char32_t c) noexcept {
     return is_in(spaces, c);
 }
 
+bool is_blank(std::string_view text) noexcept {
+    return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
+}
+
 std::string printable(std::string_view text) {
     std::string out;
     out.reserve(text.size());

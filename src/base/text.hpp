@@ -13,6 +13,9 @@ bool is_invisible(char32_t c) noexcept;
 // Whether it shows as a space.
 bool is_space(char32_t c) noexcept;
 
+// Whether a text is empty or ASCII white space only.
+bool is_blank(std::string_view text) noexcept;
+
 // The text, fit for a terminal: what is invisible as \x1b or \u{202e}, bytes that are not UTF-8 as
 // \xff.
 std::string printable(std::string_view text);

@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
+#include "base/text.hpp"
 #include "cli/output.hpp"
 
 namespace token_auth::cli {
@@ -21,12 +22,13 @@ namespace {
 
 constexpr const char* not_empty = "not empty";
 
-// An empty value is most often a shell variable that is not set. Taken for "no address" or "no
-// scope", it would let in more than was meant.
+// An empty value, or one of spaces, is most often a shell variable that is not set. Taken for "no
+// address" or "no scope", it would let in more than was meant.
 CLI::Option& refuse_empty(CLI::Option& option) {
     option.check(CLI::Validator(
         [](const std::string& value) {
-            return value.empty() ? std::string("must not be empty") : std::string();
+            return base::is_blank(value) ? std::string("must not be empty or blank")
+                                         : std::string();
         },
         "", not_empty));
     return option;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/redact.hpp"
 #include "base/text.hpp"
 #include "registry/token_text.hpp"
@@ -46,6 +49,21 @@ registry::Group parse_group(const std::string& text) {
                           base::ErrorKind::invalid_argument);
     }
     return {text.substr(0, slash), text.substr(slash + 1), 0};
+}
+
+std::vector<std::string> words_of(std::string_view noun, const std::vector<std::string>& values) {
+    std::vector<std::string> words;
+    for (const std::string& value : values) {
+        auto more = registry::split_words(value);
+        if (more.empty()) {
+            throw base::Error(
+                fmt::format("{} must hold at least one in each value; leave the empty one out",
+                            noun),
+                base::ErrorKind::invalid_argument);
+        }
+        std::move(more.begin(), more.end(), std::back_inserter(words));
+    }
+    return words;
 }
 
 void require_token_ids(const std::vector<std::string>& ids) {

@@ -28,6 +28,20 @@ subtest 'an empty value is no value left out' => sub {
     refused(2, qr/--key/, @create, '--key', '');
 };
 
+subtest 'a blank value, too' => sub {
+    my @create = qw(create --org acme --name n);
+    for my $blank (' ', "\t", '  ') {
+        refused(2, qr/$_: must not be empty or blank/, @create, '--role', 'reader', $_, $blank)
+            for qw(--allow --scope --key --prefix --expires --not-before);
+        refused(2, qr/--role: must not be empty or blank/, @create, '--role', $blank);
+        refused(2, qr/name must be 1 to 255 bytes/,        qw(create --org acme --name), $blank);
+        refused(2, qr/description must be at most/,        @create, '--description', $blank);
+        refused(2, qr/scopes must/, qw(role set reader a:read), $blank);
+    }
+    refused(2, qr/scopes must hold at least one in each value/, qw(role set reader a:read), $_) for '', ' ';
+    refused(2, qr/argument "b" is not known/, @create, '--scope', 'a', 'b');
+};
+
 subtest 'text that a terminal would obey' => sub {
     ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
     TokenAuth::Tools::sql($url, q{UPDATE tokens SET name = 'a' || char(27, 155, 8238, 8203) || 'b' || CAST(x'ff' AS TEXT) WHERE name = 'odd'});
