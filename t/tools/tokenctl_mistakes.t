@@ -5,8 +5,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir program spew
-    succeeds token_parts tokenctl);
+use TokenAuth::Tools qw(done fails_with files_hold finish_tool init_registry json_of new_dir program
+    run_tool spew
+    start_tool succeeds token_parts tokenctl);
 
 my $dir = new_dir();
 my $url = init_registry($dir);
@@ -42,10 +43,49 @@ subtest 'a blank value, too' => sub {
     refused(2, qr/argument "b" is not known/, @create, '--scope', 'a', 'b');
 };
 
+subtest 'a secret in the wrong place is not shown' => sub {
+    my $hex   = 'ab' x 32;
+    my ($token) = done(tokenctl(qw(create --org acme --name n)))->{out} =~ /\A(\S+)\n/;
+    for my $secret ($hex, $token) {
+        for my $case (
+            [ 1, {}, qw(create --org acme --name n --key), $secret ], [ 1, {}, qw(create --org acme --name n --key), "$dir/$secret" ],
+            [ 1, { TOKEN_AUTH_KEY => $secret }, qw(create --org acme --name n) ],
+            [ 1, {}, 'import', $secret ], [ 1, {}, 'import', "$dir/$secret" ],
+            (map { [ 1, {}, 'list', '--registry', $_ ], [ 1, {}, 'init', '--registry', $_ ] }
+                "sqlite:$secret/r.db", "postgresql://$secret\@127.0.0.1:1/d", "postgresql://127.0.0.1:1/$secret",
+                "postgresql://$secret:1/d", "postgresql://127.0.0.1:$secret/d", "postgresql:///d?host=/$secret",
+                "postgresql://127.0.0.1:1/d?sslmode=verify-full&sslrootcert=$secret"),
+            [ 2, {}, 'list', '--registry', $secret ], [ 2, {}, qw(list --status), $secret ], [ 2, {}, qw(audit --since), $secret ],
+            [ 2, {}, $secret ], [ 2, {}, "--$secret" ], [ 2, {}, 'org', $secret ])
+        {
+            my ($status, $env, @command) = @$case;
+            my $result = tokenctl({ env => $env }, @command);
+            unlike("$result->{out}$result->{err}", qr/\Q$hex\E|\Q@{[ token_parts($token)->{secret} ]}\E/,
+                "$command[0]: not shown") or diag $result->{err};
+            isnt($result->{status}, 0, 'fails');
+        }
+        my $result = run_tool([ program('tokenctl'), 'list' ], env => { TOKEN_AUTH_REGISTRY => "sqlite:$secret" });
+        ok(fails_with($result, 1, qr/\(\d+ bytes, not shown\): there is no such file/), 'in the environment');
+    }
+    spew("$dir/$hex", "{}\n");
+    my $result = tokenctl('import', "$dir/$hex");
+    ok(fails_with($result, 1, qr{\Q$dir\E/\(64 bytes, not shown\) line 1: }), 'of a file, its directory and the line are named');
+};
+
 subtest 'text that a terminal would obey' => sub {
     ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
     TokenAuth::Tools::sql($url, q{UPDATE tokens SET name = 'a' || char(27, 155, 8238, 8203) || 'b' || CAST(x'ff' AS TEXT) WHERE name = 'odd'});
     like(done(tokenctl('list'))->{out}, qr/ a\\x1b\\u\{9b\}\\u\{202e\}\\u\{200b\}b\\xff$/m, 'is escaped in tables');
+};
+
+subtest 'init, several at once' => sub {
+    for my $round (1 .. 5) {
+        my @all = map { start_tool([ program('tokenctl'), '--registry', "sqlite:$dir/$round.db", 'init' ]) } 1 .. 6;
+        my @results = map { finish_tool($_) } @all;
+        is((grep { $_->{status} == 0 } @results), 1, 'one makes it');
+        my @others = grep { $_->{err} !~ /is a registry already \(version \d+\); nothing was changed\n\z/ && $_->{status} != 0 } @results;
+        is(@others, 0, 'the others say that it is there') or diag map { $_->{err} } @others;
+    }
 };
 
 subtest 'a time that would count as none' => sub {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/redact.hpp"
+
 namespace token_auth::registry::postgresql {
 namespace {
 
@@ -15,7 +17,8 @@ std::string first_line(std::string_view text) {
     if (const std::size_t found = line.find(severity); found != line.npos) {
         line.remove_prefix(found + severity.size());
     }
-    return std::string(line);
+    // It repeats names of the URL.
+    return base::redacted(line);
 }
 
 std::string remedy(std::string_view sqlstate, std::string_view message) {
