@@ -212,6 +212,15 @@ subtest 'a newer registry' => sub {
     ok fails_with($world->ctl($_), 1, qr/its version is missing; restore it from a backup/), "no version: $_" for qw(list migrate);
 };
 
+subtest 'notices of the connection' => sub {
+    plan skip_all => 'of PostgreSQL' if !on_postgresql();
+    my $world  = TokenAuth::Sync->new;
+    my $result = $world->run_program({}, $world->tool('tokenctl'), '--registry',
+        $world->url . '&options=-c%20client_min_messages%3Ddebug5', 'org', 'list');
+    is $result->{status}, 0, 'are no error';
+    is $result->{err}, '', 'and are not shown';
+};
+
 subtest 'a statement that fails' => sub {
     my $world = old_world();
     $world->sql(q{ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT ''});

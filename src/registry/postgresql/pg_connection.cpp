@@ -159,6 +159,9 @@ void PgConnection::connect() {
     if (!connection_) {
         throw std::bad_alloc();
     }
+    // At once: notices of the connection itself would go to standard error.
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
     const auto deadline = Clock::now() + connect_patience;
     PostgresPollingStatusType state = PQstatus(connection_.get()) == CONNECTION_BAD
                                           ? PGRES_POLLING_FAILED
@@ -173,8 +176,6 @@ void PgConnection::connect() {
     }
     PQsetnonblocking(connection_.get(), 1);
     PQsetErrorVerbosity(connection_.get(), PQERRORS_TERSE);
-    PQsetNoticeProcessor(
-        connection_.get(), [](void*, const char*) {}, nullptr);
 }
 
 bool PgConnection::wait(short events, std::chrono::milliseconds timeout) const {
