@@ -29,7 +29,7 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     }
     if (sqlstate == "55P03") {
         return fmt::format(
-            "another program has been writing it for {} seconds; try again when it is done",
+            "another program has been using it for {} seconds; try again when it is done",
             lock_seconds);
     }
     if (sqlstate == "40001" && message.find("recovery") != message.npos) {

@@ -27,10 +27,11 @@ constexpr int rows_per_fetch = 1000;
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
 
+// 0 for what is no number.
 std::int64_t number(std::string_view text) {
     std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
+    const char* const end = text.data() + text.size();
+    return std::from_chars(text.data(), end, value).ptr == end ? value : 0;
 }
 
 // Values as libpq takes them, in text.
