@@ -111,6 +111,13 @@ bool is_label(std::string_view text) {
            text.back() != '-';
 }
 
+// What stands before the "@": words with a dot between them.
+bool is_local_part(std::string_view text) {
+    constexpr std::size_t local_max = 64;
+    return text.size() <= local_max && is_made_of(text, ".!#$%&'*+/=?^_`{|}~-") &&
+           text.front() != '.' && text.back() != '.' && text.find("..") == std::string_view::npos;
+}
+
 Result details(const User& user) {
     if (user.technical && !user.display_name.empty()) {
         return Problem{"display_name", "is for people, not for technical users"};
@@ -210,9 +217,8 @@ bool is_display_text(std::string_view text, std::size_t max) {
 }
 
 bool is_email(std::string_view text) {
-    constexpr std::size_t local_max = 64;
     const std::size_t at = text.find('@');
-    if (at == std::string_view::npos || at > local_max || text.size() > email_max) {
+    if (at == std::string_view::npos || text.size() > email_max) {
         return false;
     }
     std::string_view domain = text.substr(at + 1);
@@ -222,7 +228,7 @@ bool is_email(std::string_view text) {
             return false;
         }
         if (dot == std::string_view::npos) {
-            return is_made_of(text.substr(0, at), ".!#$%&'*+/=?^_`{|}~-");
+            return is_local_part(text.substr(0, at));
         }
         domain.remove_prefix(dot + 1);
     }

@@ -46,8 +46,8 @@ bool is_display_text(std::string_view text, std::size_t max);
 inline constexpr const char* display_text_rule =
     "UTF-8 without control or invisible characters, not only spaces";
 
-// Whether it is an address as browsers take it, of at most `email_max` bytes.
-// Source: WHATWG HTML, "valid email address".
+// Whether it is an address as browsers take it, of at most `email_max` bytes, with single dots.
+// Source: WHATWG HTML, "valid email address"; RFC 5321 section 4.1.2, Dot-string.
 bool is_email(std::string_view text);
 
 // Sorted, without repetitions.
