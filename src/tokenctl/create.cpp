@@ -141,7 +141,7 @@ void add_create(cli::Command root, Context& context) {
     command.list("--allow", "CIDR", options->allow,
                  "An address or CIDR block it may be used from; repeat it for more "
                  "(default: from anywhere)");
-    add_new_token_options(command, options->common, default_life);
+    add_new_token_options(command, options->common, default_life, "ak, gk or pat, by its kind");
 }
 
 }  // namespace token_auth::tokenctl

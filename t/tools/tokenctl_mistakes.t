@@ -43,6 +43,14 @@ subtest 'a blank value, too' => sub {
     refused(2, qr/argument "b" is not known/, @create, '--scope', 'a', 'b');
 };
 
+subtest 'an empty value behind "="' => sub {
+    ok(succeeds(tokenctl(qw(user add ann --name Ann --email ann@example.org))), 'a user');
+    is(json_of(done(tokenctl(qw(user set ann --name= --email= --json))))->{$_}, '', "$_ is taken away") for qw(display_name email);
+    refused(2, qr/--scope: must not be empty/, qw(create --scope= --org acme --name n));
+    refused(2, qr/argument "acme" is not known/, qw(list --org= acme));
+    is(done(tokenctl(qw(org list --json)))->{out}, done(tokenctl(qw(--json org list)))->{out}, 'flags as before');
+};
+
 subtest 'a secret in the wrong place is not shown' => sub {
     my $hex   = 'ab' x 32;
     my ($token) = done(tokenctl(qw(create --org acme --name n)))->{out} =~ /\A(\S+)\n/;
@@ -76,6 +84,15 @@ subtest 'text that a terminal would obey' => sub {
     ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
     TokenAuth::Tools::sql($url, q{UPDATE tokens SET name = 'a' || char(27, 155, 8238, 8203) || 'b' || CAST(x'ff' AS TEXT) WHERE name = 'odd'});
     like(done(tokenctl('list'))->{out}, qr/ a\\x1b\\u\{9b\}\\u\{202e\}\\u\{200b\}b\\xff$/m, 'is escaped in tables');
+};
+
+subtest 'help' => sub {
+    my $create = done(tokenctl(qw(create --help)))->{out};
+    like($create, qr/^ +--scope SCOPE  /m, 'one scope for each --scope');
+    like($create, qr/^ +--allow CIDR  /m,  'one block for each --allow');
+    like($create, qr/--prefix .*default: ak, gk or pat/, 'the prefix of a new token');
+    like(done(tokenctl(qw(rotate --help)))->{out}, qr/--prefix .*default: that of its predecessor/, 'and of a successor');
+    ok(fails_with(tokenctl(@$_), 2, qr/\Atokenctl: name a command; see `tokenctl @$_ ?--help`/), "no command: @$_") for [], ['user'];
 };
 
 subtest 'init, several at once' => sub {
