@@ -6,10 +6,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP;
 use Test::More;
-use TokenAuth::Registry qw(on_postgresql);
+use TokenAuth::Registry qw(on_postgresql sqlite_only);
 use TokenAuth::Sync;
 use TokenAuth::Tools qw(done fails_with);
-use TokenAuth::Util qw(token);
+use TokenAuth::Util qw(slurp token);
 
 sub json { my ($world, @command) = @_; return decode_json($world->ctl_ok(@command, '--json')) }
 
@@ -87,6 +87,21 @@ subtest 'a token without its user' => sub {
     is json($world, 'revoke', 't1')->[0]{outcome}, 'updated', 'revoke';
     is json($world, 'delete', 't1')->[0]{outcome}, 'removed', 'delete';
     is_deeply $world->sql(q{SELECT count(*) FROM tokens WHERE id = 't1'}), [0], 'it is gone';
+};
+
+subtest 'what the docs have SQL do' => sub {
+    sqlite_only();
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    my ($statements) = slurp("$FindBin::Bin/../../docs/TOKENCTL.md") =~ /```sql\n(PRAGMA foreign_keys.*?)```/s or die 'no statements in the docs';
+    $statements =~ s/<SHA-256[^>]*>/'5' x 64/e;
+    $statements =~ s/\bID\b/bysql/g;
+    $world->sql($statements);
+    my $token = json($world, 'show', 'bysql');
+    is_deeply [ @$token{qw(status user name)} ], [ 'active', 'tu-bysql', 'Deploy script' ], 'a token';
+    my ($revoke) = $statements =~ /^(UPDATE.*)$/m;
+    $world->sql($revoke);
+    is json($world, 'show', 'bysql')->{status}, 'revoked', 'revoked';
 };
 
 done_testing;
