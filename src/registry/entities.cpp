@@ -51,8 +51,8 @@ class TokenReader {
     Token token_;  // millions are read into the same one
 };
 
-std::pair<std::string, std::string> membership_key(const std::string& key,
-                                                   const Location& location) {
+std::pair<std::string, std::string> parse_membership_key(const std::string& key,
+                                                         const Location& location) {
     const std::size_t space = key.find(' ');
     if (space == std::string::npos) {
         throw base::Error(fmt::format(
@@ -158,7 +158,7 @@ class EntityReader {
             std::unordered_set<std::string> missing(chunk.begin(), chunk.end());
             std::vector<std::string> users;
             for (const std::string& key : chunk) {
-                users.push_back(membership_key(key, session_.location()).first);
+                users.push_back(parse_membership_key(key, session_.location()).first);
             }
             const auto rows =
                 rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
@@ -170,7 +170,7 @@ class EntityReader {
                 }
             }
             for (const std::string& key : missing) {
-                const auto [user, organization] = membership_key(key, session_.location());
+                const auto [user, organization] = parse_membership_key(key, session_.location());
                 sink_.gone_membership(user, organization);
             }
         });
@@ -214,7 +214,7 @@ std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location) {
                                                : entity == "role"         ? &keys.roles
                                                : entity == "user"         ? &keys.users
                                                                           : nullptr;
-        if (count > changes_max || entity == "everything") {
+        if (count > changed_keys_max || entity == "everything") {
             return std::nullopt;
         }
         if (list == nullptr) {

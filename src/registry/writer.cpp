@@ -43,11 +43,12 @@ Json change(const std::optional<T>& before, const T& after, std::string_view ent
     return audit_difference(audit_detail(to_json(*before), entity), now);
 }
 
-std::string group_key(const Group& group) {
+// How the trail names what has no id of its own.
+std::string audit_key(const Group& group) {
     return group.organization + "/" + group.id;
 }
 
-std::string membership_key(const Membership& membership) {
+std::string audit_key(const Membership& membership) {
     return membership.user + " " + membership.organization;
 }
 
@@ -188,7 +189,7 @@ Outcome Writer::put(Group value, std::string_view action) {
         "INSERT INTO org_groups (organization, id, created_at) VALUES ($1, $2, $3) "
         "ON CONFLICT (organization, id) DO UPDATE SET created_at = excluded.created_at",
         {value.organization, value.id, value.created});
-    log(word(action, outcome), "group", group_key(value), change(before, value, "group"));
+    log(word(action, outcome), "group", audit_key(value), change(before, value, "group"));
     return outcome;
 }
 
@@ -242,8 +243,7 @@ Outcome Writer::put(Membership value, std::string_view action) {
         "VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, organization) "
         "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
         {value.user, value.organization, value.role, value.created});
-    log(word(action, outcome), "membership", membership_key(value),
-        change(before, value, "membership"));
+    log(word(action, outcome), "membership", audit_key(value), change(before, value, "membership"));
     return outcome;
 }
 
@@ -283,7 +283,7 @@ void Writer::remove(const Group& value) {
     remove_tokens(filter);
     session_.execute("DELETE FROM org_groups WHERE organization = $1 AND id = $2",
                      {value.organization, value.id});
-    log("remove", "group", group_key(value), audit_detail(to_json(value), "group"));
+    log("remove", "group", audit_key(value), audit_detail(to_json(value), "group"));
 }
 
 void Writer::remove(const User& value) {
@@ -299,7 +299,7 @@ void Writer::remove(const User& value) {
 void Writer::remove(const Membership& value) {
     session_.execute("DELETE FROM memberships WHERE user_id = $1 AND organization = $2",
                      {value.user, value.organization});
-    log("remove", "membership", membership_key(value), audit_detail(to_json(value), "membership"));
+    log("remove", "membership", audit_key(value), audit_detail(to_json(value), "membership"));
 }
 
 void Writer::remove_memberships(const std::string& of_user, const std::string& of_organization) {

@@ -177,7 +177,7 @@ struct PostgresqlSource::Server {
     std::optional<ChangedKeys> keys_after(const PostgresqlPosition& position) {
         const auto log =
             connection.query(fmt::format("SELECT DISTINCT entity, key FROM ({}) AS unseen LIMIT {}",
-                                         unseen_rows, changes_max + 1),
+                                         unseen_rows, changed_keys_max + 1),
                              parameters_of(position));
         return changed_keys(*log, connection.location());
     }
