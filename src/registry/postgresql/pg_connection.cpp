@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "base/text.hpp"
 #include "registry/postgresql/copy_line.hpp"
 #include "registry/postgresql/explain.hpp"
 #include "registry/source.hpp"
@@ -26,13 +26,6 @@ constexpr std::chrono::minutes copy_patience{30};
 constexpr int rows_per_fetch = 1000;
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
-
-// 0 for what is no number.
-std::int64_t number(std::string_view text) {
-    std::int64_t value = 0;
-    const char* const end = text.data() + text.size();
-    return std::from_chars(text.data(), end, value).ptr == end ? value : 0;
-}
 
 // Values as libpq takes them, in text.
 class Parameters {
@@ -70,7 +63,9 @@ class PgConnection::ResultRows : public Rows {
         return {PQgetvalue(result_.get(), row_, column),
                 static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
     }
-    std::int64_t integer(int column) const override { return number(text(column)); }
+    std::int64_t integer(int column) const override {
+        return base::number_of<std::int64_t>(text(column));
+    }
 
   protected:
     Result result_;
@@ -127,7 +122,9 @@ class PgConnection::CopyRows final : public Rows {
     std::string_view text(int column) const override {
         return (*fields_)[static_cast<std::size_t>(column)];
     }
-    std::int64_t integer(int column) const override { return number(text(column)); }
+    std::int64_t integer(int column) const override {
+        return base::number_of<std::int64_t>(text(column));
+    }
 
   private:
     PgConnection& connection_;

@@ -2,11 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "registry/entities.hpp"
 #include "registry/postgresql/pg_connection.hpp"
 #include "registry/postgresql/position.hpp"
@@ -63,11 +63,7 @@ Values parameters_of(const PostgresqlPosition& position) {
     return {snapshot_xmin(position.snapshot), position.snapshot, position.seq};
 }
 
-std::uint64_t number(std::string_view text) {
-    std::uint64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
+constexpr auto number = base::number_of<std::uint64_t>;
 
 }  // namespace
 
