@@ -156,6 +156,35 @@ Result blocks(const std::vector<std::string>& allow) {
     return std::nullopt;
 }
 
+int nibble(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
+}
+
+bool bytes_of_hex(std::string_view text, std::uint8_t* out) {
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+        const int high = nibble(text[i]);
+        const int low = nibble(text[i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i / 2] = static_cast<std::uint8_t>(high * 16 + low);
+    }
+    return true;
+}
+
+constexpr std::string_view plain_name = "sha256:";
+constexpr std::string_view keyed_name = "hmac-sha256:";
+constexpr std::size_t key_id_digits = 8;
+
 }  // namespace
 
 std::optional<Problem> check(const Role& role) {
@@ -262,39 +291,6 @@ std::string to_hex(const Digest& digest) {
     }
     return out;
 }
-
-namespace {
-
-int nibble(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
-bool bytes_of_hex(std::string_view text, std::uint8_t* out) {
-    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-        const int high = nibble(text[i]);
-        const int low = nibble(text[i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        out[i / 2] = static_cast<std::uint8_t>(high * 16 + low);
-    }
-    return true;
-}
-
-constexpr std::string_view plain_name = "sha256:";
-constexpr std::string_view keyed_name = "hmac-sha256:";
-constexpr std::size_t key_id_digits = 8;
-
-}  // namespace
 
 std::optional<Digest> from_hex(std::string_view text) {
     Digest digest{};
