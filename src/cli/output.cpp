@@ -8,13 +8,14 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace token_auth::cli {
 namespace {
 
 // fmt::print throws if standard error cannot be written; what was done stays done.
 void say(std::string_view prefix, std::string_view text) {
-    const std::string line = fmt::format("{}{}\n", prefix, text);
+    const std::string line = fmt::format("{}{}\n", prefix, base::printable(text));
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
