@@ -42,6 +42,7 @@ packages_postgresql=(
 packages_faults=(libfaketime mount)
 packages_model=(spin gcc libc6-dev)
 packages_bench=(libbenchmark-dev)
+packages_bench_sync=(libdbd-sqlite3-perl)
 packages_bench_gateway=(libnginx-mod-http-lua lua-nginx-redis lua-nginx-string redis-server valgrind)
 
 as_root() {

@@ -29,21 +29,26 @@ my %groups = (
     system => qr{\A(?:sys/|unistd\.h|fcntl\.h|poll\.h|dirent\.h|fstream|iostream|filesystem|cstdio\z|csignal\z)},
     sql   => qr{\A(?:sqlite3\.h|libpq|pq|postgresql/)},
     tools => qr{\A(?:CLI/|fmt/|nlohmann/)},
+    crypto => qr{\Aopenssl/},
+    zlib   => qr/\Azlib\.h\z/,
+    utf8   => qr{\Autf8(?:\.h\z|/)},
+    # what a program is to the system that runs it
+    service => qr{\A(?:bsd|systemd)/},
 );
 my @layers = (
-    { name => 'base', in => [qw(src/base)], own => [qw(base)], may => [qw(tools system)] },
-    { name => 'core', in => [qw(include/token_auth src/core)], own => [qw(token_auth)], may => [] },
+    { name => 'base', in => [qw(src/base)], own => [qw(base)], may => [qw(tools system utf8)] },
+    { name => 'core', in => [qw(include/token_auth src/core)], own => [qw(token_auth)], may => [qw(crypto)] },
     { name => 'store', in => [qw(src/store)], own => [qw(store token_auth)], may => [qw(system)] },
     { name => 'nginx glue', in => [qw(src/nginx ngx_http_token_auth_module.cpp)], own => [qw(nginx token_auth)],
         may => [qw(system)] },
     { name => 'store writer', in => [qw(src/store_writer)], own => [qw(store_writer base token_auth)],
         may => [qw(tools lmdb system)] },
-    { name => 'registry', in => [qw(src/registry)], own => [qw(registry base token_auth)], may => [qw(tools sql system)] },
+    { name => 'registry', in => [qw(src/registry)], own => [qw(registry base token_auth)], may => [qw(tools sql system crypto zlib utf8)] },
     { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system)] },
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
-        may => [qw(tools system)] },
+        may => [qw(tools system crypto)] },
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
-        may => [qw(tools system)] },
+        may => [qw(tools system crypto service)] },
 );
 # The store's headers stand beside the core's; only these layers may include them.
 my $store_header = qr{\btoken_auth/(?:places|rescue|resolve|store|store_table|tree)\.hpp\z};
@@ -80,6 +85,12 @@ for my $layer (@layers) {
 my $writes = qr/\bmdb_(?:put|del|drop|txn_commit|cursor_put|cursor_del|env_sync|env_copy\w*|env_copyfd\w*)\s*\(/;
 for my $file (files_in(qw(include/token_auth src/core src/store src/nginx))) {
     broken("$file: calls $1, but the module must not write the store") if slurp($file) =~ /($writes)/;
+}
+
+# Printing is up to the programs.
+for my $file (files_in('src/registry')) {
+    broken("$file: prints ($1), but the registry returns texts or throws them")
+        if slurp($file) =~ /(\bfmt::print\b|\bstd::(?:cout|cerr|clog|puts)\b|\b[fd]?printf\s*\(|\bperror\s*\()/;
 }
 
 # nginx's build lists all files of the module.

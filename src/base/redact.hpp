@@ -14,7 +14,10 @@ bool may_be_secret(std::string_view text) noexcept;
 // The text in quotes, or "(69 bytes, not shown)".
 std::string quoted(std::string_view text);
 
-// The message with every word replaced that may be a secret.
+// The message, on one line, with every word replaced that may be a secret.
 std::string redacted(std::string_view message);
+
+// The same for a path, by its parts: a key or a token may stand where a path is due.
+std::string redacted_path(std::string_view path);
 
 }  // namespace token_auth::base

@@ -1,14 +1,33 @@
 // Texts for people.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace token_auth::base {
 
-// The text with control characters replaced, fit for a terminal.
+// Whether a code point shows as nothing, or turns the text around it: controls, separators of lines
+// and paragraphs, zero-width characters, controls of the writing direction.
+bool is_invisible(char32_t c) noexcept;
+// Whether it shows as a space.
+bool is_space(char32_t c) noexcept;
+
+// Whether a text is empty or ASCII white space only.
+bool is_blank(std::string_view text) noexcept;
+
+// The text, fit for a terminal: what is invisible as \x1b or \u{202e}, bytes that are not UTF-8 as
+// \xff.
 std::string printable(std::string_view text);
+
+// The whole text as a decimal number; 0 if it is none.
+template <typename Number>
+Number number_of(std::string_view text) noexcept {
+    Number value = 0;
+    const char* const end = text.data() + text.size();
+    return std::from_chars(text.data(), end, value).ptr == end ? value : 0;
+}
 
 // "1 token", "2 tokens".
 std::string counted(std::size_t count, std::string_view noun);

@@ -19,7 +19,7 @@ class Parser;
 class Option {
   public:
     Option& required();
-    // Each value is refused that is empty, unless this is said.
+    // Each value is refused that is empty or blank, unless this is said.
     Option& may_be_empty();
     // The value in the environment that holds if the command line has none.
     Option& env(const char* variable);

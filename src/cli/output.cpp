@@ -8,8 +8,18 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace token_auth::cli {
+namespace {
+
+// fmt::print throws if standard error cannot be written; what was done stays done.
+void say(std::string_view prefix, std::string_view text) {
+    const std::string line = fmt::format("{}{}\n", prefix, base::printable(text));
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+}  // namespace
 
 void write_out(std::string_view text) {
     while (!text.empty()) {
@@ -28,16 +38,6 @@ void write_out(std::string_view text) {
 void print_json(const base::Json& value) {
     write_out(base::json_line(value));
 }
-
-namespace {
-
-// fmt::print throws if standard error cannot be written; what was done stays done.
-void say(std::string_view prefix, std::string_view text) {
-    const std::string line = fmt::format("{}{}\n", prefix, text);
-    std::fwrite(line.data(), 1, line.size(), stderr);
-}
-
-}  // namespace
 
 void note(std::string_view text) {
     say("", text);

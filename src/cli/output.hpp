@@ -13,7 +13,7 @@ void write_out(std::string_view text);
 // The value on one line.
 void print_json(const base::Json& value);
 
-// A line on standard error.
+// A line on standard error, with what a terminal would obey escaped.
 void note(std::string_view text);
 void warn(std::string_view text);
 

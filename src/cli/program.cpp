@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -14,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
+#include "base/text.hpp"
 #include "cli/output.hpp"
 
 namespace token_auth::cli {
@@ -21,12 +23,13 @@ namespace {
 
 constexpr const char* not_empty = "not empty";
 
-// An empty value is most often a shell variable that is not set. Taken for "no address" or "no
-// scope", it would let in more than was meant.
+// An empty value, or one of spaces, is most often a shell variable that is not set. Taken for "no
+// address" or "no scope", it would let in more than was meant.
 CLI::Option& refuse_empty(CLI::Option& option) {
     option.check(CLI::Validator(
         [](const std::string& value) {
-            return value.empty() ? std::string("must not be empty") : std::string();
+            return base::is_blank(value) ? std::string("must not be empty or blank")
+                                         : std::string();
         },
         "", not_empty));
     return option;
@@ -35,7 +38,8 @@ CLI::Option& refuse_empty(CLI::Option& option) {
 // The option that takes one value and got several, or null.
 const CLI::Option* repeated(const CLI::App& app) {
     for (const CLI::Option* option : app.get_options()) {
-        if (option->get_items_expected_max() == 1 && option->count() > 1) {
+        if (option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw &&
+            option->get_items_expected_max() == 1 && option->count() > 1) {
             return option;
         }
     }
@@ -72,7 +76,7 @@ class Parser {
 
     int run(int argc, char** argv) {
         try {
-            app_.parse(argc, argv);
+            app_.parse(arguments(argc, argv));
         } catch (const CLI::Success& success) {
             // --help and --version: standard output
             return app_.exit(success);
@@ -100,6 +104,28 @@ class Parser {
         return path;
     }
 
+    // In CLI11's order: the last one first. It would take the argument behind "--name=" for the
+    // value, so the empty one gets an argument of its own.
+    static std::vector<std::string> arguments(int argc, char** argv) {
+        std::vector<std::string> out;
+        bool options = true;
+        for (int i = 1; i < argc; ++i) {
+            std::string argument = argv[i];
+            options = options && argument != "--";
+            const bool no_value =
+                options && argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+            if (no_value) {
+                argument.pop_back();
+            }
+            out.push_back(std::move(argument));
+            if (no_value) {
+                out.emplace_back();
+            }
+        }
+        std::reverse(out.begin(), out.end());
+        return out;
+    }
+
     // What is wrong with the arguments. An unknown one tells more than what is missing because of
     // it.
     std::string complaint(const CLI::ParseError& error) const {
@@ -113,7 +139,8 @@ class Parser {
         if (const CLI::Option* option = repeated(app_)) {
             return fmt::format("{} is given twice; give it once", option->get_name());
         }
-        return base::redacted(error.what());
+        const std::string_view text = error.what();
+        return text == "A subcommand is required" ? "name a command" : base::redacted(text);
     }
 
     struct Default {
@@ -172,7 +199,9 @@ Option Command::list(const char* name, const char* metavar, std::vector<std::str
                      const std::string& help) {
     CLI::Option& added = refuse_empty(*app_->add_option(name, values, help));
     // one value for each time that it is given
-    return {*parser_, *added.allow_extra_args(false)->type_name(metavar), nullptr};
+    added.expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    added.allow_extra_args(false);
+    return {*parser_, *added.type_name(metavar), nullptr};
 }
 
 Option Command::flag(const char* name, bool& value, const std::string& help) {

@@ -11,7 +11,7 @@ class Table {
   public:
     explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
 
-    // As many cells as the header has. Control characters are replaced, empty cells shown as "-".
+    // As many cells as the header has. What is invisible is escaped, empty cells are shown as "-".
     void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
     std::string text() const;

@@ -65,8 +65,8 @@ class TokenReader {
     Token token_;  // millions are read into the same one
 };
 
-std::pair<std::string, std::string> membership_key(const std::string& key,
-                                                   const Location& location) {
+std::pair<std::string, std::string> parse_membership_key(const std::string& key,
+                                                         const Location& location) {
     const std::size_t space = key.find(' ');
     if (space == std::string::npos) {
         throw base::Error(fmt::format(
@@ -131,9 +131,9 @@ class EntityReader {
     }
 
     std::string select_tokens() const {
-        return fmt::format(
-            "SELECT {}, u.disabled, {} FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
-            select_list(TokenPart::stored), memberships_of_user(session_.engine()));
+        return fmt::format("SELECT {}, {}, {} FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
+                           select_list(TokenPart::stored), user_disabled_column,
+                           memberships_of_user(session_.engine()));
     }
 
     void tokens(const std::vector<std::string>& digests) {
@@ -159,7 +159,7 @@ class EntityReader {
     void users(const ChangedKeys& keys) {
         std::set<std::string> changed(keys.users.begin(), keys.users.end());
         for (const std::string& key : keys.memberships) {
-            changed.insert(membership_key(key, session_.location()).first);
+            changed.insert(parse_membership_key(key, session_.location()).first);
         }
         chunks({changed.begin(), changed.end()}, [&](std::span<const std::string> chunk) {
             memberships(chunk);
@@ -198,25 +198,25 @@ class EntityReader {
 };
 
 // Each engine has its own quickest way to all tokens in the order of their digests. SQLite: sorted,
-// rather than by the index, which would read the table at random; PostgreSQL: joined, as a set
-// might not fit its memory.
+// rather than by the index, which would read the table at random; users that are missing are found
+// in the order of two indexes. PostgreSQL: joined, as a set might not fit its memory.
 std::string select_all_tokens(Engine engine) {
     const std::string columns = select_list(TokenPart::stored);
     if (engine == Engine::sqlite) {
         return fmt::format(
-            "SELECT {}, t.user_id IN (SELECT id FROM users WHERE disabled = 1), {} FROM tokens t "
-            "ORDER BY +t.digest",
+            "SELECT {}, t.user_id IN (SELECT id FROM users WHERE disabled = 1 UNION ALL "
+            "SELECT s.user_id FROM tokens s LEFT JOIN users u ON u.id = s.user_id "
+            "WHERE u.id IS NULL), {} FROM tokens t ORDER BY +t.digest",
             columns, memberships_of_user(engine));
     }
     return fmt::format(
-        "SELECT {}, CASE WHEN d.id IS NULL THEN 0 ELSE 1 END, m.list FROM tokens t "
-        "LEFT JOIN (SELECT id FROM users WHERE disabled = 1) d ON d.id = t.user_id "
+        "SELECT {}, {}, m.list FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
         "LEFT JOIN (SELECT user_id, string_agg(organization || ' ' || role, ',' ORDER BY "
         "organization) AS list FROM (SELECT user_id, organization, role, row_number() OVER "
         "(PARTITION BY user_id ORDER BY organization) AS number FROM memberships) AS numbered "
         "WHERE number <= {} GROUP BY user_id) m ON m.user_id = t.user_id AND t.kind = 'user' "
         "ORDER BY t.digest",
-        columns, memberships_max + 1);
+        columns, user_disabled_column, memberships_max + 1);
 }
 
 // Of users with more memberships than a token's record holds.
@@ -260,7 +260,7 @@ std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location) {
                                                : entity == "role"         ? &keys.roles
                                                : entity == "user"         ? &keys.users
                                                                           : nullptr;
-        if (count > changes_max || entity == "everything") {
+        if (count > changed_keys_max || entity == "everything") {
             return std::nullopt;
         }
         if (list == nullptr) {

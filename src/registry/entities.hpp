@@ -11,7 +11,7 @@
 namespace token_auth::registry {
 
 // Changes beyond which reading everything is quicker, and does not take the memory of their keys.
-inline constexpr int changes_max = 200'000;
+inline constexpr int changed_keys_max = 200'000;
 
 // What the log says has changed, by entity. A membership's key is "<user> <organization>".
 struct ChangedKeys {
@@ -25,7 +25,7 @@ struct ChangedKeys {
 };
 
 // Takes the rows of a log, entity and key. Empty if everything is to be read: a table was
-// truncated, or there are more than `changes_max`.
+// truncated, or there are more than `changed_keys_max`.
 std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location);
 
 // Gives the sink the entities of those keys as they are in the transaction's snapshot.

@@ -60,9 +60,9 @@ constexpr std::string_view select_memberships =
 
 const std::string& select_tokens() {
     static const std::string sql = fmt::format(
-        "SELECT {}, u.disabled, o.suspended FROM tokens t JOIN users u ON u.id = t.user_id "
+        "SELECT {}, {}, o.suspended FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
         "LEFT JOIN organizations o ON o.id = t.organization",
-        select_list(TokenPart::whole));
+        select_list(TokenPart::whole), user_disabled_column);
     return sql;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/redact.hpp"
 #include "base/time.hpp"
 #include "registry/postgresql/create.hpp"
 #include "registry/postgresql/location.hpp"
@@ -28,7 +29,8 @@ Location parse_location(const std::string& url) {
             "sqlite:/var/lib/token-auth/registry.db, or postgresql://[user@]host/database",
             base::ErrorKind::invalid_argument);
     }
-    return {Engine::sqlite, url.substr(sqlite_scheme.size()), url};
+    const std::string path = url.substr(sqlite_scheme.size());
+    return {Engine::sqlite, path, std::string(sqlite_scheme) + base::redacted_path(path)};
 }
 
 void Session::transact(Access access, const std::function<void()>& body) {

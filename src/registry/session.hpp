@@ -24,7 +24,7 @@ enum class Engine { sqlite, postgresql };
 struct Location {
     Engine engine = Engine::sqlite;
     std::string path;   // SQLite: the file; PostgreSQL: libpq's connection string
-    std::string shown;  // for messages: holds no password
+    std::string shown;  // for messages: holds no password, nor what may be a token
 };
 
 // "sqlite:<path>" or "postgresql://…"; base::Error (wrong usage) for anything else.

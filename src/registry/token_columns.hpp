@@ -71,6 +71,10 @@ enum class TokenPart { whole, stored };
 
 // "t.id, t.prefix, …", for a SELECT from tokens t.
 std::string select_list(TokenPart part);
+// Behind that list, if users u is joined by LEFT JOIN: whether the token's user is disabled. SQL
+// can leave a token without its user; that one is refused.
+inline constexpr std::string_view user_disabled_column =
+    "CASE WHEN u.disabled = 0 THEN 0 ELSE 1 END";
 int column_count(TokenPart part);
 
 // Reads those columns, from the row's first one on, into the token, whose other members stay.

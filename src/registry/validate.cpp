@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "registry/token_text.hpp"
 #include "token_auth/address.hpp"
@@ -16,14 +17,6 @@ namespace {
 using Result = std::optional<Problem>;
 
 constexpr const char* token_rule = "holds a token; tokens never go into a registry";
-
-// What shows as nothing, or turns the text around it: zero-width characters, separators of lines
-// and paragraphs, controls of the writing direction.
-// Source: Unicode 15, properties Default_Ignorable_Code_Point and Bidi_Control.
-bool is_invisible(char32_t c) {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
 
 Result identifier(std::string_view field, std::string_view value) {
     if (!is_identifier(value)) {
@@ -122,6 +115,13 @@ bool is_label(std::string_view text) {
            text.back() != '-';
 }
 
+// What stands before the "@": words with a dot between them.
+bool is_local_part(std::string_view text) {
+    constexpr std::size_t local_max = 64;
+    return text.size() <= local_max && is_made_of(text, ".!#$%&'*+/=?^_`{|}~-") &&
+           text.front() != '.' && text.back() != '.' && text.find("..") == std::string_view::npos;
+}
+
 Result details(const User& user) {
     if (user.technical && !user.display_name.empty()) {
         return Problem{"display_name", "is for people, not for technical users"};
@@ -159,6 +159,35 @@ Result blocks(const std::vector<std::string>& allow) {
     }
     return std::nullopt;
 }
+
+int nibble(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
+}
+
+bool bytes_of_hex(std::string_view text, std::uint8_t* out) {
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+        const int high = nibble(text[i]);
+        const int low = nibble(text[i + 1]);
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i / 2] = static_cast<std::uint8_t>(high * 16 + low);
+    }
+    return true;
+}
+
+constexpr std::string_view plain_name = "sha256:";
+constexpr std::string_view keyed_name = "hmac-sha256:";
+constexpr std::size_t key_id_digits = 8;
 
 }  // namespace
 
@@ -209,18 +238,20 @@ bool is_display_text(std::string_view text, std::size_t max) {
     if (text.empty() || text.size() > max || !utf8::is_valid(text.begin(), text.end())) {
         return false;
     }
+    bool blank = true;
     for (const char* at = text.data(); at < text.data() + text.size();) {
-        if (is_invisible(utf8::unchecked::next(at))) {
+        const char32_t c = utf8::unchecked::next(at);
+        if (base::is_invisible(c)) {
             return false;
         }
+        blank = blank && base::is_space(c);
     }
-    return true;
+    return !blank;
 }
 
 bool is_email(std::string_view text) {
-    constexpr std::size_t local_max = 64;
     const std::size_t at = text.find('@');
-    if (at == std::string_view::npos || at > local_max || text.size() > email_max) {
+    if (at == std::string_view::npos || text.size() > email_max) {
         return false;
     }
     std::string_view domain = text.substr(at + 1);
@@ -230,7 +261,7 @@ bool is_email(std::string_view text) {
             return false;
         }
         if (dot == std::string_view::npos) {
-            return is_made_of(text.substr(0, at), ".!#$%&'*+/=?^_`{|}~-");
+            return is_local_part(text.substr(0, at));
         }
         domain.remove_prefix(dot + 1);
     }
@@ -264,39 +295,6 @@ std::string to_hex(const Digest& digest) {
     }
     return out;
 }
-
-namespace {
-
-int nibble(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
-bool bytes_of_hex(std::string_view text, std::uint8_t* out) {
-    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-        const int high = nibble(text[i]);
-        const int low = nibble(text[i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        out[i / 2] = static_cast<std::uint8_t>(high * 16 + low);
-    }
-    return true;
-}
-
-constexpr std::string_view plain_name = "sha256:";
-constexpr std::string_view keyed_name = "hmac-sha256:";
-constexpr std::size_t key_id_digits = 8;
-
-}  // namespace
 
 std::optional<Digest> from_hex(std::string_view text) {
     Digest digest{};

@@ -40,13 +40,14 @@ std::string technical_user_id(std::string_view token_id);
 inline constexpr const char* technical_user_too_long =
     "id is too long for its technical user to be named tu-<id>; name one in \"user\"";
 
-// Whether it is 1 to `max` bytes of UTF-8 without what a reader would not see: control characters,
-// zero-width ones, separators of lines, controls of the writing direction.
+// Whether it is 1 to `max` bytes of UTF-8 without what a reader would not see (base::is_invisible),
+// and not only spaces.
 bool is_display_text(std::string_view text, std::size_t max);
-inline constexpr const char* display_text_rule = "UTF-8 without control or invisible characters";
+inline constexpr const char* display_text_rule =
+    "UTF-8 without control or invisible characters, not only spaces";
 
-// Whether it is an address as browsers take it, of at most `email_max` bytes.
-// Source: WHATWG HTML, "valid email address".
+// Whether it is an address as browsers take it, of at most `email_max` bytes, with single dots.
+// Source: WHATWG HTML, "valid email address"; RFC 5321 section 4.1.2, Dot-string.
 bool is_email(std::string_view text);
 
 // Sorted, without repetitions.

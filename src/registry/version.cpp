@@ -14,6 +14,7 @@ namespace token_auth::registry {
 namespace {
 
 constexpr int first_version = 1;
+constexpr const char* no_version = "its version is missing; restore it from a backup";
 
 // What each version after the first one has that the one before has not.
 constexpr std::array<std::string_view, schema_version - first_version> additions = {
@@ -30,6 +31,22 @@ Migration migration_of(Session& session) {
     return migration;
 }
 
+// Who may not alter the tables is told so before anything else.
+void require_owner(Session& session) {
+    if (session.engine() != Engine::postgresql) {
+        return;  // a file that could be opened for writing can be altered
+    }
+    const auto row = session.query(
+        "SELECT pg_has_role(relowner, 'USAGE')::int FROM pg_class "
+        "WHERE oid = 'token_auth.users'::regclass");
+    if (!row->next() || row->integer(0) == 0) {
+        throw base::Error(
+            fmt::format("registry {}: only its owner may migrate it, in PostgreSQL the role that "
+                        "ran `tokenctl init`; connect as the registry's owner",
+                        session.location().shown));
+    }
+}
+
 void upgrade(Session& session, int from) {
     const auto& statements =
         session.engine() == Engine::postgresql ? postgresql_upgrade(from) : sqlite_upgrade(from);
@@ -42,10 +59,7 @@ void upgrade(Session& session, int from) {
 
 void require_version(const Location& location, std::int64_t version, int oldest) {
     if (version < first_version) {
-        throw base::Error(
-            fmt::format("registry {}: its version is missing; restore it from a "
-                        "backup",
-                        location.shown));
+        throw base::Error(fmt::format("registry {}: {}", location.shown, no_version));
     }
     if (version > schema_version) {
         throw base::Error(
@@ -62,6 +76,9 @@ void require_version(const Location& location, std::int64_t version, int oldest)
 }
 
 std::string exists_already(std::int64_t version) {
+    if (version < first_version) {
+        return fmt::format("is a registry already, but {}; nothing was changed", no_version);
+    }
     const char* const remark = version > schema_version   ? ", made by a newer release"
                                : version < schema_version ? ", made by an older release; run "
                                                             "`tokenctl migrate` to use it"
@@ -81,6 +98,15 @@ Migration migrate(const Location& location, const Author& author,
                   const std::function<void(const Migration&)>& announce) {
     const auto session = open_session(location, Access::write, first_version);
     Migration migration;
+    session->read([&] {
+        migration = migration_of(*session);
+        if (!migration.additions.empty()) {
+            require_owner(*session);
+        }
+    });
+    if (migration.additions.empty()) {
+        return migration;
+    }
     session->write([&] {
         // Read under the write lock: another tokenctl may have done it meanwhile.
         migration = migration_of(*session);

@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
@@ -42,11 +43,12 @@ Json change(const std::optional<T>& before, const T& after, std::string_view ent
     return audit_difference(audit_detail(to_json(*before), entity), now);
 }
 
-std::string group_key(const Group& group) {
+// How the trail names what has no id of its own.
+std::string audit_key(const Group& group) {
     return group.organization + "/" + group.id;
 }
 
-std::string membership_key(const Membership& membership) {
+std::string audit_key(const Membership& membership) {
     return membership.user + " " + membership.organization;
 }
 
@@ -187,7 +189,7 @@ Outcome Writer::put(Group value, std::string_view action) {
         "INSERT INTO org_groups (organization, id, created_at) VALUES ($1, $2, $3) "
         "ON CONFLICT (organization, id) DO UPDATE SET created_at = excluded.created_at",
         {value.organization, value.id, value.created});
-    log(word(action, outcome), "group", group_key(value), change(before, value, "group"));
+    log(word(action, outcome), "group", audit_key(value), change(before, value, "group"));
     return outcome;
 }
 
@@ -241,8 +243,7 @@ Outcome Writer::put(Membership value, std::string_view action) {
         "VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, organization) "
         "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
         {value.user, value.organization, value.role, value.created});
-    log(word(action, outcome), "membership", membership_key(value),
-        change(before, value, "membership"));
+    log(word(action, outcome), "membership", audit_key(value), change(before, value, "membership"));
     return outcome;
 }
 
@@ -282,7 +283,7 @@ void Writer::remove(const Group& value) {
     remove_tokens(filter);
     session_.execute("DELETE FROM org_groups WHERE organization = $1 AND id = $2",
                      {value.organization, value.id});
-    log("remove", "group", group_key(value), audit_detail(to_json(value), "group"));
+    log("remove", "group", audit_key(value), audit_detail(to_json(value), "group"));
 }
 
 void Writer::remove(const User& value) {
@@ -298,7 +299,7 @@ void Writer::remove(const User& value) {
 void Writer::remove(const Membership& value) {
     session_.execute("DELETE FROM memberships WHERE user_id = $1 AND organization = $2",
                      {value.user, value.organization});
-    log("remove", "membership", membership_key(value), audit_detail(to_json(value), "membership"));
+    log("remove", "membership", audit_key(value), audit_detail(to_json(value), "membership"));
 }
 
 void Writer::remove_memberships(const std::string& of_user, const std::string& of_organization) {
@@ -380,16 +381,54 @@ Outcome Writer::put(Token value, std::string_view action) {
     return outcome;
 }
 
-Outcome Writer::set_revoked(const Token& value, bool revoked) {
-    if ((value.revoked != 0) == revoked) {
+// A column that is 0 unless its row is locked out.
+struct Writer::Lock {
+    std::string_view table;
+    std::string_view column;
+    std::string_view entity;  // these and `field` are for the audit trail
+    std::string_view field;
+    std::string_view lock;
+    std::string_view unlock;
+    bool is_time = false;
+};
+
+std::optional<Outcome> Writer::set_lock(const Lock& lock, const std::string& id, bool locked) {
+    std::int64_t before = 0;
+    {
+        const auto row = session_.query(
+            fmt::format("SELECT {} FROM {} WHERE id = $1", lock.column, lock.table), {id});
+        if (!row->next()) {
+            return std::nullopt;
+        }
+        before = row->integer(0);
+    }
+    if ((before != 0) == locked) {
         return Outcome::unchanged;
     }
-    Token changed = value;
-    changed.revoked = revoked ? now() : 0;
-    session_.execute("UPDATE tokens SET revoked_at = $2 WHERE id = $1",
-                     {value.id, changed.revoked});
-    log(revoked ? "revoke" : "restore", "token", value.id, token_difference(value, changed));
+    const std::int64_t after = !locked ? 0 : lock.is_time ? now() : 1;
+    session_.execute(fmt::format("UPDATE {} SET {} = $2 WHERE id = $1", lock.table, lock.column),
+                     {id, after});
+    const auto shown = [&](std::int64_t value) {
+        return value == 0 ? Json() : lock.is_time ? Json(base::format_time(value)) : Json(true);
+    };
+    log(locked ? lock.lock : lock.unlock, lock.entity, id,
+        {{lock.field, {{"from", shown(before)}, {"to", shown(after)}}}});
     return Outcome::updated;
+}
+
+std::optional<Outcome> Writer::set_suspended(const std::string& organization, bool suspended) {
+    return set_lock(
+        {"organizations", "suspended", "organization", "suspended", "suspend", "resume"},
+        organization, suspended);
+}
+
+std::optional<Outcome> Writer::set_disabled(const std::string& user, bool disabled) {
+    return set_lock({"users", "disabled", "user", "disabled", "disable", "enable"}, user, disabled);
+}
+
+std::optional<Outcome> Writer::set_revoked(const std::string& token, bool revoked) {
+    return set_lock({"tokens", "revoked_at", "token", "revoked", "revoke", "restore", true}, token,
+                    revoked);
 }
 
 void Writer::unlink(const char* column, const std::string& other, const std::string& id) {

@@ -41,9 +41,11 @@ class Writer : public Reader {
     // token there is, or a new one, "tu-<id>".
     Outcome put(Token token, std::string_view action = {});
 
-    // Revokes the token, or takes that back. It must exist; its other fields are not looked at, so
-    // that a token can be revoked whose row no put() would take.
-    Outcome set_revoked(const Token& token, bool revoked);
+    // Lock one out, or take that back; nullopt if there is no such one. Nothing else of its row is
+    // read or checked, so that these work on rows that no put() would take.
+    std::optional<Outcome> set_suspended(const std::string& organization, bool suspended);
+    std::optional<Outcome> set_disabled(const std::string& user, bool disabled);
+    std::optional<Outcome> set_revoked(const std::string& token, bool revoked);
 
     // Remove the entity with all that hangs on it (its tokens, memberships, groups), each with a
     // row of its own in the audit trail. It must exist.
@@ -70,6 +72,8 @@ class Writer : public Reader {
     User require_subject(const Token& token);
     void check_references(const Token& token);
     void put_row(const User& user);
+    struct Lock;
+    std::optional<Outcome> set_lock(const Lock& lock, const std::string& id, bool locked);
     // Ends the link, `column`, of token `other` to token `id`, if it has one.
     void unlink(const char* column, const std::string& other, const std::string& id);
 

@@ -37,16 +37,6 @@ base::Error invalid(const char* text) {
     return base::Error(text, base::ErrorKind::invalid_argument);
 }
 
-std::vector<std::string> words_of(const std::vector<std::string>& values) {
-    std::vector<std::string> words;
-    for (const std::string& value : values) {
-        for (auto& word : registry::split_words(value)) {
-            words.push_back(std::move(word));
-        }
-    }
-    return words;
-}
-
 void set_owner(registry::Token& token, const Options& options) {
     const int owners = (options.organization.empty() ? 0 : 1) + (options.group.empty() ? 0 : 1) +
                        (options.user.empty() ? 0 : 1);
@@ -78,8 +68,8 @@ registry::Token token_of(const Options& options, std::int64_t now) {
     token.name = options.name;
     token.description = options.description;
     token.role = options.role;
-    token.scopes = registry::canonical(words_of(options.scopes));
-    token.allow = words_of(options.allow);
+    token.scopes = registry::canonical(words_of("scopes", options.scopes));
+    token.allow = words_of("allow", options.allow);
     const NewTokenOptions& common = options.common;
     token.expires = expiry_of(common.expires.empty() ? default_life : common.expires, now);
     if (!options.not_before.empty()) {
@@ -151,7 +141,7 @@ void add_create(cli::Command root, Context& context) {
     command.list("--allow", "CIDR", options->allow,
                  "An address or CIDR block it may be used from; repeat it for more "
                  "(default: from anywhere)");
-    add_new_token_options(command, options->common, default_life);
+    add_new_token_options(command, options->common, default_life, "ak, gk or pat, by its kind");
 }
 
 }  // namespace token_auth::tokenctl

@@ -80,6 +80,10 @@ std::string json_of(const registry::TokenView& view, std::int64_t now, const cha
     return text_of(object_of(view, now), outcome);
 }
 
+std::string json_of_unreadable(const std::string& id, registry::Outcome outcome) {
+    return text_of({{"id", id}}, name_of(outcome));
+}
+
 std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
                               std::int64_t predecessor_expires) {
     base::Json object = object_of(view, now);

@@ -21,6 +21,8 @@ std::string json_of(const registry::Membership& membership, const char* outcome 
 // With the token's status, without its digest.
 std::string json_of(const registry::TokenView& view, std::int64_t now,
                     const char* outcome = nullptr);
+// A token whose row cannot be read: its id alone.
+std::string json_of_unreadable(const std::string& id, registry::Outcome outcome);
 // A token that rotate made, with the end of the one before it.
 std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
                               std::int64_t predecessor_expires);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/redact.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/importer.hpp"
@@ -22,17 +23,17 @@ constexpr std::size_t export_chunk = 64 * 1024;  // bytes per write
 int import_file(const Context& context, const std::string& file) {
     auto registry = context.open(registry::Access::write);
     const bool standard = file == "-";
+    const std::string shown = standard ? "standard input" : base::redacted_path(file);
     std::ifstream opened;
     if (!standard) {
         opened.open(file, std::ios::binary);
         if (!opened) {
             throw base::Error(
-                fmt::format("cannot read {}: {}; check the path", file, std::strerror(errno)));
+                fmt::format("cannot read {}: {}; check the path", shown, std::strerror(errno)));
         }
     }
     std::istream& input = standard ? std::cin : opened;
-    const auto counts = registry::import_lines(registry, context.author(), input,
-                                               standard ? "standard input" : file);
+    const auto counts = registry::import_lines(registry, context.author(), input, shown);
     report(context,
            Report{json_of(counts), fmt::format("{} added, {} updated, {} unchanged", counts.added,
                                                counts.updated, counts.unchanged)});

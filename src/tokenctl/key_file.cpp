@@ -5,9 +5,11 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/redact.hpp"
 #include "base/secret_file.hpp"
 
 namespace token_auth::tokenctl {
+
 KeyFile::KeyFile(const std::string& path) {
     if (!digester_.init()) {
         throw base::Error("libcrypto has no SHA-256; check its configuration (openssl.cnf)");
@@ -19,18 +21,20 @@ KeyFile::KeyFile(const std::string& path) {
 
 void KeyFile::read(const std::string& path) {
     const base::SecretFile file(path, key_file_max);
+    // It may be the key itself.
+    const std::string shown = base::redacted_path(path);
     if (file.error() != 0) {
         throw base::Error(
             fmt::format("key file {} cannot be read: {}; check the path and its "
                         "permissions",
-                        path, std::strerror(file.error())));
+                        shown, std::strerror(file.error())));
     }
     const std::string_view key = key_of_file(file.content());
     if (key.empty()) {
         throw base::Error(
             fmt::format("key file {} holds no key: it must be {} to {} bytes, such as "
                         "`openssl rand -hex 32` makes",
-                        path, key_min, key_max));
+                        shown, key_min, key_max));
     }
     if (!digester_.add_key(key)) {
         throw base::Error("libcrypto has no HMAC-SHA-256; check its configuration (openssl.cnf)");

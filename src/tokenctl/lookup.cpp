@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/redact.hpp"
 #include "base/text.hpp"
 #include "registry/token_text.hpp"
@@ -48,6 +51,21 @@ registry::Group parse_group(const std::string& text) {
     return {text.substr(0, slash), text.substr(slash + 1), 0};
 }
 
+std::vector<std::string> words_of(std::string_view noun, const std::vector<std::string>& values) {
+    std::vector<std::string> words;
+    for (const std::string& value : values) {
+        auto more = registry::split_words(value);
+        if (more.empty()) {
+            throw base::Error(
+                fmt::format("{} must hold at least one in each value; leave the empty one out",
+                            noun),
+                base::ErrorKind::invalid_argument);
+        }
+        std::move(more.begin(), more.end(), std::back_inserter(words));
+    }
+    return words;
+}
+
 void require_token_ids(const std::vector<std::string>& ids) {
     for (const std::string& id : ids) {
         if (registry::holds_token(id)) {
@@ -64,7 +82,7 @@ void require_token_ids(const std::vector<std::string>& ids) {
 registry::Organization need_organization(registry::Reader& reader, const std::string& id) {
     const auto found = reader.organization(id);
     if (!found) {
-        throw missing("organization", id, "org list");
+        throw no_organization(id);
     }
     return *found;
 }
@@ -80,7 +98,7 @@ registry::Group need_group(registry::Reader& reader, const registry::Group& name
 registry::User need_user(registry::Reader& reader, const std::string& id) {
     const auto found = reader.user(id);
     if (!found) {
-        throw missing("user", id, "user list");
+        throw no_user(id);
     }
     return *found;
 }
@@ -94,18 +112,31 @@ registry::Role need_role(registry::Reader& reader, const std::string& id) {
 }
 
 registry::TokenView need_token(registry::Reader& reader, const std::string& id) {
-    if (auto found = reader.token(id)) {
-        return *found;
+    auto found = reader.token(id);
+    if (!found) {
+        throw no_token(reader, id);
     }
+    return *found;
+}
+
+base::Error no_organization(std::string_view id) {
+    return missing("organization", id, "org list");
+}
+
+base::Error no_user(std::string_view id) {
+    return missing("user", id, "user list");
+}
+
+base::Error no_token(registry::Reader& reader, const std::string& id) {
     // A token made elsewhere may look like an id.
     Digester digester;
     Digest digest{};
     if (digester.init() && digester.plain(id, digest)) {
         if (const auto holder = reader.token_of_digest(digest)) {
-            throw is_token(*holder);
+            return is_token(*holder);
         }
     }
-    throw missing("token", id, "list");
+    return missing("token", id, "list");
 }
 
 void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,

@@ -17,6 +17,9 @@ namespace token_auth::tokenctl {
 void require_identifiers(std::string_view noun, const std::vector<std::string>& names);
 // "acme/ops"
 registry::Group parse_group(const std::string& text);
+// The words of all values, which are separated by spaces. Each value has one at least: taken for
+// "no scope" or "no address", an empty one would let in more than was meant. `noun` is plural.
+std::vector<std::string> words_of(std::string_view noun, const std::vector<std::string>& values);
 // Above all, refuses a whole token, and does not repeat it.
 void require_token_ids(const std::vector<std::string>& ids);
 
@@ -27,6 +30,11 @@ registry::Group need_group(registry::Reader& reader, const registry::Group& name
 registry::User need_user(registry::Reader& reader, const std::string& id);
 registry::Role need_role(registry::Reader& reader, const std::string& id);
 registry::TokenView need_token(registry::Reader& reader, const std::string& id);
+
+// The errors for an id that no token or user or organization has.
+base::Error no_organization(std::string_view id);
+base::Error no_user(std::string_view id);
+base::Error no_token(registry::Reader& reader, const std::string& id);
 
 // Throws base::Error if tokens match the filter: removing `noun` `name` would delete them.
 void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,

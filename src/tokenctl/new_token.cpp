@@ -27,12 +27,12 @@ base::Error invalid(const std::string& text) {
 }  // namespace
 
 void add_new_token_options(cli::Command command, NewTokenOptions& options,
-                           const std::string& default_expiry) {
+                           const std::string& default_expiry, const std::string& default_prefix) {
     command.option("--expires", "TIME", options.expires,
                    fmt::format("When it expires: after {}, at {}, or {} (default: {})",
                                base::duration_forms, base::time_forms, never, default_expiry));
     command.option("--prefix", "PREFIX", options.prefix,
-                   "What its text begins with (default: ak, gk or pat, by its kind)");
+                   fmt::format("What its text begins with (default: {})", default_prefix));
     command
         .option("--key", "FILE", options.key_file,
                 "Make a keyed digest with the secret in this file; nginx needs the file too")

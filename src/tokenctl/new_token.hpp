@@ -19,9 +19,9 @@ struct NewTokenOptions {
     std::string key_file;
 };
 
-// `default_expiry` is for the help text.
+// The defaults are for the help text.
 void add_new_token_options(cli::Command command, NewTokenOptions& options,
-                           const std::string& default_expiry);
+                           const std::string& default_expiry, const std::string& default_prefix);
 
 // These throw base::Error (invalid argument).
 

@@ -39,13 +39,14 @@ int suspend(const Context& context, const Options& options, bool suspended) {
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {
-            auto organization = need_organization(writer, name);
-            const bool changes = organization.suspended != suspended;
-            organization.suspended = suspended;
-            writer.put(organization, suspended ? "suspend" : "resume");
+            const auto outcome = writer.set_suspended(name, suspended);
+            if (!outcome) {
+                throw no_organization(name);
+            }
+            const bool changes = *outcome != registry::Outcome::unchanged;
             const char* state = suspended ? "suspended" : "not suspended";
             reports.push_back(
-                {json_of(organization, changes ? "updated" : "unchanged"),
+                {json_of(need_organization(writer, name), name_of(*outcome)),
                  fmt::format("organization {} is {}{}", name, changes ? "now " : "", state) +
                      (changes ? "" : " already")});
         }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/error.hpp"
 #include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
@@ -13,21 +14,34 @@ namespace {
 
 using Ids = std::vector<std::string>;
 
+// What was done stays done, even if the row cannot be shown.
+Report report_of(registry::Writer& writer, const std::string& id, registry::Outcome outcome,
+                 bool revoked) {
+    const char* const now = outcome == registry::Outcome::unchanged ? "" : "now ";
+    const char* const already = *now == '\0' ? " already" : "";
+    try {
+        const auto view = need_token(writer, id);
+        const std::string status = status_name(status_of(view, writer.now()));
+        return {json_of(view, writer.now(), name_of(outcome)),
+                fmt::format("token {} is {}{}{}", id, now, status, already)};
+    } catch (const registry::SqlError&) {
+        throw;
+    } catch (const base::Error&) {
+        return {json_of_unreadable(id, outcome),
+                fmt::format("token {} is {}{}revoked{}", id, now, revoked ? "" : "not ", already)};
+    }
+}
+
 int set_revoked(const Context& context, const Ids& ids, bool revoked) {
     require_token_ids(ids);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& id : ids) {
-            auto view = need_token(writer, id);
-            const bool changes =
-                writer.set_revoked(view.token, revoked) != registry::Outcome::unchanged;
-            if (changes) {
-                view.token.revoked = revoked ? writer.now() : 0;
+            const auto outcome = writer.set_revoked(id, revoked);
+            if (!outcome) {
+                throw no_token(writer, id);
             }
-            const std::string status = status_name(status_of(view, writer.now()));
-            reports.push_back({json_of(view, writer.now(), changes ? "updated" : "unchanged"),
-                               fmt::format("token {} is {}{}{}", id, changes ? "now " : "", status,
-                                           changes ? "" : " already")});
+            reports.push_back(report_of(writer, id, *outcome, revoked));
         }
     });
     report(context, reports);

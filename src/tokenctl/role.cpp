@@ -33,13 +33,8 @@ std::string line_of(const registry::Role& role, registry::Outcome outcome) {
 }
 
 int set(const Context& context, const Options& options) {
-    registry::Role role{options.role, {}};
-    for (const std::string& words : options.scopes) {
-        for (const std::string& scope : registry::split_words(words)) {
-            role.scopes.push_back(scope);
-        }
-    }
-    role.scopes = registry::canonical(std::move(role.scopes));
+    const registry::Role role{options.role,
+                              registry::canonical(words_of("scopes", options.scopes))};
     require_identifiers("role", {role.id});
     if (const auto problem = check(role)) {
         throw base::Error(fmt::format("{} {}", problem->field, problem->text),

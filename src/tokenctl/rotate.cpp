@@ -121,7 +121,8 @@ void add_rotate(cli::Command root, Context& context) {
         .option("--grace", "TIME", options->grace,
                 "How long the token stays valid beside its successor; 0s for not at all")
         .show_default();
-    add_new_token_options(command, options->common, "the lifetime of its predecessor");
+    add_new_token_options(command, options->common, "the lifetime of its predecessor",
+                          "that of its predecessor");
 }
 
 }  // namespace token_auth::tokenctl

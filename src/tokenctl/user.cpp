@@ -98,12 +98,13 @@ int disable(const Context& context, const Options& options, bool disabled) {
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {
-            auto user = need_user(writer, name);
-            const bool changes = user.disabled != disabled;
-            user.disabled = disabled;
-            writer.put(user, disabled ? "disable" : "enable");
+            const auto outcome = writer.set_disabled(name, disabled);
+            if (!outcome) {
+                throw no_user(name);
+            }
+            const bool changes = *outcome != registry::Outcome::unchanged;
             const char* state = disabled ? "disabled" : "enabled";
-            reports.push_back({json_of(user, changes ? "updated" : "unchanged"),
+            reports.push_back({json_of(need_user(writer, name), name_of(*outcome)),
                                fmt::format("user {} is {}{}{}", name, changes ? "now " : "", state,
                                            changes ? "" : " already")});
         }

@@ -209,7 +209,7 @@ subtest 'one tokenctl after the other' => sub {
 
     print {$commands} "BEGIN; LOCK TABLE token_auth.write_lock IN ACCESS EXCLUSIVE MODE;\n";
     settled();
-    ok(fails_with(tokenctl(qw(org add later)), 1, qr/another program has been writing it for 10 seconds; try again/),
+    ok(fails_with(tokenctl(qw(org add later)), 1, qr/another program has been using it for 10 seconds; try again/),
         'not for ever');
     close $commands;
     finish_tool($psql);

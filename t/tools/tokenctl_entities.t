@@ -142,10 +142,12 @@ subtest 'user' => sub {
     refused(1, qr/display_name is for people/, 'user', 'set', "tu-$id", qw(--name n));
     refused(1, qr/email must be an address such as/, qw(user set ann --email), $_)
         for 'ann', '@example.org', 'ann@', 'a b@example.org', 'ann@exa_mple.org', 'ann@-example.org', 'ann@example..org',
-        'ann@b@example.org', 'x' x 65 . '@example.org', 'a@' . join '.', ('x' x 60) x 5;
+        'ann@b@example.org', '..@b', '.a@b', 'a.@b', 'a..b@c', 'x' x 65 . '@example.org', 'a@' . join '.', ('x' x 60) x 5;
     refused(1, qr/display_name must be at most 255 bytes of UTF-8 without control or invisible/, qw(user set ann --name), $_)
         for 'x' x 256, "a\nb", "a\xc2\x85b", "a\xe2\x80\x8bb", "a\xe2\x80\xaeb", "a\xe2\x80\xa8b", "a\xe2\x81\xa6b",
-        "a\xef\xbb\xbfb", "a\xd8\x9cb", "\xff", "\xed\xa0\x80";
+        "a\xef\xbb\xbfb", "a\xd8\x9cb", "\xff", "\xed\xa0\x80", "a\xc2\xadb", "\xe1\x85\x9f", "\xe3\x85\xa4", "\xef\xb8\x8f",
+        "a\xf3\xa0\x81\x81", ' ', "\xc2\xa0", " \xe3\x80\x80\xe2\x80\x83";
+    is(answer(qw(user set ann --name), 'a.b@c')->{display_name}, 'a.b@c', 'single dots and a space are well');
 
     is(answer(qw(user disable ann))->[0]{outcome}, 'updated',   'disable');
     is(answer(qw(user disable ann))->[0]{outcome}, 'unchanged', 'again');

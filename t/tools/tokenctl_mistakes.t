@@ -5,8 +5,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir program spew
-    succeeds token_parts tokenctl);
+use TokenAuth::Registry qw(on_postgresql);
+use TokenAuth::Tools qw(done fails_with files_hold finish_tool init_registry json_of new_dir program
+    run_tool spew
+    start_tool succeeds token_parts tokenctl);
 
 my $dir = new_dir();
 my $url = init_registry($dir);
@@ -26,6 +28,87 @@ subtest 'an empty value is no value left out' => sub {
     refused(2, qr/--allow/, @create, '--allow', '');
     refused(2, qr/--scope/, @create, '--role', 'reader', '--scope', '');
     refused(2, qr/--key/, @create, '--key', '');
+};
+
+subtest 'a blank value, too' => sub {
+    my @create = qw(create --org acme --name n);
+    for my $blank (' ', "\t", '  ') {
+        refused(2, qr/$_: must not be empty or blank/, @create, '--role', 'reader', $_, $blank)
+            for qw(--allow --scope --key --prefix --expires --not-before);
+        refused(2, qr/--role: must not be empty or blank/, @create, '--role', $blank);
+        refused(2, qr/name must be 1 to 255 bytes/,        qw(create --org acme --name), $blank);
+        refused(2, qr/description must be at most/,        @create, '--description', $blank);
+        refused(2, qr/scopes must/, qw(role set reader a:read), $blank);
+    }
+    refused(2, qr/scopes must hold at least one in each value/, qw(role set reader a:read), $_) for '', ' ';
+    refused(2, qr/argument "b" is not known/, @create, '--scope', 'a', 'b');
+};
+
+subtest 'an empty value behind "="' => sub {
+    ok(succeeds(tokenctl(qw(user add ann --name Ann --email ann@example.org))), 'a user');
+    is(json_of(done(tokenctl(qw(user set ann --name= --email= --json))))->{$_}, '', "$_ is taken away") for qw(display_name email);
+    refused(2, qr/--scope: must not be empty/, qw(create --scope= --org acme --name n));
+    refused(2, qr/argument "acme" is not known/, qw(list --org= acme));
+    is(done(tokenctl(qw(org list --json)))->{out}, done(tokenctl(qw(--json org list)))->{out}, 'flags as before');
+};
+
+subtest 'a secret in the wrong place is not shown' => sub {
+    my $hex   = 'ab' x 32;
+    my ($token) = done(tokenctl(qw(create --org acme --name n)))->{out} =~ /\A(\S+)\n/;
+    for my $secret ($hex, $token) {
+        for my $case (
+            [ 1, {}, qw(create --org acme --name n --key), $secret ], [ 1, {}, qw(create --org acme --name n --key), "$dir/$secret" ],
+            [ 1, { TOKEN_AUTH_KEY => $secret }, qw(create --org acme --name n) ],
+            [ 1, {}, 'import', $secret ], [ 1, {}, 'import', "$dir/$secret" ],
+            (map { [ 1, {}, 'list', '--registry', $_ ], [ 1, {}, 'init', '--registry', $_ ] }
+                "sqlite:$secret/r.db", "postgresql://$secret\@127.0.0.1:1/d", "postgresql://127.0.0.1:1/$secret",
+                "postgresql://$secret:1/d", "postgresql://127.0.0.1:$secret/d", "postgresql:///d?host=/$secret",
+                "postgresql://127.0.0.1:1/d?sslmode=verify-full&sslrootcert=$secret"),
+            [ 2, {}, 'list', '--registry', $secret ], [ 2, {}, qw(list --status), $secret ], [ 2, {}, qw(audit --since), $secret ],
+            [ 2, {}, $secret ], [ 2, {}, "--$secret" ], [ 2, {}, 'org', $secret ])
+        {
+            my ($status, $env, @command) = @$case;
+            my $result = tokenctl({ env => $env }, @command);
+            unlike("$result->{out}$result->{err}", qr/\Q$hex\E|\Q@{[ token_parts($token)->{secret} ]}\E/,
+                "$command[0]: not shown") or diag $result->{err};
+            isnt($result->{status}, 0, 'fails');
+        }
+        my $result = run_tool([ program('tokenctl'), 'list' ], env => { TOKEN_AUTH_REGISTRY => "sqlite:$secret" });
+        ok(fails_with($result, 1, qr/\(\d+ bytes, not shown\): there is no such file/), 'in the environment');
+    }
+    spew("$dir/$hex", "{}\n");
+    my $result = tokenctl('import', "$dir/$hex");
+    ok(fails_with($result, 1, qr{\Q$dir\E/\(64 bytes, not shown\) line 1: }), 'of a file, its directory and the line are named');
+};
+
+subtest 'text that a terminal would obey' => sub {
+    ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
+    my $bad = on_postgresql() ? '' : q{ || CAST(x'ff' AS TEXT)};    # PostgreSQL takes UTF-8 alone
+    TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'a\e\xc2\x9b\xe2\x80\xae\xe2\x80\x8bb'$bad WHERE name = 'odd'");
+    my $shown = 'a\x1b\u{9b}\u{202e}\u{200b}b' . ($bad ? '\xff' : '');
+    like(done(tokenctl('list'))->{out}, qr/ \Q$shown\E$/m, 'is escaped in tables');
+    my ($odd) = grep { $_->{name} =~ /\Aa/ } @{ json_of(done(tokenctl(qw(list --json)))) };
+    TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'odd', successor = 'x\e' WHERE id = '$odd->{id}'");
+    ok(fails_with(tokenctl('rotate', $odd->{id}), 1, qr/rotate its successor x\\x1b$/), 'and in messages');
+};
+
+subtest 'help' => sub {
+    my $create = done(tokenctl(qw(create --help)))->{out};
+    like($create, qr/^ +--scope SCOPE  /m, 'one scope for each --scope');
+    like($create, qr/^ +--allow CIDR  /m,  'one block for each --allow');
+    like($create, qr/--prefix .*default: ak, gk or pat/, 'the prefix of a new token');
+    like(done(tokenctl(qw(rotate --help)))->{out}, qr/--prefix .*default: that of its predecessor/, 'and of a successor');
+    ok(fails_with(tokenctl(@$_), 2, qr/\Atokenctl: name a command; see `tokenctl @$_ ?--help`/), "no command: @$_") for [], ['user'];
+};
+
+subtest 'init, several at once' => sub {
+    for my $round (1 .. 5) {
+        my @all = map { start_tool([ program('tokenctl'), '--registry', "sqlite:$dir/$round.db", 'init' ]) } 1 .. 6;
+        my @results = map { finish_tool($_) } @all;
+        is((grep { $_->{status} == 0 } @results), 1, 'one makes it');
+        my @others = grep { $_->{err} !~ /is a registry already \(version \d+\); nothing was changed\n\z/ && $_->{status} != 0 } @results;
+        is(@others, 0, 'the others say that it is there') or diag map { $_->{err} } @others;
+    }
 };
 
 subtest 'a time that would count as none' => sub {

@@ -152,6 +152,7 @@ subtest 'a file that is none' => sub {
         [ '/dev/null', 1, qr{/dev/null: is not a regular file} ],
         [ '', 2, qr/--source is empty: name a JSON Lines file/ ],
         [ $secret, 1, qr/--source \(\d+ bytes, not shown\): there is no such file/ ],
+        [ './' . 'ab' x 32, 1, qr{--source \./\(64 bytes, not shown\): there is no such file} ],
     );
     for my $case (@cases) {
         my ($file, $status, $text) = @$case;

@@ -26,7 +26,7 @@ subtest 'help and version' => sub {
 
 subtest 'wrong usage' => sub {
     my @cases = (
-        [[], qr/subcommand is required/],
+        [[], qr/name a command/],
         [['sync'], qr/--help/],
         [['run', 'now'], qr/now/],
         [['run', '--db'], qr/--db/],

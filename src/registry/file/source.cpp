@@ -17,7 +17,6 @@
 #include "base/file_descriptor.hpp"
 #include "base/file_watch.hpp"
 #include "base/redact.hpp"
-#include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
 
@@ -45,11 +44,10 @@ std::string sha256_hex(std::string_view text) {
     return to_hex(digest);
 }
 
-// A path is worth showing, but not a token that was given in its place.
+// "--source", if little else is left to show.
 std::string shown_path(const std::string& path) {
-    const bool secret =
-        holds_token(path) || (path.find('/') == std::string::npos && base::may_be_secret(path));
-    return secret ? fmt::format("--source ({} bytes, not shown)", path.size()) : path;
+    std::string shown = base::redacted_path(path);
+    return shown == path ? shown : "--source " + shown;
 }
 
 std::int64_t nanoseconds(const timespec& time) {

@@ -10,6 +10,8 @@ namespace token_auth::registry::postgresql {
 namespace {
 
 constexpr std::string_view insufficient_privilege = "42501";
+constexpr std::string_view unique_violation = "23505";
+constexpr std::string_view duplicate_schema = "42P06";
 
 void make_tables(PgConnection& connection, const std::string& registry_id, std::int64_t now) {
     for (const std::string_view statement : postgresql_schema()) {
@@ -63,7 +65,15 @@ bool create(const Location& location, const std::string& registry_id, std::int64
     connection.require_server();
     refuse_existing(connection);
     connection.run("BEGIN");
-    make_tables(connection, registry_id, now);
+    try {
+        make_tables(connection, registry_id, now);
+    } catch (const SqlError& error) {
+        connection.run("ROLLBACK");
+        if (error.code() == unique_violation || error.code() == duplicate_schema) {
+            refuse_existing(connection);  // another init was quicker
+        }
+        throw;
+    }
     const bool roles_made = make_roles(connection);
     connection.run("COMMIT");
     return roles_made;

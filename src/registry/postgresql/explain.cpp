@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/redact.hpp"
+
 namespace token_auth::registry::postgresql {
 namespace {
 
@@ -15,7 +17,8 @@ std::string first_line(std::string_view text) {
     if (const std::size_t found = line.find(severity); found != line.npos) {
         line.remove_prefix(found + severity.size());
     }
-    return std::string(line);
+    // It repeats names of the URL.
+    return base::redacted(line);
 }
 
 std::string remedy(std::string_view sqlstate, std::string_view message) {
@@ -26,7 +29,7 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     }
     if (sqlstate == "55P03") {
         return fmt::format(
-            "another program has been writing it for {} seconds; try again when it is done",
+            "another program has been using it for {} seconds; try again when it is done",
             lock_seconds);
     }
     if (sqlstate == "40001" && message.find("recovery") != message.npos) {

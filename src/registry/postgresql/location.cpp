@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 
+#include "base/redact.hpp"
+
 namespace token_auth::registry::postgresql {
 namespace {
 
@@ -74,7 +76,7 @@ std::string connection_string(const Parameters& values) {
     return url;
 }
 
-// The URL for messages, without a password.
+// The URL for messages, without a password and without what may be a token.
 std::string shown(const Parameters& values) {
     const auto part = [&](const char* name) -> std::string {
         const auto found = values.find(name);
@@ -90,10 +92,11 @@ std::string shown(const Parameters& values) {
     }
     const std::string host = part("host").empty() ? part("hostaddr") : part("host");
     const bool socket = host.starts_with('/');
-    std::string url =
-        fmt::format("postgresql://{}{}{}/{}", user.empty() ? "" : user + '@', socket ? "" : host,
-                    port.empty() ? "" : ':' + port, part("dbname"));
-    return socket ? url + "?host=" + host : url;
+    const auto shown = base::redacted_path;
+    std::string url = fmt::format("postgresql://{}{}{}/{}", user.empty() ? "" : shown(user) + '@',
+                                  socket ? "" : shown(host), port.empty() ? "" : ':' + shown(port),
+                                  shown(part("dbname")));
+    return socket ? url + "?host=" + shown(host) : url;
 }
 
 }  // namespace

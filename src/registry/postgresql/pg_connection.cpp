@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "base/text.hpp"
 #include "registry/postgresql/copy_line.hpp"
 #include "registry/postgresql/explain.hpp"
 #include "registry/source.hpp"
@@ -26,12 +26,6 @@ constexpr std::chrono::minutes copy_patience{30};
 constexpr int rows_per_fetch = 1000;
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
-
-std::int64_t number(std::string_view text) {
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
 
 // Values as libpq takes them, in text.
 class Parameters {
@@ -69,7 +63,9 @@ class PgConnection::ResultRows : public Rows {
         return {PQgetvalue(result_.get(), row_, column),
                 static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
     }
-    std::int64_t integer(int column) const override { return number(text(column)); }
+    std::int64_t integer(int column) const override {
+        return base::number_of<std::int64_t>(text(column));
+    }
 
   protected:
     Result result_;
@@ -126,7 +122,9 @@ class PgConnection::CopyRows final : public Rows {
     std::string_view text(int column) const override {
         return (*fields_)[static_cast<std::size_t>(column)];
     }
-    std::int64_t integer(int column) const override { return number(text(column)); }
+    std::int64_t integer(int column) const override {
+        return base::number_of<std::int64_t>(text(column));
+    }
 
   private:
     PgConnection& connection_;
@@ -159,6 +157,9 @@ void PgConnection::connect() {
     if (!connection_) {
         throw std::bad_alloc();
     }
+    // At once: notices of the connection itself would go to standard error.
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
     const auto deadline = Clock::now() + connect_patience;
     PostgresPollingStatusType state = PQstatus(connection_.get()) == CONNECTION_BAD
                                           ? PGRES_POLLING_FAILED
@@ -173,8 +174,6 @@ void PgConnection::connect() {
     }
     PQsetnonblocking(connection_.get(), 1);
     PQsetErrorVerbosity(connection_.get(), PQERRORS_TERSE);
-    PQsetNoticeProcessor(
-        connection_.get(), [](void*, const char*) {}, nullptr);
 }
 
 bool PgConnection::wait(short events, std::chrono::milliseconds timeout) const {

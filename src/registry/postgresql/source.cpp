@@ -2,11 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "registry/entities.hpp"
 #include "registry/postgresql/pg_connection.hpp"
 #include "registry/postgresql/position.hpp"
@@ -63,11 +63,7 @@ Values parameters_of(const PostgresqlPosition& position) {
     return {snapshot_xmin(position.snapshot), position.snapshot, position.seq};
 }
 
-std::uint64_t number(std::string_view text) {
-    std::uint64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
+constexpr auto number = base::number_of<std::uint64_t>;
 
 }  // namespace
 
@@ -177,7 +173,7 @@ struct PostgresqlSource::Server {
     std::optional<ChangedKeys> keys_after(const PostgresqlPosition& position) {
         const auto log =
             connection.query(fmt::format("SELECT DISTINCT entity, key FROM ({}) AS unseen LIMIT {}",
-                                         unseen_rows, changes_max + 1),
+                                         unseen_rows, changed_keys_max + 1),
                              parameters_of(position));
         return changed_keys(*log, connection.location());
     }

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/redact.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
 #include "registry/version.hpp"
@@ -21,6 +22,42 @@ namespace token_auth::registry::sqlite {
 namespace {
 
 constexpr mode_t file_mode = 0640;
+
+std::int64_t existing_version(const Location& location) {
+    try {
+        return open_any(location, Access::read)->version();
+    } catch (const SqlError& error) {
+        if (error.code() != std::to_string(SQLITE_NOTADB)) {
+            throw;
+        }
+    } catch (const base::Error&) {
+        if (::faccessat(AT_FDCWD, location.path.c_str(), R_OK, AT_EACCESS) != 0) {
+            throw;
+        }
+    }
+    fail(location,
+         "something that is not a usable registry is at this path; move it away, or name another "
+         "path by --registry");
+}
+
+void refuse_existing(const Location& location) {
+    struct stat status {};
+    std::string left;
+    // SQLite would take an older registry's log for the new one's.
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+        if (left.empty() && ::lstat((location.path + suffix).c_str(), &status) == 0) {
+            left = suffix;
+        }
+    }
+    // Looked for last: an init beside this one makes it first, then its log.
+    if (::lstat(location.path.c_str(), &status) == 0) {
+        fail(location, exists_already(existing_version(location)));
+    }
+    if (!left.empty()) {
+        fail(location, fmt::format("{}{} is left over from an older file; remove it first",
+                                   base::redacted_path(location.path), left));
+    }
+}
 
 // A file in the making, removed unless it is kept.
 class Draft {
@@ -52,6 +89,9 @@ class Draft {
     void keep() {
         if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, location_.path.c_str(),
                         RENAME_NOREPLACE) != 0) {
+            if (errno == EEXIST) {
+                refuse_existing(location_);
+            }
             fail(location_, fmt::format("cannot be put in place: {}", std::strerror(errno)));
         }
         sync_directory();
@@ -59,7 +99,7 @@ class Draft {
 
   private:
     [[noreturn]] void explain_open(int problem) const {
-        const std::string directory = parent();
+        const std::string directory = base::redacted_path(parent());
         switch (problem) {
             case ENOENT:
                 fail(location_,
@@ -92,38 +132,6 @@ class Draft {
     const Location& location_;
     std::string path_;
 };
-
-std::int64_t existing_version(const Location& location) {
-    try {
-        return open_any(location, Access::read)->version();
-    } catch (const SqlError& error) {
-        if (error.code() != std::to_string(SQLITE_NOTADB)) {
-            throw;
-        }
-    } catch (const base::Error&) {
-        if (::faccessat(AT_FDCWD, location.path.c_str(), R_OK, AT_EACCESS) != 0) {
-            throw;
-        }
-    }
-    fail(location,
-         "something that is not a usable registry is at this path; move it away, or name another "
-         "path by --registry");
-}
-
-void refuse_existing(const Location& location) {
-    struct stat status {};
-    if (::lstat(location.path.c_str(), &status) == 0) {
-        fail(location, exists_already(existing_version(location)));
-    }
-    // SQLite would take an older registry's log for the new one's.
-    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
-        const std::string left = location.path + suffix;
-        if (::lstat(left.c_str(), &status) == 0) {
-            fail(location,
-                 fmt::format("{} is left over from an older file; remove it first", left));
-        }
-    }
-}
 
 void fill(SqliteSession& session, const std::string& registry_id, std::int64_t now) {
     session.run(fmt::format("PRAGMA application_id = {}", application_id));

@@ -28,7 +28,7 @@ std::string explain(int code, const char* message) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return fmt::format(
-                "another program has been writing it for {} seconds; try again when it is done",
+                "another program has been using it for {} seconds; try again when it is done",
                 busy_seconds);
         case SQLITE_READONLY:
             return "cannot be written; run as its owner, and check that its file system is "
