@@ -42,7 +42,7 @@ inline constexpr unsigned kinds_all = kind_organization | kind_group | kind_user
 // "organization", "group", "user"; empty for anything else.
 std::string_view kind_name(Kind kind) noexcept;
 
-// The kind of that name; false where there is none.
+// The kind of that name; false if there is none.
 bool kind_of_name(std::string_view name, Kind& out) noexcept;
 
 inline constexpr std::size_t name_max = 255;       // bytes of a token's name (UTF-8)

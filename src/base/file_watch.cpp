@@ -32,7 +32,7 @@ void FileWatch::start() {
     }
 }
 
-// Reads off all events; true where one concerns the file.
+// Reads off all events; true if one concerns the file.
 bool FileWatch::drain() {
     alignas(inotify_event) std::array<char, 8192> buffer{};
     bool concerned = false;

@@ -15,7 +15,7 @@ enum class Woken { timeout, event, stopped };
 class FileWatch {
   public:
     // Watches the directory of `path` for the file and those beside it that begin with its name
-    // (an SQLite database's -wal and -journal). Where that cannot be, there are no events.
+    // (an SQLite database's -wal and -journal). If that fails, there are no events.
     explicit FileWatch(std::string path);
 
     // Waits for an event, at most `timeout`, or until `stop_fd` (-1: none) is readable.

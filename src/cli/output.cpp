@@ -31,7 +31,7 @@ void print_json(const base::Json& value) {
 
 namespace {
 
-// fmt::print throws where standard error cannot be written; what was done stays done.
+// fmt::print throws if standard error cannot be written; what was done stays done.
 void say(std::string_view prefix, std::string_view text) {
     const std::string line = fmt::format("{}{}\n", prefix, text);
     std::fwrite(line.data(), 1, line.size(), stderr);

@@ -7,7 +7,7 @@
 
 namespace token_auth::cli {
 
-// Writes all of it, without a buffer that a secret could stay in; base::Error where that fails.
+// Writes all of it, without a buffer that a secret could stay in; base::Error if that fails.
 void write_out(std::string_view text);
 
 // The value on one line.

@@ -6,7 +6,7 @@
 
 namespace token_auth::cli {
 
-// For the option of that name; base::Error (wrong usage) where it is none.
+// For the option of that name; base::Error (wrong usage) if it is not one.
 std::int64_t duration_option(std::string_view option, std::string_view text);
 std::int64_t time_option(std::string_view option, std::string_view text);
 // A duration, counted from `base`, or a time.

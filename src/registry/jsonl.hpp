@@ -37,7 +37,7 @@ base::Json to_json(const Membership& membership);
 base::Json to_json(const Token& token);
 
 // Reads entities one by one, in memory for one line only. Every entity given has passed check()
-// of validate.hpp; `created`, and the user of an organization's or group's token, are empty where
+// of validate.hpp; `created`, and the user of an organization's or group's token, are empty if
 // the line leaves them out. Blank lines are passed over.
 class JsonlReader {
   public:

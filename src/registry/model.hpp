@@ -1,6 +1,6 @@
 // What a registry holds: the model that tokenctl and tokensync share.
 //
-// Times are Unix seconds, 0 where there is none. Lists of scopes are sorted and without
+// Times are Unix seconds, 0 if there is none. Lists of scopes are sorted and without
 // repetitions. Plain values, owned; validated by validate.hpp before they get into a registry.
 #pragma once
 

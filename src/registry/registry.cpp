@@ -1,5 +1,7 @@
 #include "registry/registry.hpp"
 
+#include "registry/version.hpp"
+
 namespace token_auth::registry {
 
 void Registry::read(const std::function<void(Reader&)>& body) {
@@ -11,6 +13,8 @@ void Registry::read(const std::function<void(Reader&)>& body) {
 
 void Registry::write(const Author& author, const std::function<void(Writer&)>& body) {
     session_->write([&] {
+        // A newer release may have migrated it while this waited for the write lock.
+        require_version(location(), session_->version(), schema_version);
         Writer writer(*session_, author);
         body(writer);
     });

@@ -27,7 +27,7 @@ const std::vector<std::string_view>& sqlite_upgrade(int from);
 const std::vector<std::string_view>& postgresql_upgrade(int from);
 
 // What makes the group roles token_auth_reader (for tokensync) and token_auth_writer (for tokenctl,
-// or a dashboard) and gives them their rights; where the roles are not there yet, it needs
+// or a dashboard) and gives them their rights; if the roles are not there yet, it needs
 // CREATEROLE.
 const std::vector<std::string_view>& postgresql_roles();
 

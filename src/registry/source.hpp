@@ -53,8 +53,8 @@ class Source {
     virtual std::uint64_t token_count() = 0;
 
     // Gives the sink all entities that changed after `position`, each once, in its present state,
-    // all of one snapshot; returns the new position (equal to `position` where nothing changed).
-    // Empty where that position is not in the change log (any more): then all() is called for.
+    // all of one snapshot; returns the new position (equal to `position` if nothing changed).
+    // Empty if that position is not in the change log (any more): then all() is called for.
     virtual std::optional<std::string> changes(const std::string& position, Sink& sink) = 0;
 
     // Gives the sink everything, of one snapshot, in the order of the store's keys: memberships by
@@ -76,7 +76,7 @@ class Source {
     int stop_fd_ = -1;
 };
 
-// The registry that a URL names, as for --registry; base::Error (wrong usage) where it names none.
+// The registry that a URL names, as for --registry; base::Error (wrong usage) if it names none.
 std::unique_ptr<Source> open_registry(const std::string& url);
 
 }  // namespace token_auth::registry

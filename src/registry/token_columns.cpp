@@ -26,9 +26,10 @@ const char* read_column(const Rows& row, int at, const TokenColumn& column, Toke
                        return nullptr;
                    },
                    [&](std::vector<std::string> Token::*member) -> const char* {
-                       auto words = split_words(row.text(at));
-                       token.*member = column.is(TokenColumn::sorted) ? canonical(std::move(words))
-                                                                      : std::move(words);
+                       token.*member = split_words(row.text(at));
+                       if (column.is(TokenColumn::sorted)) {
+                           token.*member = canonical(std::move(token.*member));
+                       }
                        return nullptr;
                    },
                    [&](DigestColumn) -> const char* {

@@ -17,7 +17,7 @@ inline constexpr std::size_t check_length = 6;    // a CRC-32 (zlib's polynomial
 // A token's text, wiped when it goes.
 class TokenText {
   public:
-    // A new one with a random id and secret; base::Error where libcrypto has no random bytes.
+    // A new one with a random id and secret; base::Error if libcrypto has no random bytes.
     explicit TokenText(std::string_view prefix);
     ~TokenText();
     TokenText(const TokenText&) = delete;

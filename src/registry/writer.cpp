@@ -32,7 +32,7 @@ std::string_view word(std::string_view action, Outcome outcome) {
     return outcome == Outcome::added ? "add" : "update";
 }
 
-// What the trail says of a change from `before`, where there was one.
+// What the trail says of a change from `before`, if there was one.
 template <typename T>
 Json change(const std::optional<T>& before, const T& after, std::string_view entity) {
     Json now = audit_detail(to_json(after), entity);
@@ -378,6 +378,18 @@ Outcome Writer::put(Token value, std::string_view action) {
     log(word(action, outcome), "token", value.id,
         before ? token_difference(before->token, value) : audit_detail(to_json(value), "token"));
     return outcome;
+}
+
+Outcome Writer::set_revoked(const Token& value, bool revoked) {
+    if ((value.revoked != 0) == revoked) {
+        return Outcome::unchanged;
+    }
+    Token changed = value;
+    changed.revoked = revoked ? now() : 0;
+    session_.execute("UPDATE tokens SET revoked_at = $2 WHERE id = $1",
+                     {value.id, changed.revoked});
+    log(revoked ? "revoke" : "restore", "token", value.id, token_difference(value, changed));
+    return Outcome::updated;
 }
 
 void Writer::unlink(const char* column, const std::string& other, const std::string& id) {

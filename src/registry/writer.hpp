@@ -30,16 +30,20 @@ class Writer : public Reader {
     std::int64_t now() const { return author_.now; }
 
     // Make the entity be as given: check it (validate.hpp) and what it names, then add or update
-    // it, or do nothing where it is so already. Empty `created` becomes that of the entity there
+    // it, or do nothing if it is so already. Empty `created` becomes that of the entity there
     // is, or now. `action` is the word for the audit trail; empty: "add" or "update".
     Outcome put(Role role, std::string_view action = {});
     Outcome put(Organization organization, std::string_view action = {});
     Outcome put(Group group, std::string_view action = {});
     Outcome put(User user, std::string_view action = {});
     Outcome put(Membership membership, std::string_view action = {});
-    // Where an organization's or group's token names no user, it gets the technical user of the
+    // If an organization's or group's token names no user, it gets the technical user of the
     // token there is, or a new one, "tu-<id>".
     Outcome put(Token token, std::string_view action = {});
+
+    // Revokes the token, or takes that back. It must exist; its other fields are not looked at, so
+    // that a token can be revoked whose row no put() would take.
+    Outcome set_revoked(const Token& token, bool revoked);
 
     // Remove the entity with all that hangs on it (its tokens, memberships, groups), each with a
     // row of its own in the audit trail. It must exist.
@@ -74,7 +78,7 @@ class Writer : public Reader {
 
 // What an audit row tells of an entity: its object without type, key and digest.
 base::Json audit_detail(base::Json object, std::string_view entity);
-// Of a change: {"field":{"from":…,"to":…},…}, null where there is none.
+// Of a change: {"field":{"from":…,"to":…},…}, null if there is none.
 base::Json audit_difference(const base::Json& from, const base::Json& to);
 
 }  // namespace token_auth::registry

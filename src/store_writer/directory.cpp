@@ -149,7 +149,7 @@ Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
 Directory::Directory(const Site& site, base::FileDescriptor lock)
     : site_(site), lock_(std::move(lock)) {}
 
-void Directory::settle(const std::string& file, mode_t mode) const {
+void Directory::set_owner_and_mode(const std::string& file, mode_t mode) const {
     struct stat info {};
     if (lstat(file.c_str(), &info) != 0) {
         fail_file("find", file, errno, "run \"tokensync run\" again");
@@ -178,9 +178,9 @@ void Directory::settle(const std::string& file, mode_t mode) const {
     }
 }
 
-void Directory::settle_files() {
-    settle(site_.real + "/data.mdb", data_mode);
-    settle(site_.real + "/lock.mdb", lock_mode);
+void Directory::set_owners_and_modes() {
+    set_owner_and_mode(site_.real + "/data.mdb", data_mode);
+    set_owner_and_mode(site_.real + "/lock.mdb", lock_mode);
     if (geteuid() == 0 && fchown(lock_.get(), site_.owner, site_.group) != 0) {
         fail_file("give to its owner", site_.real + "/sync.lock", errno);
     }
@@ -188,7 +188,7 @@ void Directory::settle_files() {
         fail_file("set the mode of", site_.real + "/sync.lock", errno);
     }
     // Last: from then on, others may do something with what is in it.
-    settle(site_.real, directory_mode);
+    set_owner_and_mode(site_.real, directory_mode);
     data_ = look("data.mdb");
     readers_ = look("lock.mdb");
 }

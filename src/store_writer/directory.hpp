@@ -32,8 +32,8 @@ struct Site {
     ino_t inode = 0;
 };
 
-// Throws StoreError where something else than a directory is at the path, and base::Error (wrong
-// usage) for a group that there is none of.
+// Throws StoreError if something else than a directory is at the path, and base::Error (wrong
+// usage) for a group that does not exist.
 Site find_site(const StoreOptions& options);
 
 // One of the files that a store consists of.
@@ -42,7 +42,7 @@ bool is_store_file(std::string_view name) noexcept;
 // The directory, held for writing: at most one process has it at a time. Errors are StoreErrors.
 class Directory {
   public:
-    // Makes the directory where it is missing, and takes the lock (the file sync.lock in it).
+    // Makes the directory if it is missing, and takes the lock (the file sync.lock in it).
     // Refuses, without touching it, a directory that holds something but no LMDB files.
     explicit Directory(const StoreOptions& options);
 
@@ -54,9 +54,9 @@ class Directory {
     const Site& site() const noexcept { return site_; }
 
     // Gives data.mdb and lock.mdb their modes and their group, whatever the umask was.
-    void settle_files();
+    void set_owners_and_modes();
 
-    // Whether the path still leads to the files that were there at settle_files().
+    // Whether the path still leads to the files that were there at set_owners_and_modes().
     bool in_place() const noexcept;
 
     // It was moved to another site with all that it holds.
@@ -69,7 +69,7 @@ class Directory {
         bool operator==(const File&) const = default;
     };
 
-    void settle(const std::string& file, mode_t mode) const;
+    void set_owner_and_mode(const std::string& file, mode_t mode) const;
     File look(const char* name) const noexcept;
 
     Site site_;
@@ -78,11 +78,11 @@ class Directory {
     File readers_;
 };
 
-// Throws a StoreError where the directory holds files, but none that a store or an unfinished one
+// Throws a StoreError if the directory holds files, but none that a store or an unfinished one
 // consists of. Reads only.
 void require_no_stranger(const std::string& path);
 
-// The name of a file in the directory that is none of a store's; empty where there is none.
+// The name of a file in the directory that is none of a store's; empty if there is none.
 std::string stranger_in(const std::string& path);
 
 }  // namespace token_auth::store_writer

@@ -9,7 +9,7 @@
 
 namespace token_auth::store_writer {
 
-// The file, made where it is missing, locked for this process alone; not open where somebody else
+// The file, made if it is missing, locked for this process alone; not open if somebody else
 // holds it for all of `wait`. A lock on a file that another one has taken the place of meanwhile
 // does not count. Throws StoreError.
 base::FileDescriptor lock_file(const std::string& file, std::chrono::milliseconds wait);
@@ -17,7 +17,7 @@ base::FileDescriptor lock_file(const std::string& file, std::chrono::millisecond
 // Makes the directory's entries durable. Throws StoreError.
 void sync_directory(const std::string& path);
 
-// The path that `path` leads to, its last part not necessarily there yet; `path` where that
+// The path that `path` leads to, its last part not necessarily there yet; `path` if that
 // cannot be said.
 std::string resolved(const std::string& path);
 

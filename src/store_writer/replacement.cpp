@@ -29,7 +29,7 @@ std::string path_beside(const Site& site) {
 }
 
 // Empties the directory of what a store consists of, and removes it. By its descriptor: the name
-// may be another's by now. False where something of somebody else's keeps it from going.
+// may be another's by now. False if something of somebody else's keeps it from going.
 bool remove_store(const std::string& path, const base::FileDescriptor& directory) noexcept {
     for (const char* name : file_names) {
         unlinkat(directory.get(), name, 0);

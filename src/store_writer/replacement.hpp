@@ -25,7 +25,7 @@ class NotReplaceable : public StoreError {
 class Replacement {
   public:
     // Makes the directory, and locks it against others that want to replace the store; waits that
-    // long for them. Throws NotReplaceable, or another StoreError where the wait was in vain.
+    // long for them. Throws NotReplaceable, or another StoreError if the wait was in vain.
     Replacement(const Site& site, std::chrono::milliseconds wait);
 
     // Removes what was made, unless it took the store's place.
@@ -37,7 +37,7 @@ class Replacement {
     Directory take_directory();
 
     // Makes the exchange, durably, and removes what was there before. Everything in the new
-    // directory must be on disk and have its modes. Throws StoreReplaced, with all as it was, where
+    // directory must be on disk and have its modes. Throws StoreReplaced, with all as it was, if
     // another directory than that of the site is there by now.
     void take_place();
 
@@ -52,8 +52,8 @@ class Replacement {
     base::FileDescriptor lock_;
 };
 
-// Removes what an interrupted replacement left beside the store, where there is such and nobody
-// is at it.
+// Removes what an interrupted replacement left beside the store, if there is something and
+// nobody is at it.
 void remove_leftover(const Site& site) noexcept;
 
 }  // namespace token_auth::store_writer

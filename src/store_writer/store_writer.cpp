@@ -31,7 +31,7 @@ std::int64_t milliseconds_now() {
 // Takes the room on disk that the lock file needs. LMDB makes it with holes, and a process that
 // takes a slot in one while the disk is full is killed (SIGBUS). Before it is opened: closing a
 // descriptor of it lets go of this process's locks on it.
-void settle_lock_file(const std::string& path, const std::string& lock) {
+void preallocate_lock_file(const std::string& path, const std::string& lock) {
     const base::FileDescriptor file(
         open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     struct stat info {};
@@ -58,7 +58,7 @@ Environment open_for_writing(const std::string& path) {
         // LMDB would read its meta pages from beyond the end.
         throw DamagedStore(fmt::format("the store {} is damaged: data.mdb is truncated", path));
     }
-    settle_lock_file(path, lock);
+    preallocate_lock_file(path, lock);
     Environment environment = open_environment(path, 0);
     require_whole(environment.get(), path);
     return environment;
@@ -86,7 +86,7 @@ void take_up_last_commit(MDB_env* environment, const std::string& path) {
     begin(environment, path, 0, "write");
 }
 
-// Before anything is made in the directory: it may be another program's. Where sync.lock is there,
+// Before anything is made in the directory: it may be another program's. If sync.lock is there,
 // the directory is ours, and somebody may be writing to it without our being in LMDB's lock file.
 const StoreOptions& require_no_other_program(const StoreOptions& options) {
     const std::string& path = options.path;
@@ -133,7 +133,7 @@ void StoreWriter::open() {
     if (meta_) {
         generation_ = std::max(generation_, meta_->generation);
     }
-    directory_.settle_files();
+    directory_.set_owners_and_modes();
 }
 
 void StoreWriter::grow() {

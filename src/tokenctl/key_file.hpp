@@ -1,4 +1,4 @@
-// The key that makes keyed digests, where the user gives one.
+// The key that makes keyed digests, if the user gives one.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace token_auth::tokenctl {
 
-// Makes the digests of new tokens: plain, or keyed where a file is named.
+// Makes the digests of new tokens: plain, or keyed if a file is named.
 class KeyFile {
   public:
-    // `path` may be empty: no key. base::Error where the file is none.
+    // `path` may be empty: no key. base::Error if the file holds none.
     explicit KeyFile(const std::string& path);
 
     bool is_given() const { return digester_.key_count() > 0; }

@@ -19,10 +19,10 @@ int set_revoked(const Context& context, const Ids& ids, bool revoked) {
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& id : ids) {
             auto view = need_token(writer, id);
-            const bool changes = (view.token.revoked != 0) != revoked;
+            const bool changes =
+                writer.set_revoked(view.token, revoked) != registry::Outcome::unchanged;
             if (changes) {
                 view.token.revoked = revoked ? writer.now() : 0;
-                writer.put(view.token, revoked ? "revoke" : "restore");
             }
             const std::string status = status_name(status_of(view, writer.now()));
             reports.push_back({json_of(view, writer.now(), changes ? "updated" : "unchanged"),

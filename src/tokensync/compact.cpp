@@ -22,7 +22,7 @@ namespace {
 
 // How long to wait for another tokensync that replaces the store.
 constexpr std::chrono::seconds replacing_waits{5};
-constexpr int attempts = 5;  // where somebody else replaces it meanwhile
+constexpr int attempts = 5;  // if somebody else replaces it meanwhile
 
 struct Compacted {
     std::uint64_t generation = 0;
@@ -75,7 +75,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
     }
     store_writer::remove_leftover(site);
     store_writer::Replacement beside(site, replacing_waits);
-    // Where another one was waited for that replaced the store, it is another store by now.
+    // If another one was waited for that replaced the store, it is another store by now.
     const auto require_same = [&] {
         const store_writer::Site now = store_writer::find_site(options);
         if (now.device != site.device || now.inode != site.inode) {

@@ -25,7 +25,7 @@ struct Question {
 };
 
 // Reads a token from standard input and writes to standard output what the module would answer,
-// and why. base::Error where the question is wrong or the store cannot answer it.
+// and why. base::Error if the question is wrong or the store cannot answer it.
 void explain(const Question& question);
 
 }  // namespace token_auth::tokensync

@@ -29,7 +29,7 @@ namespace {
 
 // How long `run` waits for another tokensync to be done with the store.
 constexpr std::chrono::seconds run_waits{5};
-constexpr int run_attempts = 5;  // where the store is replaced under its hands
+constexpr int run_attempts = 5;  // if the store is replaced under its hands
 
 constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
 

@@ -9,8 +9,8 @@ namespace token_auth::tokensync {
 
 class Progress {
   public:
-    // Shown only where standard error is a terminal and `wanted`.
-    // `tick`, where given, is called a few times a second while tokens come; it may throw.
+    // Shown only if standard error is a terminal and `wanted`.
+    // `tick`, if given, is called a few times a second while tokens come; it may throw.
     explicit Progress(bool wanted, std::function<void()> tick = {});
     ~Progress() { finish(); }
     Progress(const Progress&) = delete;

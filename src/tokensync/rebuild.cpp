@@ -18,9 +18,9 @@ namespace {
 constexpr std::chrono::seconds replacing_waits{5};
 
 // Compares the old store with the records of the new one, and counts those that are not in it.
-class Gone : private store_writer::Differences {
+class RemovedRecords : private store_writer::Differences {
   public:
-    explicit Gone(const store_writer::StoreWriter& old)
+    explicit RemovedRecords(const store_writer::StoreWriter& old)
         : transaction_(store_writer::begin_reading(old.environment(), old.path())),
           diff_(store_writer::RecordCursor(transaction_.get(), old.path()), *this) {}
 
@@ -48,25 +48,25 @@ class LoadBeside {
     LoadBeside(store_writer::StoreWriter& fresh, const store_writer::StoreWriter& old)
         : load_(fresh), old_(old) {
         comparing_ = old.damage().empty() && old.meta();
-        compare([&] { gone_ = std::make_unique<Gone>(old_); });
+        compare([&] { removed_ = std::make_unique<RemovedRecords>(old_); });
     }
 
     void put(std::string_view key, std::string_view value) {
         load_.put(key, value);
-        compare([&] { gone_->put(key, value); });
+        compare([&] { removed_->put(key, value); });
     }
 
     void finish(const std::string& identity, const std::string& position) {
-        compare([&] { gone_->finish(); });
+        compare([&] { removed_->finish(); });
         load_.finish(identity, position);
     }
 
     Rebuilt result(const store_writer::StoreWriter& fresh) const {
         Rebuilt result;
         result.written = load_.records();
-        if (gone_) {
-            result.erased = gone_->records();
-            result.tokens_erased = gone_->tokens();
+        if (removed_) {
+            result.erased = removed_->records();
+            result.tokens_erased = removed_->tokens();
         } else if (old_.meta()) {
             // At least so many.
             const std::uint64_t before = old_.meta()->counts.tokens;
@@ -86,14 +86,14 @@ class LoadBeside {
         try {
             step();
         } catch (const store_writer::DamagedStore&) {
-            gone_.reset();
+            removed_.reset();
             comparing_ = false;
         }
     }
 
     store_writer::BulkLoader load_;
     const store_writer::StoreWriter& old_;
-    std::unique_ptr<Gone> gone_;
+    std::unique_ptr<RemovedRecords> removed_;
     bool comparing_ = false;
 };
 

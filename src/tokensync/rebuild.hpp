@@ -19,11 +19,11 @@ struct Rebuilt {
     std::uint64_t tokens_erased = 0;  // tokens among them
 };
 
-// Loads everything, lets `approve` throw where the result is not wanted, and puts the new store in
+// Loads everything, lets `approve` throw if the result is not wanted, and puts the new store in
 // the old one's place: on return `writer` is the new one's. Until then readers have the old one, as
 // it was, and any exception leaves it so. Memory does not grow with the number of records.
 //
-// Throws NotReplaceable, before anything is read, where the store cannot be replaced.
+// Throws NotReplaceable, before anything is read, if the store cannot be replaced.
 Rebuilt rebuild(registry::Source& source, std::unique_ptr<store_writer::StoreWriter>& writer,
                 Progress& progress, const std::string& identity,
                 const std::function<void(const Rebuilt&)>& approve);

@@ -1,7 +1,6 @@
 #include "tokensync/record_encoder.hpp"
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -17,9 +16,8 @@ namespace {
 
 [[noreturn]] void reject(const std::string& whose, const std::string& what) {
     throw base::Error(
-        fmt::format("{} in the registry {}; mend or delete it there (by SQL where tokenctl takes "
-                    "no such thing); "
-                    "until then nothing is synced, no revocation either",
+        fmt::format("{} in the registry {}; mend or delete it there (by SQL if tokenctl does not "
+                    "take it); until then nothing is synced, no revocation either",
                     whose, what));
 }
 
@@ -278,11 +276,6 @@ Name name_of(std::string_view key, std::string_view value) {
         default:
             return {"record", fmt::format("with the key {}…", hint_of_digest(key))};
     }
-}
-
-std::string describe(std::string_view key, std::string_view value) {
-    const Name name = name_of(key, value);
-    return fmt::format("{} {}", name.sort, name.id);
 }
 
 std::vector<std::string> differing_fields(std::string_view key, std::string_view left,

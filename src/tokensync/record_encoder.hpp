@@ -26,7 +26,7 @@ class Encoder {
     Entry encode(const registry::Token& token);
     Entry encode(const registry::User& user);
 
-    // Empty where there can be no such record.
+    // Empty if there can be no such record.
     std::string_view membership(const std::string& user, const std::string& organization);
     std::string_view organization(const std::string& id);
     std::string_view role(const std::string& id);
@@ -47,10 +47,7 @@ class Encoder {
     std::string name_;
 };
 
-// A record for people: `token "x7"`, `membership of "ann" in "acme"`. Never a whole digest.
-std::string describe(std::string_view key, std::string_view value);
-
-// The entity's sort ("token") and its id ("x7", "ann acme"), for programs.
+// The entity's sort ("token") and its id ("x7", "ann acme"). Never a whole digest.
 struct Name {
     std::string sort;
     std::string id;

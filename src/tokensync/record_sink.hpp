@@ -10,7 +10,7 @@
 
 namespace token_auth::tokensync {
 
-// `Target` has put(key, value), and erase(key) where it takes changes.
+// `Target` has put(key, value), and erase(key) if it takes changes.
 template <typename Target>
 class RecordSink : public registry::Sink {
   public:

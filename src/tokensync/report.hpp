@@ -12,7 +12,7 @@ namespace token_auth::tokensync {
 std::string outcome_line(const Outcome& outcome, const store_writer::Meta& meta);
 base::Json outcome_fields(const Outcome& outcome, const store_writer::Meta& meta);
 
-// Where the old store was damaged: that, and that a new one took its place.
+// If the old store was damaged: that, and that a new one took its place.
 std::string damage_line(const Outcome& outcome);
 
 // "12.5 MiB"

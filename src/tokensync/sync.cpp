@@ -20,10 +20,10 @@ namespace {
 constexpr std::uint64_t few_tokens = 100;  // of which any number may go at once
 
 // Records that a full load writes in place, in one transaction: each may cost a page of memory.
-// Where more differ, it makes a new store.
+// If more differ, it makes a new store.
 constexpr std::uint64_t merged_max = 20'000;
 
-// Changes that are applied one by one, where they are no large part of the store either: reading
+// Changes that are applied one by one, if they are no large part of the store either: reading
 // everything is faster then, by far.
 constexpr std::uint64_t changes_max = 100'000;
 constexpr std::uint64_t changes_part = 8;

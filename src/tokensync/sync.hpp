@@ -27,15 +27,15 @@ struct Outcome {
 
 struct SyncOptions {
     bool force = false;             // take over a store of another registry; remove many tokens
-    bool full = false;              // read everything, also where the changes would do
-    bool commit_unchanged = false;  // where nothing changed, note in the store that it is so
+    bool full = false;              // read everything, also if the changes would do
+    bool commit_unchanged = false;  // if nothing changed, note in the store that it is so
 };
 
-// Applies what changed since the store's position; reads everything where the store is empty or
+// Applies what changed since the store's position; reads everything if the store is empty or
 // its position is not in the source's log any more. All of it becomes visible at once, or none.
 //
-// Where the store is damaged, a copy of another registry, or differs in many records from what was
-// read, a new one is made beside it and takes its place: then `writer` is another one. Where that
+// If the store is damaged, a copy of another registry, or differs in many records from what was
+// read, a new one is made beside it and takes its place: then `writer` is another one. If that
 // cannot be and the store is sound, it is written in place, in one transaction.
 //
 // Refuses, with exit status 3 and nothing changed, to take over a store of another registry and

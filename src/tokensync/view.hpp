@@ -1,42 +1,28 @@
-// The store as `status` and `check` read it: like nginx, without a lock.
+// The store, opened to be read by `status` and `check`. Creates and changes nothing.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "token_auth/store.hpp"
+#include "store_writer/lmdb.hpp"
+#include "store_writer/meta.hpp"
 
 namespace token_auth::tokensync {
 
 class View {
   public:
-    // store_writer::StoreError where there is no store or it cannot be read; of all that follows,
-    // too.
+    // StoreError if there is no store or it cannot be read.
     explicit View(const std::string& path);
 
     const std::string& path() const noexcept { return path_; }
+    MDB_env* environment() const noexcept { return environment_.get(); }
 
-    // Of the newest commit when it was asked last, or a run of records was read.
-    const StoreMeta& meta();
-    StoreSize size();
-
-    // The records in the order of their keys, the meta record last. Each run of some thousand is of
-    // one commit, the newest then: what differs from another source must be asked again.
-    // False at the end. The value holds until the next call.
-    bool next(std::uint64_t& key, std::string_view& value);
-    void rewind();
+    // A snapshot, with its meta record read into `meta`.
+    store_writer::TransactionHandle begin(store_writer::Meta& meta) const;
 
   private:
-    [[noreturn]] void fail() const;
-
     std::string path_;
-    Store store_;
-    std::vector<char> buffer_;
-    Run run_{};
-    std::string_view rest_;
-    std::size_t left_ = 0;  // records in rest_
+    store_writer::Environment environment_;
 };
 
 }  // namespace token_auth::tokensync

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/error.hpp"
+#include "base/json.hpp"
 #include "base/redact.hpp"
 #include "fuzz.hpp"
 #include "registry/file/content.hpp"

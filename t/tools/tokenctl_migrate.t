@@ -60,9 +60,14 @@ sub version {
     return $world->sql(on_postgresql() ? "SELECT value FROM meta WHERE name = 'schema_version'" : 'PRAGMA user_version')->[0];
 }
 
+sub set_version_statement {
+    my ($version) = @_;
+    return on_postgresql() ? "UPDATE meta SET value = '$version' WHERE name = 'schema_version'" : "PRAGMA user_version = $version";
+}
+
 sub set_version {
     my ($world, $version) = @_;
-    $world->sql(on_postgresql() ? "UPDATE meta SET value = '$version' WHERE name = 'schema_version'" : "PRAGMA user_version = $version");
+    $world->sql(set_version_statement($version));
     return;
 }
 
@@ -82,17 +87,26 @@ sub is_old {
     return is_deeply content($world), $before, "$what: all rows are there";
 }
 
-# A client that holds locks until it is told to go.
+# A client that holds locks until it is told how to end.
 sub hold {
     my ($world, $statements) = @_;
     my ($pid, $from, $to) = open_registry($world->url);
     $to->autoflush;
     print {$to} "$statements; SELECT 'held';\n";
     1 until <$from> =~ /held/;
-    return sub { print {$to} "ROLLBACK;\n"; close $to; waitpid $pid, 0 };
+    return sub { print {$to} "$_[0];\n"; close $to; waitpid $pid, 0 };
 }
 
-sub start_migrate { my $world = shift; return start_tool([ $world->tool('tokenctl'), '--registry', $world->url, 'migrate', @_ ]) }
+my $lock_for_writing = on_postgresql() ? 'BEGIN; LOCK TABLE write_lock IN EXCLUSIVE MODE' : 'BEGIN IMMEDIATE';
+
+# Waits until that many tokenctl wait for it.
+sub wait_for_waiting {
+    my ($world, $count) = @_;
+    return sleep 1 if !on_postgresql();
+    return eventually { $world->sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'write_lock'::regclass")->[0] == $count };
+}
+
+sub start_ctl { my $world = shift; return start_tool([ $world->tool('tokenctl'), '--registry', $world->url, @_ ]) }
 sub logged { my ($world, $watch, $text) = @_; return eventually { $world->log_of($watch) =~ $text } }
 sub decided { my ($world, $token, $decision) = @_; return eventually { $world->decision($token) eq $decision } }
 
@@ -173,9 +187,13 @@ subtest 'a newer registry' => sub {
     $world->populate(1);
     my $watch = $world->watch('--heartbeat', '1s');
     ok logged($world, $watch, qr/full load/), 'watch is up';
-    set_version($world, 3);
+    my $release = hold($world, $lock_for_writing);
+    my $waits   = start_ctl($world, 'revoke', 't1');
+    wait_for_waiting($world, 1);
+    $release->(set_version_statement(3) . '; COMMIT');
     my $newer = qr/registry \S+: has version 3, made by a newer release; this release knows versions up to 2: upgrade token-auth on this host/;
     ok logged($world, $watch, $newer), 'which says so, while it runs';
+    ok fails_with(finish_tool($waits), 1, $newer), 'a tokenctl that waited for the migration';
     my $before = content($world);
     ok fails_with($world->ctl(@$_), 1, $newer), "tokenctl @$_" for ['list'], [ 'revoke', 't1' ], ['migrate'], [ 'migrate', '--dry-run' ];
     ok fails_with($world->ctl('init'), 1, qr/is a registry already \(version 3\), made by a newer release; nothing was changed/), 'init';
@@ -232,11 +250,11 @@ subtest 'killed in the middle: a server' => sub {
     my $before  = content($world);
     my $waiting = sub { $world->sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass")->[0] };
     my $release = hold($world, 'BEGIN; LOCK TABLE users IN ACCESS SHARE MODE');
-    my $migrate = start_migrate($world);
+    my $migrate = start_ctl($world, 'migrate');
     ok eventually(sub { $waiting->() == 1 }), 'migrate waits within its transaction';
     kill 'KILL', $migrate->{pid};
     is finish_tool($migrate)->{status}, 'signal 9', 'and is killed';
-    $release->();
+    $release->('COMMIT');
     ok eventually(sub { $world->sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")->[0] == 1 }), 'the server sees that';
     is_old($world, $before, 'after it');
     $world->ctl_ok('migrate');
@@ -245,12 +263,10 @@ subtest 'killed in the middle: a server' => sub {
 
 subtest 'two at once' => sub {
     my $world   = old_world();
-    my $release = hold($world, on_postgresql() ? 'BEGIN; LOCK TABLE write_lock IN EXCLUSIVE MODE' : 'BEGIN IMMEDIATE');
-    my @both    = map { start_migrate($world, '--json') } 1 .. 2;
-    on_postgresql()
-        ? eventually { $world->sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'write_lock'::regclass")->[0] == 2 }
-        : sleep 1;
-    $release->();
+    my $release = hold($world, $lock_for_writing);
+    my @both    = map { start_ctl($world, 'migrate', '--json') } 1 .. 2;
+    wait_for_waiting($world, 2);
+    $release->('COMMIT');
     my @results = map { done(finish_tool($_)) } @both;
     is_deeply [ sort map { decode_json($_->{out})->{outcome} } @results ], [qw(unchanged updated)], 'one does it, the other finds it done';
     is version($world), 2, 'version 2';

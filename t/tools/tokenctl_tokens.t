@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use POSIX qw(strftime);
 use Test::More;
+use TokenAuth::Registry qw(on_postgresql rows_of);
 use TokenAuth::Tools qw(done fails_with files_hold init_registry json_of new_dir slurp spew
     succeeds token_parts tokenctl);
 
@@ -34,10 +35,12 @@ sub refused {
     return $result;
 }
 
+my $url;  # of the registry that populated() made
+
 # Organizations acme and other, group acme/ops, users ann and bob, roles admin and reader.
 sub populated {
     my $dir = new_dir();
-    init_registry($dir);
+    $url = init_registry($dir);
     ok(succeeds(tokenctl(@$_)), "@$_")
         for [qw(org add acme other)], [qw(group add acme/ops)], [qw(user add ann bob)],
         [qw(role set admin a:*)], [qw(role set reader a:read)];
@@ -291,6 +294,12 @@ subtest 'revoke, restore, delete' => sub {
     ok(fails_with(tokenctl('show', $one), 1, qr/token "$one" does not exist/), 'gone');
     is_deeply([ map { $_->{id} } @{ answer(qw(user list --technical)) } ], ["tu-$two"],
         'with its technical user');
+
+    rows_of($url, "UPDATE tokens SET name = 'a' || " . (on_postgresql() ? 'chr(10)' : 'char(10)')
+        . " || 'b' WHERE id = '$two'");
+    is(done(tokenctl('restore', $two))->{err}, "token $two is now active\n", 'restore of a row that no command would write');
+    is(done(tokenctl('revoke', $two))->{err}, "token $two is now revoked\n", 'and revoke');
+    is_deeply(json_of(tokenctl(qw(audit --json)))->[-1]{detail}{revoked}{from}, undef, 'with a row in the audit trail');
 
     my $whole = $made[1]{token};
     for my $verb (qw(show revoke restore delete rotate)) {

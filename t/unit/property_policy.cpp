@@ -37,7 +37,7 @@ constexpr std::uint64_t cases_per_world = 4000;
 struct Outcome {
     std::string_view code;
     std::string scopes;
-    std::string failure;  // where something other than the answer is wrong
+    std::string failure;  // if something other than the answer is wrong
 };
 
 class Subject {

@@ -55,7 +55,7 @@ std::string drawn(std::mt19937_64& random, std::uint64_t xmin, std::size_t most)
 void cut_short() {
     std::mt19937_64 random(7);
     for (int round = 0; round < 20'000; ++round) {
-        // also where the numbers get another digit
+        // also if the numbers get another digit
         const std::uint64_t xmin =
             round % 2 == 0 ? 3 + random() % 2000 : 9'999'999'990 + random() % 20;
         const std::string whole = drawn(random, xmin, 80);

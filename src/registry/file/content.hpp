@@ -21,7 +21,7 @@ namespace token_auth::registry {
 // Holds all of it in memory: about a kilobyte per token.
 class FileContent {
   public:
-    // Reads to the end; messages call the input `name`. base::Error where a line is none, names
+    // Reads to the end; messages call the input `name`. base::Error if a line is none, names
     // what is not in the file, or says again what another one says; it names line and field. So is
     // a file without a line: that is what a file looks like whose writer has just begun.
     FileContent(std::istream& input, std::string name);

@@ -144,7 +144,7 @@ FileSource::Stamp FileSource::stamp_of(const struct stat& info) {
             nanoseconds(info.st_ctim)};
 }
 
-// Empty where the file is not there, or is none.
+// Empty if there is no regular file at the path.
 std::optional<FileSource::Stamp> FileSource::look() const {
     struct stat info {};
     if (stat(path_.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -199,7 +199,7 @@ void FileSource::require_quiet(Clock::time_point deadline) const {
     }
 }
 
-// Empty where the file was not, from beginning to end, what `stamp` says.
+// Empty if the file was not, from beginning to end, what `stamp` says.
 std::optional<std::string> FileSource::read(const Stamp& stamp) const {
     // Not to wait for the writer of a pipe.
     const base::FileDescriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -20,7 +20,7 @@ namespace token_auth::registry {
 // is held in memory from when it is first needed until wait().
 class FileSource final : public Source {
   public:
-    // base::Error (wrong usage) where the path is empty. The file is looked at when it is needed.
+    // base::Error (wrong usage) if the path is empty. The file is looked at when it is needed.
     explicit FileSource(std::string path);
 
     // "file-" and the file's name, without its directory: the same file in another checkout or
@@ -68,7 +68,7 @@ class FileSource final : public Source {
     std::optional<Stamp> stamp_;  // as of which the following are
     std::string position_;
     std::string problem_;                 // what is wrong with the content; empty: nothing
-    std::optional<FileContent> content_;  // empty where there is a problem, or after wait()
+    std::optional<FileContent> content_;  // empty if there is a problem, or after wait()
 };
 
 }  // namespace token_auth::registry

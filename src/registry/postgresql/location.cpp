@@ -17,7 +17,7 @@ using ConnectionOptions = std::unique_ptr<PQconninfoOption, OptionsFreer>;
 
 using Parameters = std::map<std::string, std::string>;
 
-// Where neither the URL nor the environment says otherwise. A peer that vanished is given up
+// They hold if neither the URL nor the environment says otherwise. A peer that vanished is given up
 // within half a minute, on an idle connection as well.
 const Parameters& defaults() {
     static const Parameters values = {
@@ -44,7 +44,7 @@ base::Error not_understood() {
         base::ErrorKind::invalid_argument);
 }
 
-// What the URL says, and where it says nothing and the environment does not either, the defaults.
+// What the URL says, and the defaults for what neither it nor the environment says.
 Parameters with_defaults(const ConnectionOptions& options) {
     Parameters values = defaults();
     const ConnectionOptions known(PQconndefaults());

@@ -15,10 +15,10 @@
 namespace token_auth::registry {
 
 struct PostgresqlPosition {
-    // The server's identity and timeline, "-" where it does not tell. Another cluster, or one that
+    // The server's identity and timeline, "-" if it does not tell. Another cluster, or one that
     // was recovered to an earlier time, counts its transactions anew.
     std::string cluster;
-    // How far the server's write-ahead log was (bytes; 0 where it does not tell): a server that is
+    // How far the server's write-ahead log was (bytes; 0 if it does not tell): a server that is
     // less far was rolled back, or is a replica that lags.
     std::string place;
     // The oldest transaction that could be new when the position before this one was left.

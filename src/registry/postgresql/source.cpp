@@ -182,7 +182,7 @@ struct PostgresqlSource::Server {
         return changed_keys(*log, connection.location());
     }
 
-    // Ends it, where nothing went wrong; the position as the store is to keep it.
+    // Ends it, if nothing went wrong; the position as the store is to keep it.
     std::string end(PostgresqlPosition now) {
         std::tie(now.seq, now.sum) = anchor(now, std::to_string(INT64_MAX));
         return end(format(now));

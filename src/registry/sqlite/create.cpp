@@ -48,7 +48,7 @@ class Draft {
 
     const std::string& path() const { return path_; }
 
-    // Gives it the registry's name, where nothing else has it.
+    // Gives it the registry's name, if nothing else has it.
     void keep() {
         if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, location_.path.c_str(),
                         RENAME_NOREPLACE) != 0) {
