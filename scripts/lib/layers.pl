@@ -51,7 +51,7 @@ my @layers = (
         may => [qw(tools system crypto service)] },
 );
 # The store's headers stand beside the core's; only these layers may include them.
-my $store_header = qr{\btoken_auth/(?:places|rescue|resolve|store|store_table|tree)\.hpp\z};
+my $store_header = qr{\btoken_auth/(?:resolve|store|store_pool)\.hpp\z};
 my %may_read_store = map { $_ => 1 } 'store', 'nginx glue', 'store writer', 'tokensync';
 # Files that may include what the rest of their layer may not.
 my %owner = (
