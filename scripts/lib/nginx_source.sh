@@ -1,6 +1,6 @@
 # Sourced after common.sh: builds nginx itself from source.
 
-packages_nginx=(gcc libc6-dev make libpcre2-dev zlib1g-dev libssl-dev liblmdb-dev g++)
+packages_nginx=(gcc libc6-dev make libpcre2-dev zlib1g-dev libssl-dev g++)
 
 # nginx_source RELEASE DIRECTORY: unpacks the nginx source of a Debian release, without Debian's
 # patches. apt fetches it once and checks its signature.

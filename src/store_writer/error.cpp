@@ -9,8 +9,7 @@
 namespace token_auth::store_writer {
 namespace {
 
-constexpr std::string_view build_anew =
-    "remove the directory (it is only a copy of the registry) and run \"tokensync run\"";
+constexpr std::string_view build_anew = "run \"tokensync run --rebuild\"";
 
 bool is_damage(int error) noexcept {
     return error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
@@ -37,15 +36,12 @@ std::string_view remedy(int error) noexcept {
             return "name a directory with --db";
         case ENOMEM:
             return "free some memory, or raise the address space limit (ulimit -v)";
-        case MDB_READERS_FULL:
-            return "too many processes read it: stop some, or remove its lock.mdb while none runs";
         case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
-            return "it is no LMDB file, or one of another LMDB version: if it was this store, "
-                   "remove the directory and run \"tokensync run\"";
+            return "it is no LMDB file, or one of another LMDB version: if it was this store, run "
+                   "\"tokensync run --rebuild\"";
         default:
-            return "if that stays, remove the directory (it is only a copy of the registry) and "
-                   "run \"tokensync run\"";
+            return "if that stays, run \"tokensync run --rebuild\"";
     }
 }
 

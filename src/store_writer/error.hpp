@@ -20,7 +20,7 @@ class StoreError : public base::Error {
 // helps.
 class DamagedStore : public StoreError {
   public:
-    // The remedy is to remove the directory by hand, unless another one is given.
+    // The remedy is `tokensync run --rebuild`, unless another one is given.
     explicit DamagedStore(const std::string& problem);
     DamagedStore(const std::string& problem, std::string_view remedy);
 
