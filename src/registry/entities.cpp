@@ -38,26 +38,43 @@ void read_memberships(std::string_view list, std::vector<MemberOf>& into) {
     }
 }
 
+// Memberships, those in organizations that SQL has removed left out.
+constexpr std::string_view sound_memberships =
+    "SELECT m.user_id, m.organization, m.role FROM memberships m "
+    "JOIN organizations o ON o.id = m.organization";
+
 // The first memberships of the user of a token t.
 std::string memberships_of_user(Engine engine) {
     return fmt::format(
-        "CASE WHEN t.kind = 'user' THEN (SELECT {}(one, ',') FROM (SELECT organization || ' ' || "
-        "role AS one FROM memberships WHERE user_id = t.user_id ORDER BY organization LIMIT {}) "
-        "AS few) END",
+        "CASE WHEN t.kind = 'user' THEN (SELECT {}(one, ',') FROM (SELECT m.organization || ' ' || "
+        "m.role AS one FROM memberships m JOIN organizations o ON o.id = m.organization "
+        "WHERE m.user_id = t.user_id ORDER BY m.organization LIMIT {}) AS few) END",
         engine == Engine::sqlite ? "group_concat" : "string_agg", memberships_max + 1);
 }
 
-// Tokens with their user's state and memberships.
+// What is known of those that a token belongs to, behind the columns of tokens t, with users u and
+// organizations o joined by LEFT JOIN. SQL can remove them and leave the token: it is an orphan,
+// which no store may hold.
+enum OwnerState : std::int64_t { owner_active = 0, owner_disabled = 1, owner_gone = 2 };
+constexpr std::string_view owner_state =
+    "CASE WHEN u.id IS NULL OR (t.organization IS NOT NULL AND o.id IS NULL) THEN 2 "
+    "WHEN u.disabled = 0 THEN 0 ELSE 1 END";
+constexpr std::string_view join_owners =
+    "LEFT JOIN users u ON u.id = t.user_id LEFT JOIN organizations o ON o.id = t.organization";
+
+// Tokens with their owners' state and their user's memberships.
 class TokenReader {
   public:
     explicit TokenReader(const Location& location) : location_(location) {}
 
     const Token& read(const Rows& row) {
         read_token(row, TokenPart::stored, location_, token_);
-        token_.user_disabled = row.integer(columns_) != 0;
+        token_.user_disabled = row.integer(columns_) != owner_active;
         read_memberships(row.text(columns_ + 1), token_.memberships);
         return token_;
     }
+
+    bool is_orphan(const Rows& row) const { return row.integer(columns_) == owner_gone; }
 
   private:
     const Location& location_;
@@ -87,12 +104,16 @@ class EntityReader {
         by_key(
             keys.organizations, "SELECT id, suspended FROM organizations WHERE id",
             [&](const Rows& row) { sink_.put(organization_of(row)); },
-            [&](const std::string& id) { sink_.gone_organization(id); });
+            [&](const std::string& id) {
+                sink_.gone_organization(id);
+                gone_organizations_.push_back(id);
+            });
         by_key(
             keys.roles, "SELECT id, scopes FROM roles WHERE id",
             [&](const Rows& row) { sink_.put(role_of(row)); },
             [&](const std::string& id) { sink_.gone_role(id); });
         tokens(keys.tokens);
+        put_tokens("t.organization", gone_organizations_);
         users(keys);
     }
 
@@ -131,9 +152,8 @@ class EntityReader {
     }
 
     std::string select_tokens() const {
-        return fmt::format("SELECT {}, {}, {} FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
-                           select_list(TokenPart::stored), user_disabled_column,
-                           memberships_of_user(session_.engine()));
+        return fmt::format("SELECT {}, {}, {} FROM tokens t {}", select_list(TokenPart::stored),
+                           owner_state, memberships_of_user(session_.engine()), join_owners);
     }
 
     void tokens(const std::vector<std::string>& digests) {
@@ -142,9 +162,11 @@ class EntityReader {
             const auto rows =
                 rows_of(select_tokens() + " WHERE t.digest", {chunk.begin(), chunk.end()});
             while (rows->next()) {
-                const Token& token = tokens_.read(*rows);
-                missing.erase(to_hex(token.digest.bytes));
-                sink_.put(token);
+                if (!tokens_.is_orphan(*rows)) {
+                    const Token& token = tokens_.read(*rows);
+                    missing.erase(to_hex(token.digest.bytes));
+                    sink_.put(token);
+                }
             }
             for (const std::string& digest : missing) {
                 // (in another spelling there is no such token, and may be one in this)
@@ -155,20 +177,38 @@ class EntityReader {
         });
     }
 
+    // The tokens whose column has one of the keys.
+    void put_tokens(std::string_view column, const std::vector<std::string>& keys) {
+        chunks(keys, [&](std::span<const std::string> chunk) {
+            const auto rows = rows_of(fmt::format("{} WHERE {}", select_tokens(), column),
+                                      {chunk.begin(), chunk.end()});
+            while (rows->next()) {
+                const Token& token = tokens_.read(*rows);
+                if (tokens_.is_orphan(*rows)) {
+                    sink_.gone_token(token.digest.bytes);
+                } else {
+                    sink_.put(token);
+                }
+            }
+        });
+    }
+
     // A user's tokens hold their state and memberships.
     void users(const ChangedKeys& keys) {
         std::set<std::string> changed(keys.users.begin(), keys.users.end());
+        chunks(gone_organizations_, [&](std::span<const std::string> chunk) {
+            const auto rows = rows_of("SELECT user_id FROM memberships WHERE organization",
+                                      {chunk.begin(), chunk.end()});
+            while (rows->next()) {
+                changed.emplace(rows->text(0));
+            }
+        });
         for (const std::string& key : keys.memberships) {
             changed.insert(parse_membership_key(key, session_.location()).first);
         }
-        chunks({changed.begin(), changed.end()}, [&](std::span<const std::string> chunk) {
-            memberships(chunk);
-            const auto rows =
-                rows_of(select_tokens() + " WHERE t.user_id", {chunk.begin(), chunk.end()});
-            while (rows->next()) {
-                sink_.put(tokens_.read(*rows));
-            }
-        });
+        const std::vector<std::string> users(changed.begin(), changed.end());
+        chunks(users, [&](std::span<const std::string> chunk) { memberships(chunk); });
+        put_tokens("t.user_id", users);
     }
 
     void memberships(std::span<const std::string> users) {
@@ -176,9 +216,8 @@ class EntityReader {
         for (const std::string& user : users) {
             all[user];
         }
-        const auto rows =
-            rows_of("SELECT user_id, organization, role FROM memberships WHERE user_id",
-                    {users.begin(), users.end()});
+        const auto rows = rows_of(fmt::format("{} WHERE m.user_id", sound_memberships),
+                                  {users.begin(), users.end()});
         while (rows->next()) {
             all.find(rows->text(0))
                 ->second.push_back({std::string(rows->text(1)), std::string(rows->text(2))});
@@ -195,6 +234,7 @@ class EntityReader {
     Session& session_;
     Sink& sink_;
     TokenReader tokens_;
+    std::vector<std::string> gone_organizations_;
 };
 
 // Each engine has its own quickest way to all tokens in the order of their digests. SQLite: sorted,
@@ -204,27 +244,30 @@ std::string select_all_tokens(Engine engine) {
     const std::string columns = select_list(TokenPart::stored);
     if (engine == Engine::sqlite) {
         return fmt::format(
-            "SELECT {}, t.user_id IN (SELECT id FROM users WHERE disabled = 1 UNION ALL "
-            "SELECT s.user_id FROM tokens s LEFT JOIN users u ON u.id = s.user_id "
-            "WHERE u.id IS NULL), {} FROM tokens t ORDER BY +t.digest",
+            "SELECT {}, CASE WHEN t.user_id IN (SELECT s.user_id FROM tokens s LEFT JOIN users u "
+            "ON u.id = s.user_id WHERE u.id IS NULL) OR (t.organization IS NOT NULL AND "
+            "t.organization NOT IN (SELECT id FROM organizations)) THEN 2 "
+            "WHEN t.user_id IN (SELECT id FROM users WHERE disabled = 1) THEN 1 ELSE 0 END, {} "
+            "FROM tokens t ORDER BY +t.digest",
             columns, memberships_of_user(engine));
     }
     return fmt::format(
-        "SELECT {}, {}, m.list FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
-        "LEFT JOIN (SELECT user_id, string_agg(organization || ' ' || role, ',' ORDER BY "
+        "SELECT {}, {}, m.list FROM tokens t {} LEFT JOIN (SELECT user_id, string_agg(organization "
+        "|| ' ' || role, ',' ORDER BY "
         "organization) AS list FROM (SELECT user_id, organization, role, row_number() OVER "
-        "(PARTITION BY user_id ORDER BY organization) AS number FROM memberships) AS numbered "
+        "(PARTITION BY user_id ORDER BY organization) AS number FROM ({}) AS sound) AS numbered "
         "WHERE number <= {} GROUP BY user_id) m ON m.user_id = t.user_id AND t.kind = 'user' "
         "ORDER BY t.digest",
-        columns, user_disabled_column, memberships_max + 1);
+        columns, owner_state, join_owners, sound_memberships, memberships_max + 1);
 }
 
 // Of users with more memberships than a token's record holds.
 void read_many_memberships(Session& session, Sink& sink) {
     const auto rows = session.copy(fmt::format(
-        "SELECT user_id, organization, role FROM memberships WHERE user_id IN (SELECT user_id FROM "
-        "memberships GROUP BY user_id HAVING count(*) > {}) ORDER BY user_id, organization",
-        memberships_max));
+        "SELECT user_id, organization, role FROM ({0}) AS sound WHERE user_id IN (SELECT user_id "
+        "FROM ({0}) AS counted GROUP BY user_id HAVING count(*) > {1}) ORDER BY user_id, "
+        "organization",
+        sound_memberships, memberships_max));
     std::string user;
     std::vector<MemberOf> all;
     const auto give = [&] {
@@ -290,7 +333,11 @@ void read_all(Session& session, Sink& sink) {
     each("SELECT id, scopes FROM roles ORDER BY id",
          [&](const Rows& row) { sink.put(role_of(row)); });
     TokenReader tokens(session.location());
-    each(select_all_tokens(session.engine()), [&](const Rows& row) { sink.put(tokens.read(row)); });
+    each(select_all_tokens(session.engine()), [&](const Rows& row) {
+        if (!tokens.is_orphan(row)) {
+            sink.put(tokens.read(row));
+        }
+    });
     read_many_memberships(session, sink);
 }
 
