@@ -29,7 +29,7 @@ static_assert(MinGeneration::is_always_lock_free, "shared memory holds no lock")
 
 class StorePool {
   public:
-    // `text` is one line. Called from within init() and read() only.
+    // `text` is one line. Called from within refresh(), read() and mark_unavailable() only.
     using Listener = void (*)(void* context, StoreEvent event, const char* path, const char* text);
 
     StorePool() noexcept = default;

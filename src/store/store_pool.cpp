@@ -154,7 +154,8 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
 
 // The store to be served is not at its path.
 void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
-    if (slot.shared != nullptr && slot.missed < 0) {
+    // A clock that was put back begins anew: it must not prolong the time by as much.
+    if (slot.shared != nullptr && (slot.missed < 0 || now < slot.missed)) {
         slot.missed = now;
     }
     if (slot.shared == nullptr || now - slot.missed >= missing_grace) {

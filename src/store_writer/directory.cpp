@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "store_writer/error.hpp"
@@ -52,6 +53,11 @@ void require_plain(const std::string& path, const char* name) {
     }
 }
 
+// A file that a store consists of, or did in an earlier release.
+bool is_store_file(std::string_view name) noexcept {
+    return name == "data.mdb" || name == "lock.mdb" || name == "sync.lock";
+}
+
 // Calls `each` with the names of what the directory holds.
 template <typename Each>
 void list(const std::string& path, Each each) {
@@ -68,10 +74,6 @@ void list(const std::string& path, Each each) {
 }
 
 }  // namespace
-
-bool is_store_file(std::string_view name) noexcept {
-    return name == "data.mdb" || name == "lock.mdb" || name == "sync.lock";
-}
 
 std::string stranger_in(const std::string& path) {
     std::string stranger;

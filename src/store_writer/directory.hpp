@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "store_writer/file.hpp"
 
@@ -35,9 +34,6 @@ struct Site {
 // Throws StoreError where something else than a directory is at the path, and base::Error (wrong
 // usage) for a group that there is none of.
 Site find_site(const StoreOptions& options);
-
-// A file that a store consists of, or did in an earlier release.
-bool is_store_file(std::string_view name) noexcept;
 
 // The store's directory. Errors are StoreErrors.
 class Directory {

@@ -135,6 +135,9 @@ void StoreWriter::transact(const std::function<void(MDB_txn*)>& body) {
         try {
             TransactionHandle transaction = begin_writing();
             body(transaction.get());
+            if (lock_) {
+                lock_->require_in_place();  // another one may have begun with a new lock file
+            }
             require_written(mdb_txn_commit(transaction.release()), path());
             return;
         } catch (const MapFull&) {

@@ -163,13 +163,17 @@ SyncLock::Held SyncLock::commit() const {
         }
     }
     Held held(file_.get(), commit_part);
+    require_in_place();
+    return held;
+}
+
+void SyncLock::require_in_place() const {
     if (!is_in_place()) {
         throw StoreError(fmt::format(
             "tokensync's lock file {} was removed or exchanged; leave it alone while tokensync "
             "runs",
             path_));
     }
-    return held;
 }
 
 SyncLock::Held SyncLock::replace(std::chrono::milliseconds wait) const {

@@ -60,6 +60,9 @@ class SyncLock {
     // file was removed or exchanged: another process may have locked a new one.
     Held commit() const;
 
+    // Throws StoreError if that happened since.
+    void require_in_place() const;
+
     // Nobody else makes a new store beside this one meanwhile; not held if somebody did for all of
     // `wait`.
     Held replace(std::chrono::milliseconds wait) const;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "store_writer/error.hpp"
 
 namespace token_auth::tokensync {
 
@@ -27,7 +28,8 @@ void become_owner(const store_writer::StoreOptions& options) {
     if (!site.there) {
         const std::string parent = std::filesystem::path(site.real).parent_path().string();
         if (stat(parent.c_str(), &above) != 0) {
-            return;  // whoever makes the store says what is wrong
+            // Not as root: it may be there by the time that the store is made.
+            store_writer::fail_file("make the store's directory", site.path, errno);
         }
         owner = above.st_uid;
         group = options.group.empty() ? above.st_gid : site.group;

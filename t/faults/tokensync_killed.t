@@ -67,7 +67,6 @@ until_killed($world->times(12, 90), sub {
 });
 is_deeply [ $world->judge ], [], 'killed in a watch: all answers are right';
 
-# A killed writer's traces stay in the lock file while a worker has it open.
 note 'behind each of the writes of a commit';
 $world->import_lines(
     TokenAuth::Sync::token('own', organization => 'calm', scopes => ['agents:read']));
