@@ -45,7 +45,7 @@ bool put_zeros(const void* address) noexcept {
 
 void pass_on(int number, siginfo_t* info, void* context) noexcept {
     const struct sigaction next = before;
-    if ((next.sa_flags & SA_RESETHAND) != 0) {
+    if ((static_cast<unsigned>(next.sa_flags) & SA_RESETHAND) != 0) {
         before.sa_handler = SIG_DFL;
         before.sa_flags = 0;
     }

@@ -25,7 +25,6 @@ constexpr std::size_t meta_end = 152;
 constexpr std::uint32_t meta_magic = 0xbeefc0de;
 constexpr std::uint32_t data_version = 1;
 
-constexpr std::size_t tree_flags_at = 4;
 constexpr std::size_t tree_entries_at = 32;
 constexpr std::uint64_t no_page = UINT64_MAX;
 

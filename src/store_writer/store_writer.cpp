@@ -57,6 +57,14 @@ void name_keys(Contents& contents, const Numbers& numbers) {
     }
 }
 
+// Whether LMDB could not write the meta page of the last commit: it then refuses all others.
+bool is_panicked(MDB_env* environment) noexcept {
+    MDB_txn* made = nullptr;
+    const int error = mdb_txn_begin(environment, nullptr, 0, &made);
+    const TransactionHandle transaction(made);
+    return error == MDB_PANIC;
+}
+
 }  // namespace
 
 StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
@@ -67,6 +75,9 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
     remove_leftover(site(), *lock_);
     damage_ = inspect(directory_.real(), lock_->generation() > 0,
                       options.read_through || lock_->at_work());
+    if (damage_.empty() && lock_->is_spoiled()) {
+        damage_ = fmt::format("the store {} may hold half of a commit that failed", path());
+    }
     if (!damage_.empty()) {
         return;
     }
@@ -138,7 +149,11 @@ void StoreWriter::transact(const std::function<void(MDB_txn*)>& body) {
             if (lock_) {
                 lock_->require_in_place();  // another one may have begun with a new lock file
             }
-            require_written(mdb_txn_commit(transaction.release()), path());
+            const int error = mdb_txn_commit(transaction.release());
+            if (error != MDB_SUCCESS && lock_ && is_panicked(environment_.get())) {
+                lock_->set_spoiled(true);
+            }
+            require_written(error, path());
             return;
         } catch (const MapFull&) {
             grow();
@@ -255,6 +270,9 @@ void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
         const SyncLock::Held held = old.lock_->commit();
         old.lock_->raise_generation(generation_);
         beside.take_place();
+        if (old.lock_->is_spoiled()) {
+            old.lock_->set_spoiled(false);
+        }
     }
     old.environment_.reset();
     lock_ = std::move(old.lock_);

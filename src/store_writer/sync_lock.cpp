@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds between_attempts{20};
 constexpr std::string_view head = "tokensync 1 ";  // then the generation, and who works
 constexpr std::string_view working = " working\n";
 constexpr std::string_view idle = " idle   \n";
+constexpr std::string_view spoiled = " spoiled\n";
 constexpr std::size_t content_max = 64;
 
 // Bytes of the file that are locked; what stands there does not matter.
@@ -115,15 +116,18 @@ void SyncLock::read() {
     text.remove_prefix(head.size());
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), generation);
     text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    if (parsed.ec == std::errc() && (text == working || text == idle)) {
+    if (parsed.ec == std::errc() && (text == working || text == idle || text == spoiled)) {
         generation_ = std::max(generation_, generation);
-        at_work_ = text == working;
+        at_work_ = text != idle;
+        spoiled_ = text == spoiled;
     }
 }
 
 void SyncLock::write() const {
-    const std::string text =
-        fmt::format("{}{:020}{}", head, generation_, at_work_ ? working : idle);
+    const std::string text = fmt::format("{}{:020}{}", head, generation_,
+                                         spoiled_   ? spoiled
+                                         : at_work_ ? working
+                                                    : idle);
     if (pwrite(file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
         ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0) {
         fail_file("write", path_, errno);
@@ -136,6 +140,12 @@ void SyncLock::raise_generation(std::uint64_t generation) {
         generation_ = generation;
         write();
     }
+}
+
+void SyncLock::set_spoiled(bool spoiled) {
+    read();
+    spoiled_ = spoiled;
+    write();
 }
 
 void SyncLock::set_at_work(bool at_work) {

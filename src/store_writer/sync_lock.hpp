@@ -39,6 +39,12 @@ class SyncLock {
     bool at_work() const noexcept { return at_work_; }
     void set_at_work(bool at_work);
 
+    // Whether a commit failed when it wrote LMDB's meta page. LMDB gives its number again, to pages
+    // that readers of the failed one cannot tell from it: only another file may be committed to.
+    // Stays set until the store is replaced. While commits are held off.
+    bool is_spoiled() const noexcept { return spoiled_; }
+    void set_spoiled(bool spoiled);
+
     // A part of the file, locked for as long as this is there; the SyncLock must be, too.
     class Held {
       public:
@@ -78,6 +84,7 @@ class SyncLock {
     base::FileDescriptor file_;
     bool held_ = false;
     bool at_work_ = false;
+    bool spoiled_ = false;
     std::uint64_t generation_ = 0;
 };
 

@@ -3,6 +3,7 @@
 //   TOKEN_AUTH_SLOW_DISK     microseconds on average that a write to disk takes longer
 //   TOKEN_AUTH_SLOW_LOOKUP   the same for SHA256_Transform: a worker computes the digest once it
 //                            has read the store's meta pages, before it looks the token up
+//   TOKEN_AUTH_FAIL_META     fails the writes of LMDB's meta pages with EIO, once they are done
 //   TOKEN_AUTH_KILL_AT       kills the program (SIGKILL) after that write to disk, counted from 1
 //
 // Writes to disk are fsync, fdatasync, msync, pwrite, pwritev and writev.
@@ -14,8 +15,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 namespace {
 
@@ -27,6 +31,7 @@ long setting(const char* name) {
 
 const long slow_disk = setting("TOKEN_AUTH_SLOW_DISK");
 const long slow_lookup = setting("TOKEN_AUTH_SLOW_LOOKUP");
+const long fail_meta = setting("TOKEN_AUTH_FAIL_META");
 const long kill_at = setting("TOKEN_AUTH_KILL_AT");
 long writes = 0;
 
@@ -50,6 +55,17 @@ class Write {
     Write(const Write&) = delete;
     Write& operator=(const Write&) = delete;
 };
+
+// mdb_env_write_meta() writes a part of one of the first two pages.
+bool is_meta(int file, size_t size, off64_t at) {
+    char link[64];
+    std::snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+    char path[4096];
+    const ssize_t length = readlink(link, path, sizeof(path));
+    return at > 0 && at < 2 * 4096 && size < 4096 &&
+           std::string_view(path, length > 0 ? static_cast<size_t>(length) : 0).find("/data.mdb") !=
+               std::string_view::npos;
+}
 
 template <typename Function>
 Function* next(const char* name) {
@@ -81,7 +97,12 @@ int msync(void* address, size_t size, int flags) {
 ssize_t pwrite64(int file, const void* data, size_t size, off64_t at) {
     static auto* const real = next<ssize_t(int, const void*, size_t, off64_t)>("pwrite64");
     const Write write;
-    return real(file, data, size, at);
+    const ssize_t written = real(file, data, size, at);
+    if (fail_meta != 0 && is_meta(file, size, at)) {
+        errno = EIO;
+        return -1;
+    }
+    return written;
 }
 
 ssize_t pwrite(int file, const void* data, size_t size, off_t at) {

@@ -27,6 +27,32 @@ sub killed_after {
 
 my @delays = map { 0.001 * 1.4**$_ } 0 .. 15;    # 1 ms to 155 ms
 
+# LMDB gives the number of such a commit again, to pages that a reader cannot tell from it.
+subtest 'the end of a commit could not be written' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    $world->sync_ok('run');
+    my $file = $world->db . "/data.mdb";
+    my $inode = (stat $file)[1];
+    $world->ctl_ok('revoke', 't1');
+    {
+        local @ENV{qw(LD_PRELOAD TOKEN_AUTH_FAIL_META)} = ($world->tool('faults/libpreload.so'), 1);
+        my $failed = $world->sync('run');
+        is $failed->{status}, 1, 'the run fails';
+        like $failed->{err}, qr/cannot write the store .*Input\/output error/, 'and says why';
+    }
+    is((stat $file)[1], $inode, 'the store is still there');
+    my $next = $world->sync('run');
+    is $next->{status}, 0, 'the next run completes';
+    like $next->{err}, qr/may hold half of a commit that failed/, 'says what was wrong';
+    isnt((stat $file)[1], $inode, 'and has made another file');
+    is $world->decision('t1-token'), 'token_revoked', 'the change has arrived';
+    my $again = (stat $file)[1];
+    $world->ctl_ok('restore', 't1');
+    $world->sync_ok('run');
+    is((stat $file)[1], $again, 'which is written as usual');
+};
+
 subtest 'killed in a first load' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(20_000);
