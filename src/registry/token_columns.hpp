@@ -28,6 +28,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang before 17 does not make it itself
 
 struct TokenColumn {
     enum Flag : unsigned {
