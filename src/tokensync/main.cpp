@@ -46,6 +46,7 @@ struct Options {
     std::string log_format;
     bool full = false;
     bool rebuild = false;
+    char** arguments = nullptr;  // of main()
     bool json = false;
     Question question;
     std::vector<std::string> strays;
@@ -183,8 +184,10 @@ void add_writing_options(cli::Command command, Options& options) {
 }
 
 void add_run(cli::Command root, Options& options) {
-    cli::Command command =
-        root.command("run", "Bring the store up to date once", [&options] { return run(options); });
+    cli::Command command = root.command("run", "Bring the store up to date once", [&options] {
+        restart_on_fault(options.arguments);
+        return run(options);
+    });
     add_writing_options(command, options);
     command.flag("--full", options.full, "Read everything, not only what changed");
     command.flag("--rebuild", options.rebuild,
@@ -192,8 +195,11 @@ void add_run(cli::Command root, Options& options) {
 }
 
 void add_watch(cli::Command root, Options& options) {
-    cli::Command command = root.command("watch", "Stay connected and keep the store up to date",
-                                        [&options] { return watch_command(options); });
+    cli::Command command =
+        root.command("watch", "Stay connected and keep the store up to date", [&options] {
+            restart_on_fault(options.arguments);
+            return watch_command(options);
+        });
     add_writing_options(command, options);
     command
         .option("--heartbeat", "TIME", options.heartbeat,
@@ -246,6 +252,7 @@ void add_explain(cli::Command root, Options& options) {
 
 int tokensync_main(int argc, char** argv) {
     Options options;
+    options.arguments = argv;
     cli::Program program("tokensync",
                          "Keeps the token store of nginx's token-auth module up to date");
     cli::Command root = program.root();
@@ -275,6 +282,5 @@ int tokensync_main(int argc, char** argv) {
 }  // namespace token_auth::tokensync
 
 int main(int argc, char** argv) {
-    token_auth::tokensync::restart_on_fault(argv);
     return token_auth::tokensync::tokensync_main(argc, argv);
 }

@@ -1,4 +1,4 @@
-// A fault in liblmdb, which a damaged store causes, does not end tokensync: it begins again.
+// A fault in liblmdb, which a damaged store causes, does not end a sync: tokensync begins again.
 #pragma once
 
 namespace token_auth::tokensync {
