@@ -23,14 +23,14 @@ sub bars {
         my $load = $results->{loads}{$key}{$largest};
         push @bars, [ "full load of " . size($largest) . " tokens from $name ÷ `mdb_load` of the same pairs", 2, 'at most',
             $load && $load->{seconds} / $load->{mdb_load} ],
-            [ "its private memory, MiB", 512, 'at most', $load && $load->{private} / 2**20 ];
+            [ "its private memory, MiB", 256, 'at most', $load && $load->{private} / 2**20 ];
     }
     for my $engine (@engines) {
         my ($key, $name) = @$engine;
         my $found = $results->{service}{$key};
-        push @bars, [ "committed revocation to the first 401, p99, ms, $name", 100, 'at most', $found->{idle}{p99} ],
+        push @bars, [ "committed revocation to the first 401, p99, ms, $name", 20, 'at most', $found->{idle}{p99} ],
             [ "the same while " . number($results->{options}{rate}) . " changes/s are synced", 100, 'at most', $found->{busy}{p99} ],
-            [ "nginx's p99 latency while " . number($results->{options}{rate}) . " changes/s are synced ÷ at rest, $name", 1.3, 'at most',
+            [ "nginx's p99 latency while " . number($results->{options}{rate}) . " changes/s are synced ÷ at rest, $name", 1.2, 'at most',
             $found->{latency}{ratio} ];
     }
     push @bars, [ 'the same to the last of three hosts, p99, ms, PostgreSQL', 100, 'at most', $results->{hosts}{last}{p99} ];
