@@ -41,6 +41,7 @@ struct Result {
     std::vector<Difference> listed;
     std::uint64_t total = 0;
     bool behind = false;
+    bool moved = false;  // the store was written meanwhile
     bool other = false;  // another registry's store
 
     void add(Difference difference) {
@@ -261,8 +262,10 @@ Result compare(registry::Source& source, View& view) {
     const std::string position = source.all(sink);
     sink.finish();
     comparison.finish();
-    // Somebody may have committed meanwhile: the store is what it is now.
+    // Somebody may have committed meanwhile: the store is what it is now, and what was found may
+    // have been so before.
     result.behind = !source.no_change_between(std::string(view.meta().position), position);
+    result.moved = view.meta().generation != comparison.meta().generation;
     return result;
 }
 
@@ -313,7 +316,8 @@ void print_json(const Result& result) {
 bool check(registry::Source& source, const std::string& path, bool json) {
     View view(path);
     Result result = compare(source, view);
-    for (int attempt = 1; attempt < attempts && result.total > 0 && result.behind; ++attempt) {
+    for (int attempt = 1; attempt < attempts && result.total > 0 && (result.behind || result.moved);
+         ++attempt) {
         std::this_thread::sleep_for(between_attempts);
         result = compare(source, view);
     }
