@@ -26,8 +26,11 @@ Migration migration_of(Session& session) {
     Migration migration;
     migration.from = session.version();
     require_version(session.location(), migration.from, first_version);
-    migration.additions.assign(additions.begin() + (migration.from - first_version),
-                               additions.end());
+    for (std::int64_t version = first_version; const std::string_view addition : additions) {
+        if (version++ >= migration.from) {
+            migration.additions.emplace_back(addition);
+        }
+    }
     return migration;
 }
 
