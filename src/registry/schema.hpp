@@ -15,6 +15,10 @@ inline constexpr int schema_version = 2;
 // tokensync reads this one, too: hosts are upgraded first, the registry last.
 inline constexpr int oldest_readable_schema = 1;
 
+// The action in the audit trail by which a token is known to be removed on purpose
+// (Source::fates): the last row with the token's id as its key.
+inline constexpr std::string_view removal_action = "delete";
+
 // The statements that make an empty SQLite database a registry, in order, one each.
 const std::vector<std::string_view>& sqlite_schema();
 

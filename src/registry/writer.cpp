@@ -446,7 +446,7 @@ void Writer::remove(const Token& value) {
     unlink("successor", value.predecessor, value.id);
     unlink("predecessor", value.successor, value.id);
     session_.execute("DELETE FROM tokens WHERE id = $1", {value.id});
-    log("delete", "token", value.id, audit_detail(to_json(value), "token"));
+    log(removal_action, "token", value.id, audit_detail(to_json(value), "token"));
 }
 
 void Writer::remove_tokens(const TokenFilter& filter) {

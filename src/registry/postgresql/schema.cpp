@@ -107,6 +107,8 @@ const std::vector<std::string_view>& postgresql_schema() {
     key    TEXT COLLATE "C" NOT NULL,
     detail TEXT NOT NULL
 ))",
+        // by which tokensync and imports find a token's last row
+        R"(CREATE INDEX audit_key ON token_auth.audit (entity, key))",
         // Holds nothing: whoever runs tokenctl locks it, so that one writes after the other.
         R"(CREATE TABLE token_auth.write_lock ())",
 
@@ -296,6 +298,14 @@ const std::vector<std::string_view>& postgresql_upgrade(int from) {
     static const std::vector<std::string_view> from_1 = {
         R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
         R"(ALTER TABLE token_auth.users ADD COLUMN email TEXT NOT NULL DEFAULT '')",
+        R"(CREATE INDEX audit_key ON token_auth.audit (entity, key))",
+        R"(DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reader') THEN
+        GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader;
+    END IF;
+END
+$$)",
     };
     static const std::vector<std::string_view> none;
     return from == 1 ? from_1 : none;
@@ -321,6 +331,8 @@ $$)",
         R"(GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
     token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
     TO token_auth_writer)",
+        // which tokens were removed on purpose
+        R"(GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader)",
         // the trail can be added to, not changed
         R"(GRANT SELECT, INSERT ON token_auth.audit TO token_auth_writer)",
         R"(GRANT UPDATE ON token_auth.write_lock TO token_auth_writer)",

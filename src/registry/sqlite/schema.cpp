@@ -98,6 +98,8 @@ END)",
     key    TEXT NOT NULL,
     detail TEXT NOT NULL
 ))",
+        // by which tokensync and imports find a token's last row
+        R"(CREATE INDEX audit_key ON audit (entity, key))",
         R"(CREATE TRIGGER roles_inserted AFTER INSERT ON roles BEGIN
     INSERT INTO changes (entity, key) VALUES ('role', NEW.id);
 END)",
@@ -171,6 +173,7 @@ const std::vector<std::string_view>& sqlite_upgrade(int from) {
     static const std::vector<std::string_view> from_1 = {
         R"(ALTER TABLE users ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
         R"(ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '')",
+        R"(CREATE INDEX audit_key ON audit (entity, key))",
     };
     static const std::vector<std::string_view> none;
     return from == 1 ? from_1 : none;
