@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,18 +21,21 @@ struct NewlyLeftOut {
 class LeftOut {
   public:
     // What was left out before, `store` says.
-    explicit LeftOut(const store_writer::StoreWriter& store) : store_(store) {}
+    explicit LeftOut(const store_writer::StoreWriter& store)
+        : any_(store.meta() && store.meta()->contents.counts.left_out != 0),
+          entry_of_([&store](const std::string& id) { return store.note(id); }) {}
 
     // Makes the entry of a row (see notes.hpp).
     std::string add(const std::string& id, const registry::BadRow& row);
     // Whether the store leaves any row out, or the one of an id.
-    bool any() const { return store_.meta() && store_.meta()->contents.counts.left_out != 0; }
-    bool has(const std::string& id) const { return any() && !store_.note(id).empty(); }
+    bool any() const noexcept { return any_; }
+    bool has(const std::string& id) const { return any_ && !entry_of_(id).empty(); }
 
     const NewlyLeftOut& newly() const noexcept { return newly_; }
 
   private:
-    const store_writer::StoreWriter& store_;
+    bool any_;
+    std::function<std::string(const std::string& id)> entry_of_;
     NewlyLeftOut newly_;
 };
 
