@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
@@ -40,8 +41,10 @@ int import_file(const Context& context, const std::string& file, bool replace) {
     if (!standard) {
         opened.open(file, std::ios::binary);
         if (!opened) {
+            const int error = errno;
             throw base::Error(
-                fmt::format("cannot read {}: {}; check the path", shown, std::strerror(errno)));
+                fmt::format("cannot read {}: {}; {}", shown, std::strerror(error),
+                            base::file_remedy(error, "check the path and its permissions")));
         }
     }
     std::istream& input = standard ? std::cin : opened;

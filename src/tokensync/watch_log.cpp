@@ -1,6 +1,7 @@
 #include "tokensync/watch_log.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <system_error>
@@ -53,6 +54,11 @@ void WatchLog::recovered() const {
 void WatchLog::replaced(const std::string& path) const {
     base::Json fields;
     fields["store"] = path;
+    if (access((path + "/data.mdb").c_str(), F_OK) != 0) {
+        write("warning", "removed", fmt::format("the store {} was removed; building it anew", path),
+              fields);
+        return;
+    }
     write("info", "replaced",
           fmt::format("another store was put at {}; going on with that one", path), fields);
 }

@@ -88,7 +88,7 @@ subtest 'an unwritable directory' => sub {
     my %nobody = (prefix => $nobody, program => $own);
     mkdir "$dir/closed" or die $!;
     chmod 0555, "$dir/closed";
-    ok(fails_with(tokenctl({%nobody}, '--registry', "sqlite:$dir/closed/r.db", 'init'), 1, qr{cannot be made in \Q$dir\E/closed: Permission denied; check}),
+    ok(fails_with(tokenctl({%nobody}, '--registry', "sqlite:$dir/closed/r.db", 'init'), 1, qr{cannot be made in \Q$dir\E/closed: Permission denied; run as an account that may write in that directory}),
         'init');
     ok(succeeds(tokenctl(qw(org add acme))), 'an organization');
     chmod 0640, "$dir/registry.db";

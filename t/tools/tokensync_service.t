@@ -155,6 +155,19 @@ subtest 'signals' => sub {
     is $world->stop($watch), 0, 'ends well';
 };
 
+subtest 'the store is removed' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    my $watch = $world->watch('--heartbeat', '0');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /2 tokens/ }), 'up';
+    system('rm', '-r', $world->db) == 0 or die 'rm failed';
+    $world->ctl_ok('revoke', 't1');
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }), 'it is made anew';
+    like $world->log_of($watch), qr/^the store \S+db was removed; building it anew$/m, 'it says so';
+    unlike $world->log_of($watch), qr/another store/, 'and speaks of no other';
+    is $world->stop($watch), 0, 'ends well';
+};
+
 subtest 'another store is put in place' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2);

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
@@ -109,9 +110,11 @@ class Draft {
                                             "--registry",
                                             directory));
             default:
-                fail(location_, fmt::format("cannot be made in {}: {}; check its permissions and "
-                                            "free space",
-                                            directory, std::strerror(problem)));
+                fail(location_,
+                     fmt::format("cannot be made in {}: {}; {}", directory, std::strerror(problem),
+                                 base::file_remedy(problem,
+                                                   "run as an account that may write in "
+                                                   "that directory")));
         }
     }
 

@@ -103,7 +103,7 @@ sub decision {
 sub import_lines {
     my ($self, @lines) = @_;
     my $file = spew("$self->{dir}/import.jsonl", json_lines(@lines));
-    $self->ctl_ok('import', $file);
+    $self->ctl_ok('import', '--replace', $file);
     unlink $file;
     return;
 }
