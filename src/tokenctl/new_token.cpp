@@ -132,9 +132,23 @@ void tell_of_new_token(const Context& context, const registry::Token& token, std
             "this token lives for more than a year; one that is rotated in time does less "
             "harm if it leaks");
     }
-    if (!context.json) {
-        cli::note(fmt::format("created token {} of {}, expires {}; it is shown only this once",
-                              token.id, owner_text(token), expiry_text(token)));
+    if (context.json) {
+        return;
+    }
+    cli::note(fmt::format("created token {} of {}, expires {}; it is shown only this once",
+                          token.id, owner_text(token), expiry_text(token)));
+    if (token.digest.key_id != no_key) {
+        cli::note(
+            fmt::format("its digest is keyed: every nginx that is to let it in needs the key {} in "
+                        "token_auth_key",
+                        registry::format_key_id(token.digest.key_id)));
+    }
+    const bool inherits = token.kind == kind_user || !token.predecessor.empty();
+    if (!inherits && token.role.empty() && token.scopes.empty()) {
+        cli::note(
+            "it has neither a role nor scopes, so it is let in only where nginx asks for none; "
+            "give "
+            "--role or --scope to create one that has");
     }
 }
 

@@ -33,7 +33,12 @@ std::int64_t existing_version(const Location& location) {
         }
     } catch (const base::Error&) {
         if (::faccessat(AT_FDCWD, location.path.c_str(), R_OK, AT_EACCESS) != 0) {
-            throw;
+            const int problem = errno;
+            fail(location,
+                 fmt::format("something is at this path already that this account may not read "
+                             "({}); nothing was changed: run as its owner to see what it is, or "
+                             "name another path by --registry",
+                             std::strerror(problem)));
         }
     }
     fail(location,
