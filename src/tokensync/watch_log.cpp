@@ -1,8 +1,10 @@
 #include "tokensync/watch_log.hpp"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <system_error>
 #include <utility>
@@ -14,9 +16,28 @@
 
 namespace token_auth::tokensync {
 
+namespace {
+
+// Whether standard error leads to systemd's journal, which gives each line its time.
+// Source: systemd.exec(5), $JOURNAL_STREAM.
+bool is_journal() {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat info {};
+    return stream != nullptr && fstat(STDERR_FILENO, &info) == 0 &&
+           fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
+}  // namespace
+
+WatchLog::WatchLog(LogFormat format)
+    : format_(format), with_time_(format == LogFormat::text && !is_journal()) {}
+
 void WatchLog::write(const char* level, const char* event, const std::string& text,
                      const base::Json& fields) const {
     std::string line = text;
+    if (with_time_) {
+        line = fmt::format("{} {}", base::format_time(std::time(nullptr)), text);
+    }
     if (format_ == LogFormat::json) {
         base::Json all;
         all["time"] = base::format_time(std::time(nullptr));

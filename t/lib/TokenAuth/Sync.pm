@@ -146,7 +146,8 @@ sub stop {
     return $? & 127 ? 'signal ' . ($? & 127) : $? >> 8;
 }
 
-sub log_of { return -e $_[1]{log} ? slurp($_[1]{log}) : '' }
+# Its log, without the times of a text.
+sub log_of { return -e $_[1]{log} ? slurp($_[1]{log}) =~ s/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ //mgr : '' }
 
 # Copies the registry as a backup would, while nobody writes it.
 sub copy_registry {
