@@ -25,6 +25,9 @@ void rename_imitations(ngx_http_request_t* r) noexcept;
 // The client's address as nginx sees it (after realip); family 0 for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;
 
+// nginx's cached time, of a clock that nobody sets, in seconds.
+std::int64_t steady_seconds() noexcept;
+
 // nginx's cached time in Unix milliseconds.
 std::int64_t now_milliseconds() noexcept;
 
