@@ -30,28 +30,34 @@ bool strip_prefix(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out
     return true;
 }
 
-// The token= parameter of token_auth.
-char* set_token_source(ngx_conf_t* cf, ngx_str_t* parameter, LocConf& conf) noexcept {
+// A token= parameter of token_auth.
+char* add_place(ngx_conf_t* cf, ngx_str_t* parameter, ngx_array_t& places) noexcept {
     ngx_str_t value;
     if (!strip_prefix(*parameter, "token=", value)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of \"token_auth\", it takes "
-                           "\"token=$variable\"",
+                           "\"token=$variable\" and \"token=authorization\"",
                            parameter);
         return failed;
     }
+    const bool is_authorization = view(value) == "authorization";
     // The value is not logged, because it may be a token.
-    if (value.len < 2 || value.data[0] != '$') {
+    if (!is_authorization && (value.len < 2 || value.data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the \"token=\" parameter of \"token_auth\" takes a variable, such "
-                           "as token=$http_x_api_key");
+                           "as token=$http_x_api_key, or \"authorization\"");
         return failed;
     }
-    conf.token = compile(cf, value);
-    return conf.token == nullptr ? failed : NGX_CONF_OK;
+    const Expression* place = is_authorization ? nullptr : compile(cf, value);
+    auto** slot = static_cast<const Expression**>(ngx_array_push(&places));
+    if (slot == nullptr || (place == nullptr && !is_authorization)) {
+        return failed;
+    }
+    *slot = place;
+    return NGX_CONF_OK;
 }
 
-// token_auth <realm> [token=$var] | off
+// token_auth <realm> [token=$variable | token=authorization]... | off
 char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
     ngx_str_t* args = arguments(cf);
@@ -73,7 +79,19 @@ char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
     if (conf->realm == nullptr) {
         return failed;
     }
-    return cf->args->nelts == 2 ? NGX_CONF_OK : set_token_source(cf, &args[2], *conf);
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+    conf->places = ngx_array_create(cf->pool, cf->args->nelts - 2, sizeof(void*));
+    if (conf->places == nullptr) {
+        return failed;
+    }
+    for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
+        if (add_place(cf, &args[i], *conf->places) != NGX_CONF_OK) {
+            return failed;
+        }
+    }
+    return NGX_CONF_OK;
 }
 
 // Finds a store among those of other locations, or adds it; NGX_CONF_UNSET_UINT if that fails.
@@ -360,7 +378,7 @@ constexpr ngx_uint_t everywhere = blocks | NGX_HTTP_LMT_CONF;
 }  // namespace
 
 ngx_command_t commands[] = {
-    {ngx_string("token_auth"), everywhere | NGX_CONF_TAKE12, set_token_auth,
+    {ngx_string("token_auth"), everywhere | NGX_CONF_1MORE, set_token_auth,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_db"), blocks | NGX_CONF_TAKE1, set_db, NGX_HTTP_LOC_CONF_OFFSET, 0,
      nullptr},
@@ -384,6 +402,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, max_age), nullptr},
     {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
+    {ngx_string("token_auth_forward"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, forward), nullptr},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,

@@ -28,17 +28,10 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
-// proxy_set_header and the like evaluate their values before they read the client's fields, so this
-// is the moment to rename the client's imitations.
-const Context* find_identity(ngx_http_request_t* r) noexcept {
-    rename_imitations(r);
-    return find_context(r);
-}
-
 // `data` is a Field.
 ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                     uintptr_t data) noexcept {
-    const Context* context = find_identity(r);
+    const Context* context = find_context(r);
     std::string_view text;
     if (context != nullptr && names_token(r, *context) &&
         !field_of(r, *context, static_cast<Field>(data), text)) {

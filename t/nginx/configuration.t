@@ -78,10 +78,10 @@ rejected('token_auth twice', location("token_auth api;\n token_auth other; #!"),
     qr/"token_auth" directive is duplicate/);
 rejected('token_auth without a realm', location("token_auth; #!"),
     qr/invalid number of arguments in "token_auth" directive/);
-rejected('token_auth with too much', location("token_auth api token=\$arg_x y; #!"),
-    qr/invalid number of arguments in "token_auth" directive/);
+rejected("a bare parameter", location("token_auth api token=\$arg_x y; #!"),
+    qr/invalid parameter "y" of "token_auth"/);
 rejected('an unknown parameter', location("token_auth api tokens=\$arg_x; #!"),
-    qr/invalid parameter "tokens=\$arg_x" of "token_auth", it takes "token=\$variable"/);
+    qr/invalid parameter "tokens=\$arg_x" of "token_auth", it takes "token=\$variable" and "token=authorization"/);
 # nginx looks variables up at the end, and names no line.
 for my $text ('token_auth api token=$nothing_like_it;', 'token_auth $nothing_like_it;',
     'token_auth api; token_auth_scope $nothing_like_it;')
@@ -156,6 +156,8 @@ rejected('an age that is no time', location("token_auth_max_age soon; #!"),
     qr/"token_auth_max_age" directive invalid value/);
 rejected('an age that is negative', location("token_auth_max_age -1; #!"),
     qr/"token_auth_max_age" directive invalid value/);
+rejected('forward, neither on nor off', location("token_auth_forward yes; #!"),
+    qr/invalid value "yes" in "token_auth_forward" directive/);
 rejected('max_age twice', location("token_auth_max_age 1;\n token_auth_max_age 1; #!"),
     qr/"token_auth_max_age" directive is duplicate/);
 rejected('an unknown body', location("token_auth_error json; #!"), qr/invalid value "json"/);
@@ -175,7 +177,8 @@ rejected('more keys than there is room for', "token_auth_key good.key;" x 4 . "\
 accepted('everything at once', <<"END");
     $db
     token_auth_key good.key;
-    token_auth "the \$host realm" token=\$http_x_api_key;
+    token_auth "the \$host realm" token=\$http_x_api_key token=authorization;
+    token_auth_forward off;
     token_auth_schemes Token Bearer;
     token_auth_anonymous on;
     token_auth_org optional from=\$http_x_anyreach_org;
