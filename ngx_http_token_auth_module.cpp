@@ -41,6 +41,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
     auto* handlers = static_cast<ngx_http_handler_pt*>(log->elts);
     std::rotate(handlers, handlers + log->nelts - 1, handlers + log->nelts);
     install_filters();
+    warn_of_open_rules(cf);
     return NGX_OK;
 }
 

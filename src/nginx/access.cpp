@@ -14,40 +14,49 @@
 namespace token_auth::nginx {
 namespace {
 
+constexpr std::string_view met_by_nobody = " ";
+
 // Evaluates the values of a directive that have variables. False if that fails.
-bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Words& out) noexcept {
+bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Context& context,
+                   Words& out) noexcept {
     const ngx_uint_t count = expressions.nelts;
     auto* words =
         static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
     if (words == nullptr) {
         return false;
     }
+    context.names_itself = false;
     const auto* each = static_cast<const Expression*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
         if (!evaluate(r, each[i], words[i])) {
             return false;
         }
     }
-    out = {words, count, false};
+    // The module's own variables are empty here, which must not lift a requirement.
+    out = context.names_itself ? Words{&met_by_nobody, 1, false} : Words{words, count, false};
     return true;
 }
 
-inline bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
+inline bool evaluate(ngx_http_request_t* r, const Values* values, Context& context,
+                     Words& out) noexcept {
     if (values == nullptr) {
         return true;
     }
     out = {values->constant, values->constant_count, true};
-    return values->constant != nullptr || evaluate_each(r, values->expressions, out);
+    return values->constant != nullptr || evaluate_each(r, values->expressions, context, out);
 }
 
 // Evaluates what the location requires. False if that fails.
-bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
+bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                     Requirements& out) noexcept {
     out.kinds = static_cast<unsigned>(conf.kinds);
     out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
     return (out.organization_mode == OrganizationMode::off ||
             evaluate(r, *conf.organization, out.organization)) &&
-           evaluate(r, conf.groups, out.groups) && evaluate(r, conf.roles, out.roles) &&
-           evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
+           evaluate(r, conf.groups, context, out.groups) &&
+           evaluate(r, conf.roles, context, out.roles) &&
+           evaluate(r, conf.scopes, context, out.scopes) &&
+           evaluate(r, conf.scopes_any, context, out.scopes_any);
 }
 
 void log_missing_key(KeyId id) noexcept {
@@ -204,10 +213,21 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
             break;
     }
     Requirements requirements;
-    if (!requirements_of(r, conf, requirements)) {
+    if (!requirements_of(r, conf, context, requirements)) {
         return Code::store_unavailable;
     }
     return decide_by_store(r, conf, requirements, credential.token, context, denial);
+}
+
+bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view& out) noexcept {
+    Context* const context = conf.realm->compiled.lengths == nullptr ? nullptr : find_context(r);
+    if (context == nullptr) {
+        return evaluate(r, *conf.realm, out);
+    }
+    context->deciding = true;  // not by variables of an earlier decision
+    const bool done = evaluate(r, *conf.realm, out);
+    context->deciding = false;
+    return done;
 }
 
 // Under "satisfy any", another module may have let the request in before this one was asked. False
@@ -218,7 +238,7 @@ bool note_unasked(ngx_http_request_t* r, const LocConf& conf) noexcept {
         return true;
     }
     std::string_view realm;
-    if (!evaluate(r, *conf.realm, realm)) {
+    if (!evaluate_realm(r, conf, realm)) {
         return false;
     }
     if (realm == "off") {
@@ -237,7 +257,7 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_DECLINED;
     }
     Denial denial{};
-    if (!evaluate(r, *conf.realm, denial.realm)) {
+    if (!evaluate_realm(r, conf, denial.realm)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     if (denial.realm == "off") {
@@ -250,7 +270,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     begin_decision(r, *context, conf);
+    context->deciding = true;
     const Code code = decide_request(r, conf, *context, denial);
+    context->deciding = false;
     context->decided = true;
     context->code = code;
     if (answer(code).status == 0) {

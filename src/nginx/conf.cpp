@@ -165,6 +165,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
     auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
+        ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
@@ -232,7 +233,30 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
-    return conf->realm == nullptr ? NGX_CONF_OK : complete(cf, *conf);
+    conf->outer = prev;
+    if (conf->realm == nullptr) {
+        return NGX_CONF_OK;
+    }
+    for (LocConf* each = conf; each != nullptr; each = each->outer) {
+        each->enforces_below = true;
+    }
+    return complete(cf, *conf);
+}
+
+void warn_of_open_rules(ngx_conf_t* cf) noexcept {
+    const auto& main = *static_cast<const MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    const auto* const* const rules = static_cast<const LocConf* const*>(main.rules.elts);
+    for (ngx_uint_t i = 0; i < main.rules.nelts; ++i) {
+        if (!rules[i]->enforces_below) {
+            // ngx_conf_log_error() would name the end of the configuration.
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%V\" has no effect, because \"token_auth\" is off here and in every "
+                          "block within, so requests are let in unchecked; add a \"token_auth\" or "
+                          "remove it in %s:%ui",
+                          &rules[i]->rule, rules[i]->rule_file, rules[i]->rule_line);
+        }
+    }
 }
 
 }  // namespace token_auth::nginx
