@@ -119,6 +119,10 @@ bool Store::is_open() const noexcept {
     return parts_ != nullptr && parts_->map.is_open();
 }
 
+bool Store::is_readable() const noexcept {
+    return is_open() && parts_->known && !parts_->map.is_lost();
+}
+
 const FileIdentity& Store::identity() const noexcept {
     return parts_->map.identity();
 }
@@ -208,7 +212,12 @@ bool Store::is_whole(Found found, unsigned& attempts) noexcept {
     if (newest && found != Found::torn && !parts.map.is_lost()) {
         return true;
     }
-    newest ? void(parts.misfit("it is damaged", attempts)) : void(++attempts);
+    if (newest) {
+        parts.misfit("it is damaged", attempts);
+    } else {
+        parts.problem[0] = '\0';
+        ++attempts;
+    }
     return false;
 }
 

@@ -22,7 +22,7 @@ struct StorePool::Slot {
     std::int64_t looked = -1;      // second of the last look
     std::int64_t missed = -1;      // second of the first look that did not find the one served
     FileIdentity refused{};        // an older store that was told of
-    char told[problem_size] = {};  // the loss that was told of last; empty: none
+    char told[problem_size] = {};  // the loss or damage that was told of last; empty: none
 };
 
 namespace {
@@ -96,6 +96,12 @@ void StorePool::mark_unavailable(std::size_t index, const char* why) noexcept {
     }
 }
 
+// A damaged page must not cost the tokens of all others.
+void StorePool::fail(std::size_t index, const Store& store) noexcept {
+    store.is_readable() ? tell(slots_[index], StoreEvent::damaged, store.problem())
+                        : mark_unavailable(index, store.problem());
+}
+
 void StorePool::refuse(std::size_t index, std::uint64_t generation) noexcept {
     char text[problem_size];
     explain_older(slots_[index].path, generation, min_generation(index).load(), text);
@@ -152,8 +158,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
 
 // The store to be served is not at its path.
 void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
-    // A clock that was put back begins anew: it must not prolong the time by as much.
-    if (slot.shared != nullptr && (slot.missed < 0 || now < slot.missed)) {
+    if (slot.shared != nullptr && slot.missed < 0) {
         slot.missed = now;
     }
     if (slot.shared == nullptr || now - slot.missed >= missing_grace) {
@@ -164,9 +169,14 @@ void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
 void StorePool::drop(Slot& slot, const char* why) noexcept {
     release(slot.shared);
     slot.missed = -1;
+    tell(slot, StoreEvent::lost, why);
+}
+
+// Once, until something else is to be told.
+void StorePool::tell(Slot& slot, StoreEvent event, const char* why) noexcept {
     if (std::strncmp(slot.told, why, sizeof(slot.told) - 1) != 0) {
         std::snprintf(slot.told, sizeof(slot.told), "%s", why);
-        listener_(context_, StoreEvent::lost, slot.path, slot.told);
+        listener_(context_, event, slot.path, slot.told);
     }
 }
 

@@ -28,7 +28,8 @@ spew("$dir/noise/lock.mdb", '');
 symlink store_dir(), "$dir/link" or die "link: $!";
 
 my %stores = (
-    main => store_dir(), again => store_dir(), slash => store_dir() . '/', link => "$dir/link",
+    main => store_dir(), again => store_dir(), slash => store_dir() . '/',
+    spelled => gateway_dir() . '/.//db/./', link => "$dir/link",
     dots => gateway_dir() . '/./nginx/../db', relative => '../db',
     map { $_ => "$dir/$_" } qw(other late lost replaced older empty noise),
 );
@@ -70,6 +71,7 @@ sub lines {
 my %expected = map { $_ => $_ =~ /^(?:late|empty|noise)$/ ? 503 : 200 } keys %stores;
 is_deeply { map { $_ => status($_) } keys %stores }, \%expected, 'at the start';
 is status('secret'), 200, 'inherited';
+is_deeply [ lines(qr{"[^"]*(?://|/\.(?:/|"))[^"]*" is served}) ], [], 'each path is spelled in one way';
 
 # One mapping for one store, whatever its names; the log names each path.
 SKIP: {
