@@ -280,6 +280,10 @@ bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
     if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
         return true;
     }
+    if (!reader.fits(next)) {
+        explain("it is damaged", rebuild);
+        return false;
+    }
     explain("it is of format 1, made by tokensync 0.1, or of another program",
             "run \"tokensync run\" to make a new one");
     return false;

@@ -89,6 +89,8 @@ int run(Options& options) {
     const std::unique_ptr<registry::Source> source = open_source(options);
     options.store.lock_wait = run_waits;
     // Before the store is touched: a wrong registry must leave nothing behind.
+    options.store.rebuild = options.rebuild;
+    options.store.read_through = true;
     source->identity();
     become_owner(options.store);
     Progress progress(!options.json);
