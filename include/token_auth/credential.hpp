@@ -1,6 +1,6 @@
 // Parses credentials: the Authorization field, or a token alone. Views point into the input.
 //
-// Sources: RFC 9110 sections 11.2 (token68) and 11.4 (credentials), RFC 6750 section 2.1 (Bearer).
+// Sources: RFC 9110 sections 11.2 (token68, auth-param) and 11.4 (credentials), RFC 6750 section 2.1 (Bearer).
 #pragma once
 
 #include <cstddef>
