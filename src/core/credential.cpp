@@ -212,6 +212,21 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
     return is_token ? parse_token_scheme(rest) : check_token(rest);
 }
 
+std::string_view claimed_id(std::string_view token) noexcept {
+    constexpr std::size_t sizes[] = {11, 16};  // of today's tokens, and of those of 0.1
+    const std::size_t dot = token.rfind('.');
+    if (dot == std::string_view::npos || !CharClass<>::contains_all(token.substr(dot + 1))) {
+        return {};
+    }
+    for (const std::size_t size : sizes) {
+        if (dot > size && token[dot - size - 1] == '_' &&
+            CharClass<>::contains_all(token.substr(dot - size, size))) {
+            return token.substr(dot - size, size);
+        }
+    }
+    return {};
+}
+
 Credential parse_bare(std::string_view value) noexcept {
     if (value.empty()) {
         return {};

@@ -262,6 +262,32 @@ void lengths() {
     }
 }
 
+void claimed_ids() {
+    const struct {
+        std::string_view token;
+        std::string_view id;
+    } rows[] = {
+        {"ak_0123456789a.Secret", "0123456789a"},
+        {"pat_0123456789abcdef.Secret", "0123456789abcdef"},
+        {"my_ak_0123456789a.S", "0123456789a"},
+        {"_0123456789a.S", "0123456789a"},
+        {"ak_0123456789a.", "0123456789a"},
+        {"0123456789a.Secret", ""},
+        {"ak-0123456789a.Secret", ""},
+        {"ak_0123456789.Secret", ""},
+        {"ak_0123456789ab.Secret", ""},
+        {"ak_012345_789a.Secret", ""},
+        {"ak_0123456789a.Sec-ret", ""},
+        {"ak_0123456789aSecret", ""},
+        {"nobody-token", ""},
+        {".", ""},
+        {"", ""},
+    };
+    for (const auto& row : rows) {
+        check_equal(claimed_id(row.token), row.id, "the id in {}", shown(row.token));
+    }
+}
+
 void bare_values() {
     const struct {
         std::string_view value;
@@ -298,6 +324,7 @@ int main() {
     const CMUnitTest tests[] = {
         UNIT_TEST(good_fields),
         UNIT_TEST(parameters),
+        UNIT_TEST(claimed_ids),
         UNIT_TEST(broken_fields),
         UNIT_TEST(other_schemes),
         UNIT_TEST(accepted_schemes),
