@@ -17,6 +17,7 @@
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "cli/table.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
 #include "tokensync/sorted_diff.hpp"
@@ -55,6 +56,7 @@ struct Result {
     bool behind = false;
     bool moved = false;  // the store was written meanwhile
     bool other = false;  // another registry's store
+    bool damaged = false;
 
     std::uint64_t differences() const noexcept { return total - left_out - held_back; }
 
@@ -329,6 +331,18 @@ Result compare(registry::Source& source, View& view, const Result::Found* among)
     return result;
 }
 
+// A page that cannot be read is a difference, too; what is behind it is not compared.
+Result compare_or_find_damage(registry::Source& source, View& view, const Result::Found* among) {
+    try {
+        return compare(source, view, among);
+    } catch (const store_writer::DamagedStore&) {
+        Result result;
+        result.add({"differs", "store", "a page that cannot be read", {"damaged"}});
+        result.damaged = true;
+        return result;
+    }
+}
+
 void print(const std::string& path, const std::string& source, const Result& result) {
     if (result.total == 0) {
         cli::write_out(fmt::format("the store {} and {} hold the same\n", path, source));
@@ -364,11 +378,13 @@ void print(const std::string& path, const std::string& source, const Result& res
     cli::note(fmt::format("{} {} between the store {} and {}; {}",
                           base::counted(result.differences(), "difference"),
                           result.differences() == 1 ? "was found" : "were found", path, source,
-                          result.behind  ? "the store is behind: run \"tokensync run\""
-                          : result.other ? "check --registry or --source, and --db, or take the "
-                                           "store over with \"tokensync run --force\""
-                                         : "mend it with \"tokensync run --full\" (stop a "
-                                           "running watch first)"));
+                          result.damaged  ? "the store is damaged: run \"tokensync run\", or "
+                                            "reload a running watch (SIGHUP)"
+                          : result.behind ? "the store is behind: run \"tokensync run\""
+                          : result.other  ? "check --registry or --source, and --db, or take the "
+                                            "store over with \"tokensync run --force\""
+                                          : "mend it with \"tokensync run --full\" (stop a "
+                                            "running watch first)"));
 }
 
 void print_json(const Result& result) {
@@ -394,7 +410,7 @@ void print_json(const Result& result) {
 
 bool check(registry::Source& source, const std::string& path, bool json) {
     View view(path);
-    Result result = compare(source, view, nullptr);
+    Result result = compare_or_find_damage(source, view, nullptr);
     // What differs is asked again once the store has passed the position that the registry had:
     // only what differs still does, however fast both change.
     for (int attempt = 1;
@@ -407,7 +423,7 @@ bool check(registry::Source& source, const std::string& path, bool json) {
             }
         }
         const Result::Found found = std::move(result.found);
-        result = compare(source, view, &found);
+        result = compare_or_find_damage(source, view, &found);
     }
     json ? print_json(result) : print(path, source.title(), result);
     return result.total == 0;

@@ -231,14 +231,14 @@ std::string_view Encoder::role(const registry::Role& role) {
     return {value_.data(), encode(entry, value_.data(), value_.size())};
 }
 
-std::uint16_t Encoder::role_number(const registry::Role& role) {
+std::uint16_t Encoder::role_number(const std::string& id) {
     try {
-        return numbers_.role(role.id);
+        return numbers_.role(id);
     } catch (const store_writer::NoNumberLeft&) {
         if (!last_) {
             throw;
         }
-        throw Unfit(registry::bad_role(role.id, no_role_number));
+        throw Unfit(registry::bad_role(id, no_role_number));
     }
 }
 

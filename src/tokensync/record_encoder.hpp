@@ -39,7 +39,7 @@ class Encoder {
     std::string_view user(const std::string& id, const std::vector<registry::MemberOf>& all);
     std::string_view role(const registry::Role& role);
     // The number of a role whose record was given.
-    std::uint16_t role_number(const registry::Role& role);
+    std::uint16_t role_number(const std::string& id);
     // Of a role that is named, but is not there.
     std::string_view absent_role(const std::string& name);
 

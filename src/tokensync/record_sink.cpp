@@ -24,7 +24,7 @@ void ChangeSink::put(const registry::Organization& organization) {
 void ChangeSink::put(const registry::Role& role) {
     try {
         const std::string_view record = encoder_.role(role);
-        changes_.put(role_key(encoder_.role_number(role)), record);
+        changes_.put(role_key(encoder_.role_number(role.id)), record);
         written_roles_.insert(role.id);
     } catch (const Unfit& unfit) {
         gone_role(role.id);
@@ -109,9 +109,7 @@ void RecordSink::put(const registry::Organization& organization) {
 
 void RecordSink::put(const registry::Role& role) {
     try {
-        std::string record(encoder_.role(role));
-        encoder_.role_number(role);
-        roles_[role.id] = std::move(record);
+        roles_[role.id] = encoder_.role(role);
     } catch (const Unfit& unfit) {
         leave_out(unfit.row());
     }
@@ -165,9 +163,23 @@ void RecordSink::leave_out(const registry::BadRow& row) {
 void RecordSink::finish() {
     give_token();
     give_spooled(users_, 0);
+    number_roles();
     give_suspensions();
     give_spooled(notes_, store_writer::note_id_size);
     give_roles();
+}
+
+// Those that nothing names come last: if there are too many, they are left out.
+void RecordSink::number_roles() {
+    for (auto at = roles_.begin(); at != roles_.end();) {
+        try {
+            encoder_.role_number(at->first);
+            ++at;
+        } catch (const Unfit& unfit) {
+            leave_out(unfit.row());
+            at = roles_.erase(at);
+        }
+    }
 }
 
 void RecordSink::give_token() {

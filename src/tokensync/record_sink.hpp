@@ -91,6 +91,7 @@ class RecordSink : public registry::Sink {
     virtual void left_out(const registry::BadRow& /*row*/) {}
 
     void leave_out_unnumbered();
+    void number_roles();
     void give_token();
     void give_spooled(Spool& spool, std::size_t id_size);
     void give_suspensions();

@@ -228,6 +228,44 @@ for my $case (@cases) {
     };
 }
 
+subtest 'more roles than a store can number' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(3);
+    $world->sync_ok('run');
+    my $numbers = on_postgresql() ? 'generate_series(1, 65540) AS s(n)'
+        : '(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 65540) SELECT n FROM s)';
+    $world->sql("BEGIN; INSERT INTO roles SELECT 'a' || n, 'x' FROM $numbers; UPDATE tokens SET revoked_at = 1 WHERE id = 't1'; COMMIT");
+    my $run = $world->sync('run');
+    is $run->{status}, 0, 'run' or diag $run->{err};
+    is $world->decision('t1-token'), 'token_revoked', 'a revocation arrives';
+    my $left_out = decode_json($world->sync('status', '--json')->{out})->{left_out};
+    is $left_out, 6, 'what is beyond is left out';
+    like $run->{err}, qr/is beyond the number of roles that a store can hold/, 'and named';
+    is $world->decision('t2-token', '--scope', 'agents:read'), 'ok', 'but no role that a token has';
+    $world->sql("UPDATE tokens SET revoked_at = 1 WHERE id = 't3'; UPDATE roles SET scopes = 'y' WHERE id = 'a65540'");
+    $run = $world->json('run');
+    ok !$run->{full}, 'and changes are applied as usual';
+    is $world->decision('t3-token'), 'token_revoked', 'revocations too';
+    $world->sql("DELETE FROM roles WHERE id LIKE 'a%'");
+    is $world->sync('run', '--rebuild')->{status}, 0, 'mended, and made anew';
+    is $world->json('status')->{left_out}, 0, 'nothing is left out';
+    is $world->decision('t2-token'), 'ok', 'and all are let in';
+};
+
+subtest 'more keys of digests than a store can number' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(20);
+    $world->sync_ok('run');
+    my $number = on_postgresql() ? 'substr(id, 2)::int' : 'CAST(substr(id, 2) AS INTEGER)';
+    $world->sql("UPDATE tokens SET key_id = $number WHERE id <> 't1'; UPDATE tokens SET revoked_at = 1 WHERE id = 't1'");
+    my $run = $world->sync('run');
+    is $run->{status}, 0, 'run' or diag $run->{err};
+    is $world->decision('t1-token'), 'token_revoked', 'a revocation arrives';
+    is decode_json($world->sync('status', '--json')->{out})->{left_out}, 4, 'what is beyond is left out';
+    is $world->sync('run', '--full')->{status}, 0, 'run --full';
+    is decode_json($world->sync('status', '--json')->{out})->{left_out}, 4, 'the same';
+};
+
 # All rows, to be put back as they were.
 my @tables;
 BEGIN { @tables = qw(roles organizations org_groups users memberships tokens) }
