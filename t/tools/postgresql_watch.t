@@ -213,6 +213,7 @@ END
 };
 
 subtest 'a server that ends slow and idle sessions soon' => sub {
+    $world->{url} = $server->url($database);
     my %soon = (idle_in_transaction_session_timeout => '1ms', lock_timeout => '1ms', statement_timeout => '20ms');
     my ($version) = @{ $server->sql('postgres', 'SHOW server_version_num') };
     $soon{idle_session_timeout} = '50ms' if $version >= 140_000;
