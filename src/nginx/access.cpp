@@ -100,7 +100,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         if (identify.no_digest) {
             return Code::store_unavailable;
         }
-        denial.unproven_id = claimed_id(token);
+        denial.unknown_token = token;
         return Code::token_unknown;
     }
     const Code code = decide(claims, requirements, ngx_time(), client_address(r));
@@ -149,14 +149,13 @@ bool remember_taken(ngx_http_request_t* r, Context& context, const Taken& taken)
 }
 
 // Reads what stands in a place. False if that fails.
-bool read_place(ngx_http_request_t* r, const Expression* place, Taken& out) noexcept {
-    out.is_set = true;
-    out.place = place;
+bool read_place(ngx_http_request_t* r, const Expression* place, std::string_view& value,
+                bool& is_repeated) noexcept {
     if (place != nullptr) {
-        return evaluate(r, *place, out.value);
+        return evaluate(r, *place, value);
     }
-    const ngx_table_elt_t* const field = authorization(r, out.is_repeated);
-    out.value = field == nullptr ? std::string_view{} : view(field->value);
+    const ngx_table_elt_t* const field = authorization(r, is_repeated);
+    value = field == nullptr ? std::string_view{} : view(field->value);
     return true;
 }
 
@@ -164,21 +163,23 @@ bool read_place(ngx_http_request_t* r, const Expression* place, Taken& out) noex
 bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expression* place,
                      Context& context, Credential& out) noexcept {
     const Taken* const before = find_taken(context, place);
-    Taken taken{};
+    std::string_view value;
+    bool is_repeated = false;
     if (before != nullptr) {
-        taken = *before;
-    } else if (!read_place(r, place, taken)) {
+        value = before->value;
+        is_repeated = before->is_repeated;
+    } else if (!read_place(r, place, value, is_repeated)) {
         return false;
     }
-    if (taken.is_repeated) {
+    if (is_repeated) {
         out = {CredentialStatus::malformed_request, {}};
     } else if (place != nullptr) {
-        out = parse_bare(taken.value);
+        out = parse_bare(value);
     } else {
-        out = parse_authorization(taken.value, static_cast<unsigned>(conf.schemes));
+        out = parse_authorization(value, static_cast<unsigned>(conf.schemes));
     }
     return before != nullptr || out.status == CredentialStatus::missing ||
-           remember_taken(r, context, taken);
+           remember_taken(r, context, {true, is_repeated, place, value, nullptr});
 }
 
 // Takes the credential from where the location says. False if that fails.
@@ -239,9 +240,11 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
 
 // Under "satisfy any", another module may have let the request in before this one was asked. False
 // without memory.
-bool note_unasked(ngx_http_request_t* r, const LocConf& conf) noexcept {
+bool note_unasked(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     const Context* const context = find_context(r);
-    if (context != nullptr && context->conf == &conf) {
+    if (conf.realm == nullptr || (context != nullptr && context->conf == &conf)) {
         return true;
     }
     std::string_view realm;
@@ -295,10 +298,8 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    const auto& conf =
-        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     const bool has_upstream = r->content_handler != nullptr;
-    if (has_upstream && r == r->main && conf.realm != nullptr && !note_unasked(r, conf)) {
+    if (has_upstream && r == r->main && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     Context* const context = find_context(r);

@@ -79,9 +79,17 @@ struct Context {
     Kept kept;
 };
 
-// Returns the main request's context, even after an internal redirect, which clears r->ctx. Null if
-// there is none.
-Context* find_context(ngx_http_request_t* r) noexcept;
+// The context of a main request whose r->ctx an internal redirect has cleared; null if there is
+// none.
+Context* find_cleared_context(ngx_http_request_t* r) noexcept;
+
+// Returns the main request's context. Null if there is none.
+inline Context* find_context(ngx_http_request_t* r) noexcept {
+    r = r->main;
+    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    return context != nullptr || (!r->internal && !r->filter_finalize) ? context
+                                                                       : find_cleared_context(r);
+}
 
 // The request's fields without those that forward() put in: these are not the client's.
 const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;

@@ -152,17 +152,21 @@ bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) n
 void log_denial(ngx_http_request_t* r, const Context& context, const Denial& denial) noexcept {
     const Answer& answer_ = answer(context.code);
     ngx_log_t* log = r->connection->log;
+    const ngx_uint_t level =
+        context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
+    if (log->log_level < level) {
+        return;
+    }
     ngx_str_t name = str(answer_.name);
+    const std::string_view claimed = claimed_id(denial.unknown_token);
     ngx_str_t id = str(!context.token.bytes().empty() ? context.token.id()
-                       : !denial.unproven_id.empty()  ? denial.unproven_id
+                       : !claimed.empty()             ? claimed
                                                       : "-");
-    const char* const mark = denial.unproven_id.empty() ? "" : " (unproven)";
+    const char* const mark = claimed.empty() ? "" : " (unproven)";
     ngx_str_t remedy = str(context.remedy_field);
     const char* const before_remedy =
         remedy.len == 0 ? "" : ", remedy: Name the organization in the ";
     const char* const after_remedy = remedy.len == 0 ? "" : " request header.";
-    const ngx_uint_t level =
-        context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
     // nginx's log handler adds the client and the request line, which may contain the token.
     ngx_log_handler_pt const handler = log->handler;
     if (denial.token_from_variable) {
