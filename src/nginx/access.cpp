@@ -82,7 +82,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
-    const Lookup found = stores->read(conf.store, ngx_time(), identify);
+    const Lookup found = stores->read(conf.store, steady_seconds(), identify);
     if (found == Lookup::broken) {
         return Code::store_unavailable;
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "nginx/conf.hpp"
 #include "nginx/text.hpp"
@@ -157,6 +158,29 @@ ngx_uint_t add_store(ngx_conf_t* cf, MainConf& main, ngx_str_t& path) noexcept {
     return main.stores.nelts - 1;
 }
 
+// One spelling for a path, as what workers share of a store is kept by it: no "//", no "/./", no
+// "/" at the end. It begins with a "/".
+void simplify(ngx_str_t& path) noexcept {
+    u_char* end = path.data;
+    for (const u_char* at = path.data; at < path.data + path.len;) {
+        const u_char* next = at + 1;
+        while (next < path.data + path.len && *next != '/') {
+            ++next;
+        }
+        const auto size = static_cast<std::size_t>(next - at);
+        if (size > 1 && !(size == 2 && at[1] == '.')) {
+            std::memmove(end, at, size);
+            end += size;
+        }
+        at = next;
+    }
+    if (end == path.data) {
+        ++end;
+    }
+    path.len = static_cast<std::size_t>(end - path.data);
+    *end = '\0';
+}
+
 // token_auth_db <directory>
 char* set_db(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
@@ -176,9 +200,7 @@ char* set_db(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
         return failed;
     }
-    while (path.len > 1 && path.data[path.len - 1] == '/') {
-        path.data[--path.len] = '\0';
-    }
+    simplify(path);
     conf->store = add_store(cf, *main, path);
     return conf->store == NGX_CONF_UNSET_UINT ? failed : NGX_CONF_OK;
 }

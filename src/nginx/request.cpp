@@ -61,6 +61,10 @@ Address client_address(ngx_http_request_t* r) noexcept {
     }
 }
 
+std::int64_t steady_seconds() noexcept {
+    return static_cast<std::int64_t>(ngx_current_msec / 1000);
+}
+
 std::int64_t now_milliseconds() noexcept {
     const ngx_time_t* now = ngx_timeofday();
     return static_cast<std::int64_t>(now->sec) * 1000 + static_cast<std::int64_t>(now->msec);

@@ -42,6 +42,9 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
 // The client's address as nginx sees it (after realip); family 0 for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;
 
+// nginx's cached time, of a clock that nobody sets, in seconds.
+std::int64_t steady_seconds() noexcept;
+
 // nginx's cached time in Unix milliseconds.
 std::int64_t now_milliseconds() noexcept;
 

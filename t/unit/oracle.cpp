@@ -37,8 +37,11 @@ bool is_name(const std::string& text) {
 }
 
 bool covers(const std::string& grant, const std::string& scope) {
-    if (grant == "*" || grant == scope) {
+    if (grant == scope) {
         return true;
+    }
+    if (grant == "*") {
+        return scope.rfind("auth:", 0) != 0;
     }
     const std::size_t colon = grant.rfind(":*");
     return colon != std::string::npos && colon + 2 == grant.size() &&
