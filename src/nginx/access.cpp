@@ -110,9 +110,6 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     if (code == Code::scope_missing) {
         denial.scopes = missing_scopes(claims, requirements).words;
     }
-    if (code == Code::organization_missing && is_field(r, *conf.organization)) {
-        context.remedy_field = view(conf.organization->field_name);
-    }
     return code;
 }
 
@@ -182,9 +179,10 @@ bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expressio
            remember_taken(r, context, {true, is_repeated, place, value, nullptr});
 }
 
-// Takes the credential from where the location says. False if that fails.
-bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                     Credential& out) noexcept {
+// Takes the credential from the places of a location, or as earlier checks took it. False if that
+// fails.
+[[gnu::noinline]] bool find_in_places(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                                      Credential& out) noexcept {
     if (conf.places == nullptr) {
         return take_credential(r, conf, nullptr, context, out);
     }
@@ -200,6 +198,29 @@ bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& contex
                    (next.status != out.status || next.token != out.token)) {
             out = {CredentialStatus::malformed_request, {}};
         }
+    }
+    return true;
+}
+
+// Takes the credential from where the location says. False if that fails.
+inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                            Credential& out) noexcept {
+    Taken& taken = context.kept.taken;
+    if (conf.places != nullptr || taken.is_set) {
+        return find_in_places(r, conf, context, out);
+    }
+    bool is_repeated = false;
+    const ngx_table_elt_t* const field = authorization(r, is_repeated);
+    if (field == nullptr) {
+        return true;
+    }
+    out = is_repeated
+              ? Credential{CredentialStatus::malformed_request, {}}
+              : parse_authorization(view(field->value), static_cast<unsigned>(conf.schemes));
+    if (out.status != CredentialStatus::missing) {
+        taken.is_set = true;
+        taken.is_repeated = is_repeated;
+        taken.value = view(field->value);
     }
     return true;
 }
@@ -240,7 +261,7 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
 
 // Under "satisfy any", another module may have let the request in before this one was asked. False
 // without memory.
-bool note_unasked(ngx_http_request_t* r) noexcept {
+[[gnu::noinline]] bool note_unasked(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     const Context* const context = find_context(r);
@@ -291,7 +312,6 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         }
         return NGX_OK;
     }
-    context->error_body = conf.error_body;
     denial.schemes = static_cast<unsigned>(conf.schemes);
     denial.token_from_variable = conf.places != nullptr;
     return deny(r, *context, denial);

@@ -68,7 +68,7 @@ bool is_of_client(const ngx_table_elt_t& field) noexcept {
     return is_identity(field) && !is_own(field);
 }
 
-bool any_of_client(const ngx_list_part_t& fields) noexcept {
+inline bool any_of_client(const ngx_list_part_t& fields) noexcept {
     for (const ngx_list_part_t* part = &fields; part != nullptr; part = part->next) {
         const auto* field = static_cast<const ngx_table_elt_t*>(part->elts);
         for (const auto* const end = field + part->nelts; field != end; ++field) {
@@ -190,17 +190,17 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
 }
 
 // Takes the client's fields off, and keeps the list that had them for restore().
-ngx_int_t strip(ngx_http_request_t* r) noexcept {
-    const ngx_list_part_t& fields = r->headers_in.headers.part;
-    if (!any_of_client(fields)) {
-        return NGX_DECLINED;
-    }
+[[gnu::noinline]] ngx_int_t strip_any(ngx_http_request_t* r) noexcept {
     Context* const context = obtain_context(r);
     if (context == nullptr || !snapshot(r, context->kept.unstripped)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     FieldsCopy copy;
     return copy.make(r, 0, is_of_client) ? NGX_DECLINED : NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+inline ngx_int_t strip(ngx_http_request_t* r) noexcept {
+    return any_of_client(r->headers_in.headers.part) ? strip_any(r) : NGX_DECLINED;
 }
 
 // Puts the client's fields in again, but not beside an identity.
