@@ -16,9 +16,7 @@ std::string text_of(const base::Json& object, const char* outcome = nullptr) {
         all["outcome"] = outcome;
     }
     all.update(object);
-    std::string text = base::json_line(all);
-    text.pop_back();
-    return text;
+    return base::json_text(all);
 }
 
 base::Json object_of(const registry::TokenView& view, std::int64_t now) {
@@ -103,8 +101,10 @@ std::string json_of(const registry::AuditRow& row) {
 }
 
 std::string json_of(const registry::ImportCounts& counts) {
-    return text_of(
-        {{"added", counts.added}, {"updated", counts.updated}, {"unchanged", counts.unchanged}});
+    return text_of({{"added", counts.added},
+                    {"updated", counts.updated},
+                    {"unchanged", counts.unchanged},
+                    {"left_out", counts.left_out}});
 }
 
 std::string json_of(const registry::NewRegistry& made, const std::string& location) {

@@ -87,7 +87,10 @@ subtest 'text that a terminal would obey' => sub {
     TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'a\e\xc2\x9b\xe2\x80\xae\xe2\x80\x8bb'$bad WHERE name = 'odd'");
     my $shown = 'a\x1b\u{9b}\u{202e}\u{200b}b' . ($bad ? '\xff' : '');
     like(done(tokenctl('list'))->{out}, qr/ \Q$shown\E$/m, 'is escaped in tables');
+    my $json = done(tokenctl(qw(list --json)))->{out};
+    like($json, qr/"name":"a\\u001b\\u009b\\u202e\\u200bb/, 'in JSON as JSON does');
     my ($odd) = grep { $_->{name} =~ /\Aa/ } @{ json_of(done(tokenctl(qw(list --json)))) };
+    is($odd->{name}, "a\e\x{9b}\x{202e}\x{200b}b" . ($bad ? "\x{fffd}" : ''), 'which is the same text');
     TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'odd', successor = 'x\e' WHERE id = '$odd->{id}'");
     ok(fails_with(tokenctl('rotate', $odd->{id}), 1, qr/rotate its successor x\\x1b$/), 'and in messages');
 };
@@ -125,6 +128,41 @@ subtest 'a token in place of a scope' => sub {
     refused(2, qr/token/, qw(create --org acme --name n --scope), $token);
     refused(2, qr/token/, qw(role set other), $token);
     ok !files_hold($dir, token_parts($token)->{secret}), 'it is nowhere';
+};
+
+subtest 'each error of the system has its own remedy' => sub {
+    plan skip_all => 'is about a file' if $url !~ /\Asqlite:(.*)/;
+    my $file = $1;
+    my ($tokenctl, $tokensync) = (program('tokenctl'), program('tokensync'));
+    my $says = sub {
+        my ($pattern, $command) = @_;
+        my $err = `$command 2>&1 >/dev/null`;
+        like $err, $pattern, $command;
+        isnt $?, 0, 'fails';
+    };
+    spew("$dir/name", 'x');
+    symlink 'loop', "$dir/loop" or die "loop: $!";
+    my $long = join '/', ('x' x 200) x 25;
+    my @paths = (
+        [ "$dir/name/registry.db", qr/Not a directory; a part of the path is a file/ ],
+        [ "$dir/loop/registry.db", qr/Too many levels of symbolic links; a symbolic link in the path/ ],
+        [ "$dir/$long", qr/File name too long; the path is too long/ ],
+    );
+    for my $path (@paths) {
+        $says->($path->[1], "$_ --registry 'sqlite:$path->[0]' " . (/sync/ ? "run --db '$dir/db'" : 'org list'))
+            for $tokenctl, $tokensync;
+        $says->($path->[1], "$tokensync --source '$path->[0]' run --db '$dir/db'");
+        $says->($path->[1], "$tokenctl --registry '$url' create --org acme --name n --key '$path->[0]'");
+        $says->($path->[1], "$tokenctl --registry '$url' import '$path->[0]'");
+    }
+    $says->(qr/too many files open: raise its limit \(ulimit -n, LimitNOFILE/, "prlimit --nofile=4 $tokenctl --registry '$url' org list");
+    $says->(qr/too many files open/, "prlimit --nofile=4 $tokensync --source '$dir/name' run --db '$dir/db'");
+    SKIP: {
+        my $bind = "mount --bind '$dir' '$dir' && mount -o remount,ro,bind '$dir'";
+        skip 'no file system can be mounted here', 4 if $> != 0 || system("unshare -m sh -c \"$bind\" 2>/dev/null") != 0;
+        $says->(qr/its file system is read-only: mount it writable/, qq(unshare -m sh -c "$bind && $tokenctl --registry '$_'"))
+            for "$url' org add 'other", "sqlite:$dir/new.db' 'init";
+    }
 };
 
 subtest 'standard error that cannot be written' => sub {
