@@ -5,6 +5,7 @@
 #include "nginx/access.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/denial.hpp"
+#include "nginx/forward.hpp"
 #include "nginx/ngx.hpp"
 #include "nginx/variables.hpp"
 #include "nginx/worker.hpp"
@@ -26,7 +27,9 @@ bool add_handler(ngx_http_core_main_conf_t* core, ngx_uint_t phase,
 ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
     auto* core = static_cast<ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    if (!add_handler(core, NGX_HTTP_ACCESS_PHASE, access_handler) ||
+    if (!add_handler(core, NGX_HTTP_POST_READ_PHASE, post_read_handler) ||
+        !add_handler(core, NGX_HTTP_REWRITE_PHASE, rewrite_handler) ||
+        !add_handler(core, NGX_HTTP_ACCESS_PHASE, access_handler) ||
         !add_handler(core, NGX_HTTP_PRECONTENT_PHASE, precontent_handler)) {
         return NGX_ERROR;
     }
@@ -38,6 +41,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
     auto* handlers = static_cast<ngx_http_handler_pt*>(log->elts);
     std::rotate(handlers, handlers + log->nelts - 1, handlers + log->nelts);
     install_filters();
+    warn_of_open_rules(cf);
     return NGX_OK;
 }
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "store_writer/file.hpp"
 #include "token_auth/digest.hpp"
 #include "token_auth/record.hpp"
 #include "world.hpp"
@@ -144,6 +145,9 @@ void write_store(const std::string& directory, std::uint32_t tokens) {
     meta.source = "benchmark";
     store.put(meta_record_key, encode(meta, store.buffer(), store.room()));
     store.finish();
+    // As tokensync does behind a load.
+    const std::string file = directory + "/data.mdb";
+    store_writer::read_in_large_pieces(file, std::filesystem::file_size(file));
     // Any account's workers may read it: it opens nothing.
     for (const auto& [name, mode] : {std::pair{"", 0755}, {"/data.mdb", 0644}}) {
         chmod((directory + name).c_str(), static_cast<mode_t>(mode));

@@ -92,7 +92,8 @@ class Snapshot {
 // Takes the first record off a run.
 bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept;
 
-// One open store. Not for use by two threads at once. A store whose read is broken must be closed.
+// One open store. Not for use by two threads at once. If a read is broken and is_readable() says
+// no, it must be closed.
 class Store {
   public:
     Store() noexcept;
@@ -105,6 +106,8 @@ class Store {
     bool open(const char* directory) noexcept;
     void close() noexcept;
     bool is_open() const noexcept;
+    // After a read that was broken: whether others may succeed, as only what it met is damaged.
+    bool is_readable() const noexcept;
 
     const FileIdentity& identity() const noexcept;
 

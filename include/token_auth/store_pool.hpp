@@ -17,6 +17,7 @@ enum class StoreEvent : std::uint8_t {
     opened,    // served from now on (at the start, or after it was unavailable)
     replaced,  // another one took its place and is served from now on
     older,     // another one took its place, but has a lower generation: not taken up
+    damaged,   // what a look-up met is damaged; others are served
     lost,      // not served any more (or not from the start); `text` says why and what to do
 };
 
@@ -44,9 +45,9 @@ class StorePool {
               Listener listener, void* context) noexcept;
     void clear() noexcept;
 
-    // Opens what can be opened, and looks at what is open, of path number `index`, if the clock's
-    // second is another one than at the last look. Null if it cannot be served just now. What an
-    // earlier call gave is void.
+    // Opens what can be opened, and looks at what is open, of path number `index`, if the second is
+    // another one than at the last look. `now` is in seconds, of a clock that nobody sets. Null if
+    // it cannot be served just now. What an earlier call gave is void.
     Store* refresh(std::size_t index, std::int64_t now) noexcept;
 
     // Runs a pass (see Store::read) on the store of a path. broken: it cannot be served just now.
@@ -61,7 +62,7 @@ class StorePool {
             const std::uint64_t least = min_generation(index).load(std::memory_order_acquire);
             const Lookup found = store->read(pass);
             if (found == Lookup::broken) {
-                mark_unavailable(index, store->problem());
+                fail(index, *store);
                 break;
             }
             if (store->meta().generation >= least) {
@@ -88,10 +89,12 @@ class StorePool {
     struct Shared;
     struct Slot;
 
+    void fail(std::size_t index, const Store& store) noexcept;
     void refuse(std::size_t index, std::uint64_t generation) noexcept;
     void look(Slot& slot, std::int64_t now) noexcept;
     void miss(Slot& slot, std::int64_t now, const char* why) noexcept;
     void drop(Slot& slot, const char* why) noexcept;
+    void tell(Slot& slot, StoreEvent event, const char* why) noexcept;
     Shared* acquire(const Slot& slot, const FileIdentity& identity,
                     char (&why)[problem_size]) noexcept;
     static void release(Shared*& shared) noexcept;

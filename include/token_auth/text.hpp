@@ -20,8 +20,11 @@ bool is_group(std::string_view text) noexcept;
 // scope-token (%x21 / %x23-5B / %x5D-7E), 1 to 128 bytes.
 bool is_scope(std::string_view text) noexcept;
 
-// Whether a granted scope covers a wanted one: it is the same, "*", or "prefix:*" if the wanted
-// scope begins with "prefix:".
+// Whether it begins with "auth:", as the scopes of those who manage tokens do.
+bool is_reserved(std::string_view scope) noexcept;
+
+// Whether a granted scope covers a wanted one: it is the same; or "prefix:*" if the wanted scope
+// begins with "prefix:"; or "*" unless the wanted scope is reserved.
 bool scope_covers(std::string_view granted, std::string_view wanted) noexcept;
 
 // Removes the first word of a space-separated list and returns it; empty at the end.

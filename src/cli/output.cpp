@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 #include "base/text.hpp"
 
 namespace token_auth::cli {
@@ -28,8 +29,10 @@ void write_out(std::string_view text) {
             if (errno == EINTR) {
                 continue;
             }
-            throw base::Error(
-                fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+            const int error = errno;
+            throw base::Error(fmt::format("cannot write to standard output: {}; {}",
+                                          std::strerror(error),
+                                          base::file_remedy(error, "see where it goes")));
         }
         text.remove_prefix(static_cast<std::size_t>(written));
     }

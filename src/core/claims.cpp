@@ -24,7 +24,7 @@ class Wildcards {
     }
 
     bool cover(std::string_view word) const noexcept {
-        bool covered = holds({});
+        bool covered = holds({}) && !is_reserved(word);
         for (std::size_t i = 0; i < word.size() && !covered; ++i) {
             covered = word[i] == ':' && holds(word.substr(0, i + 1));
         }

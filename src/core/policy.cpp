@@ -49,15 +49,16 @@ bool meets_all(const Words& words, Predicate satisfies) noexcept {
     return visit_words(words, any, satisfies);
 }
 
+// `met_by_none`: whether values that are all empty require nothing.
 template <typename Predicate>
-bool meets_any(const Words& words, Predicate satisfies) noexcept {
+bool meets_any(const Words& words, bool met_by_none, Predicate satisfies) noexcept {
     bool any = false;
     bool met = false;
     const bool sound = visit_words(words, any, [&](std::string_view word) {
         met = met || satisfies(word);
         return true;
     });
-    return sound && (met || !any);
+    return sound && (met || (!any && (met_by_none || words.count == 0)));
 }
 
 Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
@@ -112,7 +113,7 @@ inline const Words* unmet_scopes(const Claims& claims, const Requirements& requi
     if (!meets_all(requirements.scopes, granted)) {
         return &requirements.scopes;
     }
-    return meets_any(requirements.scopes_any, granted) ? nullptr : &requirements.scopes_any;
+    return meets_any(requirements.scopes_any, true, granted) ? nullptr : &requirements.scopes_any;
 }
 
 }  // namespace
@@ -134,11 +135,11 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     const auto in_group = [&](std::string_view group) {
         return !token.group().empty() && names_group(group, token);
     };
-    if (!meets_any(requirements.groups, in_group)) {
+    if (!meets_any(requirements.groups, false, in_group)) {
         return Code::group_missing;
     }
     const auto has_role = [&](std::string_view role) { return role == claims.role; };
-    if (!meets_any(requirements.roles, has_role)) {
+    if (!meets_any(requirements.roles, false, has_role)) {
         return Code::role_missing;
     }
     return unmet_scopes(claims, requirements) == nullptr ? Code::ok : Code::scope_missing;

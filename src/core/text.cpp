@@ -32,20 +32,26 @@ bool is_scope(std::string_view text) noexcept {
     return true;
 }
 
+bool is_reserved(std::string_view scope) noexcept {
+    constexpr std::string_view managing = "auth:";
+    return scope.substr(0, managing.size()) == managing;
+}
+
 bool scope_covers(std::string_view granted, std::string_view wanted) noexcept {
-    if (granted == wanted || granted == "*") {
+    if (granted == wanted) {
         return true;
     }
-    if (granted.size() < 2 || granted.substr(granted.size() - 2) != ":*") {
+    if (granted.empty() || granted.back() != '*') {
         return false;
     }
     granted.remove_suffix(1);
-    return wanted.substr(0, granted.size()) == granted;
+    return granted.empty() ? !is_reserved(wanted)
+                           : granted.back() == ':' && wanted.substr(0, granted.size()) == granted;
 }
 
 bool any_covers(std::string_view grants, std::string_view wanted) noexcept {
     for (std::string_view grant = next_word(grants); !grant.empty(); grant = next_word(grants)) {
-        if (grant.back() == '*' ? scope_covers(grant, wanted) : grant == wanted) {
+        if (scope_covers(grant, wanted)) {
             return true;
         }
     }

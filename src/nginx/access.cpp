@@ -3,6 +3,7 @@
 #include "nginx/conf.hpp"
 #include "nginx/context.hpp"
 #include "nginx/denial.hpp"
+#include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "nginx/worker.hpp"
@@ -13,40 +14,49 @@
 namespace token_auth::nginx {
 namespace {
 
+constexpr std::string_view met_by_nobody = " ";
+
 // Evaluates the values of a directive that have variables. False if that fails.
-bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Words& out) noexcept {
+bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Context& context,
+                   Words& out) noexcept {
     const ngx_uint_t count = expressions.nelts;
     auto* words =
         static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
     if (words == nullptr) {
         return false;
     }
+    context.names_itself = false;
     const auto* each = static_cast<const Expression*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
         if (!evaluate(r, each[i], words[i])) {
             return false;
         }
     }
-    out = {words, count, false};
+    // The module's own variables are empty here, which must not lift a requirement.
+    out = context.names_itself ? Words{&met_by_nobody, 1, false} : Words{words, count, false};
     return true;
 }
 
-inline bool evaluate(ngx_http_request_t* r, const Values* values, Words& out) noexcept {
+inline bool evaluate(ngx_http_request_t* r, const Values* values, Context& context,
+                     Words& out) noexcept {
     if (values == nullptr) {
         return true;
     }
     out = {values->constant, values->constant_count, true};
-    return values->constant != nullptr || evaluate_each(r, values->expressions, out);
+    return values->constant != nullptr || evaluate_each(r, values->expressions, context, out);
 }
 
 // Evaluates what the location requires. False if that fails.
-bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Requirements& out) noexcept {
+bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                     Requirements& out) noexcept {
     out.kinds = static_cast<unsigned>(conf.kinds);
     out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
     return (out.organization_mode == OrganizationMode::off ||
             evaluate(r, *conf.organization, out.organization)) &&
-           evaluate(r, conf.groups, out.groups) && evaluate(r, conf.roles, out.roles) &&
-           evaluate(r, conf.scopes, out.scopes) && evaluate(r, conf.scopes_any, out.scopes_any);
+           evaluate(r, conf.groups, context, out.groups) &&
+           evaluate(r, conf.roles, context, out.roles) &&
+           evaluate(r, conf.scopes, context, out.scopes) &&
+           evaluate(r, conf.scopes_any, context, out.scopes_any);
 }
 
 void log_missing_key(KeyId id) noexcept {
@@ -72,7 +82,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
-    const Lookup found = stores->read(conf.store, ngx_time(), identify);
+    const Lookup found = stores->read(conf.store, steady_seconds(), identify);
     if (found == Lookup::broken) {
         return Code::store_unavailable;
     }
@@ -99,32 +109,97 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     return code;
 }
 
+bool is_same_place(const Expression* one, const Expression* other) noexcept {
+    if (one == other || one == nullptr || other == nullptr) {
+        return one == other;
+    }
+    return one->variable != NGX_ERROR ? one->variable == other->variable
+                                      : view(one->compiled.value) == view(other->compiled.value);
+}
+
+const Taken* find_taken(const Context& context, const Expression* place) noexcept {
+    const Taken* taken = context.kept.taken.is_set ? &context.kept.taken : nullptr;
+    while (taken != nullptr && !is_same_place(taken->place, place)) {
+        taken = taken->next;
+    }
+    return taken;
+}
+
+bool remember_taken(ngx_http_request_t* r, Context& context, const Taken& taken) noexcept {
+    Taken& first = context.kept.taken;
+    if (!first.is_set) {
+        first = taken;
+        return true;
+    }
+    auto* const further = static_cast<Taken*>(ngx_palloc(r->pool, sizeof(Taken)));
+    if (further == nullptr) {
+        return false;
+    }
+    *further = taken;
+    further->next = first.next;
+    first.next = further;
+    return true;
+}
+
+// Reads what stands in a place. False if that fails.
+bool read_place(ngx_http_request_t* r, const Expression* place, Taken& out) noexcept {
+    out.is_set = true;
+    out.place = place;
+    if (place != nullptr) {
+        return evaluate(r, *place, out.value);
+    }
+    const ngx_table_elt_t* const field = authorization(r, out.is_repeated);
+    out.value = field == nullptr ? std::string_view{} : view(field->value);
+    return true;
+}
+
+// Takes a credential from a place, or as an earlier check took it from there. False if that fails.
+bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expression* place,
+                     Context& context, Credential& out) noexcept {
+    const Taken* const before = find_taken(context, place);
+    Taken taken{};
+    if (before != nullptr) {
+        taken = *before;
+    } else if (!read_place(r, place, taken)) {
+        return false;
+    }
+    if (taken.is_repeated) {
+        out = {CredentialStatus::malformed_request, {}};
+    } else if (place != nullptr) {
+        out = parse_bare(taken.value);
+    } else {
+        out = parse_authorization(taken.value, static_cast<unsigned>(conf.schemes));
+    }
+    return before != nullptr || out.status == CredentialStatus::missing ||
+           remember_taken(r, context, taken);
+}
+
 // Takes the credential from where the location says. False if that fails.
-bool find_credential(ngx_http_request_t* r, const LocConf& conf, Credential& out) noexcept {
-    if (conf.token != nullptr) {
-        std::string_view value;
-        if (!evaluate(r, *conf.token, value)) {
+bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                     Credential& out) noexcept {
+    if (conf.places == nullptr) {
+        return take_credential(r, conf, nullptr, context, out);
+    }
+    const auto* const places = static_cast<const Expression* const*>(conf.places->elts);
+    for (ngx_uint_t i = 0; i < conf.places->nelts; ++i) {
+        Credential next;
+        if (!take_credential(r, conf, places[i], context, next)) {
             return false;
         }
-        out = parse_bare(value);
-        return true;
+        if (out.status == CredentialStatus::missing) {
+            out = next;
+        } else if (next.status != CredentialStatus::missing &&
+                   (next.status != out.status || next.token != out.token)) {
+            out = {CredentialStatus::malformed_request, {}};
+        }
     }
-    const ngx_table_elt_t* field = r->headers_in.authorization;
-    if (field == nullptr) {
-        return true;
-    }
-    if (authorization_count(r) > 1) {
-        out.status = CredentialStatus::malformed_request;
-        return true;
-    }
-    out = parse_authorization(view(field->value), static_cast<unsigned>(conf.schemes));
     return true;
 }
 
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
     Credential credential;
-    if (!find_credential(r, conf, credential)) {
+    if (!find_credential(r, conf, context, credential)) {
         return Code::store_unavailable;
     }
     switch (credential.status) {
@@ -138,10 +213,39 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
             break;
     }
     Requirements requirements;
-    if (!requirements_of(r, conf, requirements)) {
+    if (!requirements_of(r, conf, context, requirements)) {
         return Code::store_unavailable;
     }
     return decide_by_store(r, conf, requirements, credential.token, context, denial);
+}
+
+bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view& out) noexcept {
+    Context* const context = conf.realm->compiled.lengths == nullptr ? nullptr : find_context(r);
+    if (context == nullptr) {
+        return evaluate(r, *conf.realm, out);
+    }
+    context->deciding = true;  // not by variables of an earlier decision
+    const bool done = evaluate(r, *conf.realm, out);
+    context->deciding = false;
+    return done;
+}
+
+// Under "satisfy any", another module may have let the request in before this one was asked. False
+// without memory.
+bool note_unasked(ngx_http_request_t* r, const LocConf& conf) noexcept {
+    const Context* const context = find_context(r);
+    if (context != nullptr && context->conf == &conf) {
+        return true;
+    }
+    std::string_view realm;
+    if (!evaluate_realm(r, conf, realm)) {
+        return false;
+    }
+    if (realm == "off") {
+        return true;
+    }
+    Context* const noted = obtain_context(r);
+    return noted != nullptr && note_check(r, *noted, conf);
 }
 
 }  // namespace
@@ -153,17 +257,22 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_DECLINED;
     }
     Denial denial{};
-    if (!evaluate(r, *conf.realm, denial.realm)) {
+    if (!evaluate_realm(r, conf, denial.realm)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     if (denial.realm == "off") {
         return NGX_DECLINED;
     }
-    Context* context = obtain_context(r);
-    if (context == nullptr) {
+    Context* const context = obtain_context(r);
+    if (context == nullptr || !note_check(r, *context, conf) ||
+        // The earlier decision put its fields in before this one, which is to touch none.
+        (conf.forward == 0 && must_forward(r, *context) && !forward(r, *context))) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
+    begin_decision(r, *context, conf);
+    context->deciding = true;
     const Code code = decide_request(r, conf, *context, denial);
+    context->deciding = false;
     context->decided = true;
     context->code = code;
     if (answer(code).status == 0) {
@@ -171,16 +280,30 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     }
     context->error_body = conf.error_body;
     denial.schemes = static_cast<unsigned>(conf.schemes);
-    denial.token_from_variable = conf.token != nullptr;
+    denial.token_from_variable = conf.places != nullptr;
     return deny(r, *context, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    if (context != nullptr && context->denied && r == r->main) {
-        retract(*context);
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    const bool has_upstream = r->content_handler != nullptr;
+    if (has_upstream && r == r->main && conf.realm != nullptr && !note_unasked(r, conf)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    return NGX_DECLINED;
+    Context* const context = find_context(r);
+    if (context == nullptr) {
+        return NGX_DECLINED;
+    }
+    if (r == r->main) {
+        context->settled = true;
+        if (context->denied && ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr) {
+            retract(*context);
+        }
+    }
+    // A subrequest of the access phase, such as that of auth_request, still sees the credential.
+    const bool forwards = has_upstream && context->settled && must_forward(r, *context);
+    return forwards && !forward(r, *context) ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_DECLINED;
 }
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {

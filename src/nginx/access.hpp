@@ -10,7 +10,7 @@ namespace token_auth::nginx {
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 
 // Retracts our denial: only requests that were let in reach the precontent phase, so another module
-// let this one in under "satisfy any".
+// let this one in under "satisfy any". Then forwards the identity, if there is an upstream.
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 
 // Lets variables know that the request is being logged.

@@ -4,6 +4,7 @@
 #include <new>
 #include <type_traits>
 
+#include "nginx/context.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "nginx/zone.hpp"
@@ -52,6 +53,14 @@ bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noex
     }
     ngx_strlow(out.field.data, name.data, name.len);
     std::replace(out.field.data, out.field.data + name.len, '_', '-');
+    out.field_name = {name.len, static_cast<u_char*>(ngx_pnalloc(cf->pool, name.len))};
+    if (out.field_name.data == nullptr) {
+        return false;
+    }
+    for (std::size_t i = 0; i < name.len; ++i) {
+        const bool begins_word = i == 0 || out.field.data[i - 1] == '-';
+        out.field_name.data[i] = begins_word ? ngx_toupper(out.field.data[i]) : out.field.data[i];
+    }
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
@@ -75,8 +84,8 @@ Expression* default_organization(ngx_conf_t* cf) noexcept {
 
 // Sets what only a location with enforcement needs.
 char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
-    if (conf.token == NGX_CONF_UNSET_PTR) {
-        conf.token = nullptr;
+    if (conf.places == NGX_CONF_UNSET_PTR) {
+        conf.places = nullptr;
     }
     if (conf.organization == NGX_CONF_UNSET_PTR) {
         conf.organization = default_organization(cf);
@@ -140,7 +149,7 @@ bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
         return done;
     }
     if (is_field(r, expression)) {
-        out = field_value(r, view(expression.field));
+        out = field_value(client_fields(r), view(expression.field));
         return true;
     }
     const ngx_http_variable_value_t* const value =
@@ -156,6 +165,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
     auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
+        ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
@@ -176,7 +186,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
         pointer = static_cast<std::remove_reference_t<decltype(pointer)>>(NGX_CONF_UNSET_PTR);
     };
     unset(conf->realm);
-    unset(conf->token);
+    unset(conf->places);
     unset(conf->organization);
     unset(conf->groups);
     unset(conf->roles);
@@ -189,6 +199,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
     conf->error_body = NGX_CONF_UNSET_UINT;
+    conf->forward = NGX_CONF_UNSET;
     return conf;
 }
 
@@ -198,7 +209,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
 
     // token_auth sets all of these, so they are inherited together.
     if (conf->realm == NGX_CONF_UNSET_PTR) {
-        conf->token = prev->token;
+        conf->places = prev->places;
         conf->file = prev->file;
         conf->line = prev->line;
     }
@@ -221,7 +232,31 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     merge_pointer(conf->scopes_any, prev->scopes_any);
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
-    return conf->realm == nullptr ? NGX_CONF_OK : complete(cf, *conf);
+    ngx_conf_merge_value(conf->forward, prev->forward, 1);
+    conf->outer = prev;
+    if (conf->realm == nullptr) {
+        return NGX_CONF_OK;
+    }
+    for (LocConf* each = conf; each != nullptr; each = each->outer) {
+        each->enforces_below = true;
+    }
+    return complete(cf, *conf);
+}
+
+void warn_of_open_rules(ngx_conf_t* cf) noexcept {
+    const auto& main = *static_cast<const MainConf*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    const auto* const* const rules = static_cast<const LocConf* const*>(main.rules.elts);
+    for (ngx_uint_t i = 0; i < main.rules.nelts; ++i) {
+        if (!rules[i]->enforces_below) {
+            // ngx_conf_log_error() would name the end of the configuration.
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%V\" has no effect, because \"token_auth\" is off here and in every "
+                          "block within, so requests are let in unchecked; add a \"token_auth\" or "
+                          "remove it in %s:%ui",
+                          &rules[i]->rule, rules[i]->rule_file, rules[i]->rule_line);
+        }
+    }
 }
 
 }  // namespace token_auth::nginx

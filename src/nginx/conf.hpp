@@ -13,13 +13,18 @@ namespace token_auth::nginx {
 struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
-    // Of $http_some_name, "some-name", and nginx's handler for such a variable; else empty.
+    // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
+    // empty.
     ngx_str_t field;
+    ngx_str_t field_name;
     ngx_http_get_variable_pt field_handler;
 };
 
 // Null, without a message, if memory is short.
 Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
+
+// Whether the value is that of a request's field, and not of a variable with such a name.
+bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept;
 
 // False if that fails.
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
@@ -38,6 +43,7 @@ inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
 struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
+    ngx_array_t rules;                 // of const LocConf*: those with a rule
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
@@ -55,8 +61,8 @@ struct Values {
 struct LocConf {
     // token_auth; the realm is null if it is off
     Expression* realm;
-    Expression* token;  // null: the Authorization field
-    const char* file;   // of the token_auth directive, for messages
+    ngx_array_t* places;  // of const Expression*: null is the Authorization field, as is no array
+    const char* file;     // of the token_auth directive, for messages
     ngx_uint_t line;
 
     ngx_uint_t store;    // index into MainConf::stores
@@ -74,12 +80,23 @@ struct LocConf {
 
     time_t max_age;  // seconds; 0: no limit
     ngx_uint_t error_body;
+    ngx_flag_t forward;
+
+    // For warn_of_open_rules(): the block's first directive that requires something.
+    ngx_str_t rule;
+    const char* rule_file;
+    ngx_uint_t rule_line;
+    LocConf* outer;       // of the enclosing block
+    bool enforces_below;  // token_auth is on here or in a block within
 };
 
 void* create_main_conf(ngx_conf_t* cf) noexcept;
 char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+// Warns of requirements that nobody has to meet, because token_auth is off.
+void warn_of_open_rules(ngx_conf_t* cf) noexcept;
 
 extern ngx_command_t commands[];
 

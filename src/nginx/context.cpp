@@ -1,9 +1,9 @@
 #include "nginx/context.hpp"
 
-#include <algorithm>
 #include <new>
 #include <type_traits>
 
+#include "nginx/conf.hpp"
 #include "nginx/text.hpp"
 
 namespace token_auth::nginx {
@@ -40,24 +40,39 @@ Context* find_context(ngx_http_request_t* r) noexcept {
     return nullptr;
 }
 
+const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept {
+    const Context* const context = find_context(r);
+    return context != nullptr && context->kept.unforwarded != nullptr ? *context->kept.unforwarded
+                                                                      : r->headers_in.headers.part;
+}
+
 Context* obtain_context(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
     if (context != nullptr) {
-        // After an internal redirect, the fields of an earlier denial stay until the next denial.
-        Context next{};
-        std::copy(context->fields, context->fields + context->field_count, next.fields);
-        next.field_count = context->field_count;
-        *context = next;
-    } else {
-        ngx_pool_cleanup_t* entry = ngx_pool_cleanup_add(r->pool, sizeof(Context));
-        if (entry == nullptr) {
-            return nullptr;
-        }
-        entry->handler = context_cleanup;
-        context = new (entry->data) Context{};
+        return context;
     }
-    ngx_http_set_ctx(r, context, ngx_http_token_auth_module);
+    ngx_pool_cleanup_t* entry = ngx_pool_cleanup_add(r->pool, sizeof(Context));
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    entry->handler = context_cleanup;
+    context = new (entry->data) Context{};
+    ngx_http_set_ctx(r->main, context, ngx_http_token_auth_module);
     return context;
+}
+
+void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {
+    if (context.decided) {
+        const Kept kept = context.kept;
+        context = Context{};
+        context.kept = kept;
+    }
+    context.conf = &conf;
+    context.settled = false;
+    if (conf.forward != 0) {
+        context.kept.forwarded = nullptr;
+    }
+    ngx_http_set_ctx(r, &context, ngx_http_token_auth_module);
 }
 
 bool names_token(ngx_http_request_t* r, const Context& context) noexcept {

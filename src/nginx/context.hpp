@@ -15,13 +15,49 @@ namespace token_auth::nginx {
 // One WWW-Authenticate for each scheme, Cache-Control, Retry-After.
 inline constexpr ngx_uint_t denial_fields_max = 4;
 
+struct Expression;
+struct LocConf;
+
+// A location that checked the request; see forward().
+struct Check {
+    const LocConf* conf;  // null: none yet
+    const Check* next;
+};
+
+// A credential that was taken: it counts for later checks, even if it is gone from where it stood.
+struct Taken {
+    bool is_set;
+    bool is_repeated;         // there were several Authorization fields
+    const Expression* place;  // null: the Authorization field
+    std::string_view value;
+    const Taken* next;
+};
+
+// What outlasts a decision.
+struct Kept {
+    // The header fields of the last denial.
+    ngx_table_elt_t* fields[denial_fields_max];
+    ngx_uint_t field_count;
+
+    Taken taken;
+    Check checks;
+    const void* forwarded;               // the elements of the fields that forward() made
+    const ngx_list_part_t* unforwarded;  // the fields before forward() first changed them
+    const ngx_list_part_t* unstripped;   // those with the client's own X-Token-..., if it sent any
+    bool restored;                       // these are in the request again
+};
+
 struct Context {
     bool decided;          // there is a result
+    bool deciding;         // variables are asked for by the module's own directives
+    bool names_itself;     // and some were the module's
+    bool settled;          // the access phase is over
     bool denied;           // it is a denial that still stands
     bool keep_connection;  // although this is a 400
     bool logging;          // the request has reached the log phase
     Code code;
     ngx_uint_t error_body;  // of the location that denied
+    const LocConf* conf;    // of the location that decided
 
     // Copies in the request's pool. The token is set if it is known, what follows only if it is let
     // in: a refused token speaks for nobody. See names_token().
@@ -36,18 +72,21 @@ struct Context {
 
     ngx_buf_t* body;  // of a denial whose header has been sent, but not yet its body
 
-    // The header fields of the denial.
-    ngx_table_elt_t* fields[denial_fields_max];
-    ngx_uint_t field_count;
+    Kept kept;
 };
 
 // Returns the main request's context, even after an internal redirect, which clears r->ctx. Null if
 // there is none.
 Context* find_context(ngx_http_request_t* r) noexcept;
 
-// Creates the context, or clears it except for the fields of the last denial. Null if out of
-// memory.
+// The request's fields without those that forward() put in: these are not the client's.
+const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;
+
+// Returns the main request's context, or creates it. Null if out of memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;
+
+// Clears the last decision for a new one.
+void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept;
 
 // Whether variables may name the token. A refused token is named in its refusal and in the log, but
 // not if the request goes on, to an error_page or under "satisfy any".

@@ -25,7 +25,7 @@ ngx_table_elt_t* add_field(ngx_http_request_t* r, Context& context, std::string_
     field->hash = 1;
     field->key = str(name);
     field->value = str(value);
-    context.fields[context.field_count++] = field;
+    context.kept.fields[context.kept.field_count++] = field;
     return field;
 }
 
@@ -248,10 +248,10 @@ ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) no
 }
 
 void retract(Context& context) noexcept {
-    for (ngx_uint_t i = 0; i < context.field_count; ++i) {
-        context.fields[i]->hash = 0;
+    for (ngx_uint_t i = 0; i < context.kept.field_count; ++i) {
+        context.kept.fields[i]->hash = 0;
     }
-    context.field_count = 0;
+    context.kept.field_count = 0;
     context.denied = false;
 }
 

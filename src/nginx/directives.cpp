@@ -1,6 +1,10 @@
 // The table of directives, and their handlers.
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include "nginx/conf.hpp"
 #include "nginx/text.hpp"
 #include "nginx/zone.hpp"
@@ -30,28 +34,52 @@ bool strip_prefix(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out
     return true;
 }
 
-// The token= parameter of token_auth.
-char* set_token_source(ngx_conf_t* cf, ngx_str_t* parameter, LocConf& conf) noexcept {
+// Notes a directive that requires something. False without memory.
+bool note_rule(ngx_conf_t* cf, LocConf& conf) noexcept {
+    if (conf.rule.len != 0) {
+        return true;
+    }
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    auto** const slot = static_cast<LocConf**>(ngx_array_push(&main.rules));
+    if (slot == nullptr) {
+        return false;
+    }
+    *slot = &conf;
+    conf.rule = arguments(cf)[0];
+    conf.rule_file = reinterpret_cast<const char*>(cf->conf_file->file.name.data);
+    conf.rule_line = cf->conf_file->line;
+    return true;
+}
+
+// A token= parameter of token_auth.
+char* add_place(ngx_conf_t* cf, ngx_str_t* parameter, ngx_array_t& places) noexcept {
     ngx_str_t value;
     if (!strip_prefix(*parameter, "token=", value)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\" of \"token_auth\", it takes "
-                           "\"token=$variable\"",
+                           "\"token=$variable\" and \"token=authorization\"",
                            parameter);
         return failed;
     }
+    const bool is_authorization = view(value) == "authorization";
     // The value is not logged, because it may be a token.
-    if (value.len < 2 || value.data[0] != '$') {
+    if (!is_authorization && (value.len < 2 || value.data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the \"token=\" parameter of \"token_auth\" takes a variable, such "
-                           "as token=$http_x_api_key");
+                           "as token=$http_x_api_key, or \"authorization\"");
         return failed;
     }
-    conf.token = compile(cf, value);
-    return conf.token == nullptr ? failed : NGX_CONF_OK;
+    const Expression* place = is_authorization ? nullptr : compile(cf, value);
+    auto** slot = static_cast<const Expression**>(ngx_array_push(&places));
+    if (slot == nullptr || (place == nullptr && !is_authorization)) {
+        return failed;
+    }
+    *slot = place;
+    return NGX_CONF_OK;
 }
 
-// token_auth <realm> [token=$var] | off
+// token_auth <realm> [token=$variable | token=authorization]... | off
 char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
     ngx_str_t* args = arguments(cf);
@@ -73,7 +101,37 @@ char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
     if (conf->realm == nullptr) {
         return failed;
     }
-    return cf->args->nelts == 2 ? NGX_CONF_OK : set_token_source(cf, &args[2], *conf);
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+    conf->places = ngx_array_create(cf->pool, cf->args->nelts - 2, sizeof(void*));
+    if (conf->places == nullptr) {
+        return failed;
+    }
+    for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
+        if (add_place(cf, &args[i], *conf->places) != NGX_CONF_OK) {
+            return failed;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+// False without memory.
+bool warn_of_missing_store(ngx_conf_t* cf, const ngx_str_t& path) noexcept {
+    constexpr std::string_view name = "/data.mdb";
+    auto* const file = static_cast<u_char*>(ngx_pnalloc(cf->pool, path.len + name.size() + 1));
+    if (file == nullptr) {
+        return false;
+    }
+    *append(append(file, view(path)), name) = '\0';
+    struct stat info {};
+    if (stat(reinterpret_cast<char*>(file), &info) != 0 && errno == ENOENT) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "there is no token store at \"%V\" yet, so requests get 503; make it by "
+                           "\"tokensync run --db %V\", or correct the path",
+                           &path, &path);
+    }
+    return true;
 }
 
 // Finds a store among those of other locations, or adds it; NGX_CONF_UNSET_UINT if that fails.
@@ -93,11 +151,34 @@ ngx_uint_t add_store(ngx_conf_t* cf, MainConf& main, ngx_str_t& path) noexcept {
         return NGX_CONF_UNSET_UINT;
     }
     auto** slot = static_cast<const char**>(ngx_array_push(&main.stores));
-    if (slot == nullptr) {
+    if (slot == nullptr || !warn_of_missing_store(cf, path)) {
         return NGX_CONF_UNSET_UINT;
     }
     *slot = reinterpret_cast<const char*>(path.data);
     return main.stores.nelts - 1;
+}
+
+// One spelling for a path, as what workers share of a store is kept by it: no "//", no "/./", no
+// "/" at the end. It begins with a "/".
+void simplify(ngx_str_t& path) noexcept {
+    u_char* end = path.data;
+    for (const u_char* at = path.data; at < path.data + path.len;) {
+        const u_char* next = at + 1;
+        while (next < path.data + path.len && *next != '/') {
+            ++next;
+        }
+        const auto size = static_cast<std::size_t>(next - at);
+        if (size > 1 && !(size == 2 && at[1] == '.')) {
+            std::memmove(end, at, size);
+            end += size;
+        }
+        at = next;
+    }
+    if (end == path.data) {
+        ++end;
+    }
+    path.len = static_cast<std::size_t>(end - path.data);
+    *end = '\0';
 }
 
 // token_auth_db <directory>
@@ -119,9 +200,7 @@ char* set_db(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
         return failed;
     }
-    while (path.len > 1 && path.data[path.len - 1] == '/') {
-        path.data[--path.len] = '\0';
-    }
+    simplify(path);
     conf->store = add_store(cf, *main, path);
     return conf->store == NGX_CONF_UNSET_UINT ? failed : NGX_CONF_OK;
 }
@@ -171,7 +250,7 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
             return failed;
         }
     }
-    return NGX_CONF_OK;
+    return note_rule(cf, *conf) ? NGX_CONF_OK : failed;
 }
 
 // Splits values without variables into their words once, rather than for each request. False if
@@ -238,8 +317,26 @@ bool check_words(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind) n
     return true;
 }
 
+// A scope may hold a comma, but commas between scopes make one of them, which nobody has.
+void warn_of_comma(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind) noexcept {
+    if (kind.valid == is_scope && view(value).find(',') != std::string_view::npos) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "comma in the scope \"%V\" of \"%V\"; scopes are separated by spaces",
+                           &value, arguments(cf));
+    }
+}
+
+bool has_empty(const Values& values) noexcept {
+    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
+    return std::any_of(each, each + values.expressions.nelts,
+                       [](const Expression& value) { return value.compiled.value.len == 0; });
+}
+
 // Adds the values of a directive; those without variables are checked here.
-char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
+char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& kind) noexcept {
+    if (!note_rule(cf, conf)) {
+        return failed;
+    }
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
@@ -252,6 +349,7 @@ char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
         if (ngx_http_script_variables_count(&args[i]) == 0 && !check_words(cf, args[i], kind)) {
             return failed;
         }
+        warn_of_comma(cf, args[i], kind);
         auto* slot = static_cast<Expression*>(ngx_array_push(&words->expressions));
         const Expression* compiled = compile(cf, args[i]);
         if (slot == nullptr || compiled == nullptr) {
@@ -259,31 +357,63 @@ char* set_words(ngx_conf_t* cf, Values*& words, const WordKind& kind) noexcept {
         }
         *slot = *compiled;
     }
+    if (words->expressions.nelts > 1 && has_empty(*words)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"\" in \"%V\" beside another value; \"\" takes an inherited "
+                           "requirement off, and stands alone",
+                           &args[0]);
+        return failed;
+    }
     return split_constants(cf, *words) ? NGX_CONF_OK : failed;
 }
 
 // token_auth_group <value> …
 char* set_groups(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->groups != NGX_CONF_UNSET_PTR ? duplicate : set_words(cf, conf->groups, group_word);
+    return conf->groups != NGX_CONF_UNSET_PTR ? duplicate
+                                              : set_words(cf, *conf, conf->groups, group_word);
 }
 
 // token_auth_role <value> …
 char* set_roles(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->roles != NGX_CONF_UNSET_PTR ? duplicate : set_words(cf, conf->roles, role_word);
+    return conf->roles != NGX_CONF_UNSET_PTR ? duplicate
+                                             : set_words(cf, *conf, conf->roles, role_word);
+}
+
+// token_auth_kind organization | group | user …
+char* set_kinds(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
+    return note_rule(cf, *static_cast<LocConf*>(data))
+               ? ngx_conf_set_bitmask_slot(cf, command, data)
+               : failed;
+}
+
+// token_auth_max_age <time>
+char* set_max_age(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
+    constexpr time_t heartbeats = 10;  // tokensync marks a sync as completed every few seconds
+    auto* conf = static_cast<LocConf*>(data);
+    char* const problem = note_rule(cf, *conf) ? ngx_conf_set_sec_slot(cf, command, data) : failed;
+    if (problem == NGX_CONF_OK && conf->max_age > 0 && conf->max_age < heartbeats) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"token_auth_max_age\" of %V is so short that requests may get 503 "
+                           "between two syncs; give it at least %Ts",
+                           &arguments(cf)[1], heartbeats);
+    }
+    return problem;
 }
 
 // token_auth_scope <value> …; may be given several times, because all scopes are required
 char* set_scopes(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
-    return set_words(cf, static_cast<LocConf*>(data)->scopes, scope_word);
+    auto* conf = static_cast<LocConf*>(data);
+    return set_words(cf, *conf, conf->scopes, scope_word);
 }
 
 // token_auth_scope_any <value> …
 char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
-    return conf->scopes_any != NGX_CONF_UNSET_PTR ? duplicate
-                                                  : set_words(cf, conf->scopes_any, scope_word);
+    return conf->scopes_any != NGX_CONF_UNSET_PTR
+               ? duplicate
+               : set_words(cf, *conf, conf->scopes_any, scope_word);
 }
 
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
@@ -360,7 +490,7 @@ constexpr ngx_uint_t everywhere = blocks | NGX_HTTP_LMT_CONF;
 }  // namespace
 
 ngx_command_t commands[] = {
-    {ngx_string("token_auth"), everywhere | NGX_CONF_TAKE12, set_token_auth,
+    {ngx_string("token_auth"), everywhere | NGX_CONF_1MORE, set_token_auth,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_db"), blocks | NGX_CONF_TAKE1, set_db, NGX_HTTP_LOC_CONF_OFFSET, 0,
      nullptr},
@@ -370,7 +500,7 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, anonymous), nullptr},
     {ngx_string("token_auth_org"), everywhere | NGX_CONF_TAKE12, set_organization,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
-    {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, ngx_conf_set_bitmask_slot,
+    {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, set_kinds,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, kinds), kinds},
     {ngx_string("token_auth_group"), everywhere | NGX_CONF_1MORE, set_groups,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
@@ -380,10 +510,12 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_scope_any"), everywhere | NGX_CONF_1MORE, set_scopes_any,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
-    {ngx_string("token_auth_max_age"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_sec_slot,
+    {ngx_string("token_auth_max_age"), everywhere | NGX_CONF_TAKE1, set_max_age,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, max_age), nullptr},
     {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
+    {ngx_string("token_auth_forward"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, forward), nullptr},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,

@@ -28,17 +28,20 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
-// proxy_set_header and the like evaluate their values before they read the client's fields, so this
-// is the moment to rename the client's imitations.
-const Context* find_identity(ngx_http_request_t* r) noexcept {
-    rename_imitations(r);
-    return find_context(r);
+// The module's own directives see none of its variables: there is no decision yet.
+const Context* context_for_variable(ngx_http_request_t* r) noexcept {
+    Context* const context = find_context(r);
+    if (context == nullptr || !context->deciding) {
+        return context;
+    }
+    context->names_itself = true;
+    return nullptr;
 }
 
 // `data` is a Field.
 ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                     uintptr_t data) noexcept {
-    const Context* context = find_identity(r);
+    const Context* context = context_for_variable(r);
     std::string_view text;
     if (context != nullptr && names_token(r, *context) &&
         !field_of(r, *context, static_cast<Field>(data), text)) {
@@ -49,14 +52,14 @@ ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 
 ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                      uintptr_t /*data*/) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = context_for_variable(r);
     return set(out, context == nullptr || !context->decided ? std::string_view{}
                                                             : answer(context->code).name);
 }
 
 ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                       uintptr_t /*data*/) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = context_for_variable(r);
     return context == nullptr || context->token.bytes().empty() || context->token.expires() == 0 ||
                    !names_token(r, *context)
                ? set(out, {})
@@ -65,7 +68,7 @@ ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 
 ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                          uintptr_t /*data*/) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = context_for_variable(r);
     return context == nullptr || context->generation == 0
                ? set(out, {})
                : set_number(r, out, static_cast<std::int64_t>(context->generation));
@@ -73,7 +76,7 @@ ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 
 ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                   uintptr_t /*data*/) noexcept {
-    const Context* context = find_context(r);
+    const Context* context = context_for_variable(r);
     if (context == nullptr || context->generation == 0) {
         return set(out, {});
     }

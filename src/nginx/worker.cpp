@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "token_auth/store_pool.hpp"
 
@@ -31,6 +32,12 @@ void log_event(void* /*context*/, StoreEvent event, const char* path, const char
             ngx_log_error(NGX_LOG_ERR, log, 0,
                           "token store \"%s\" was replaced by an older one, which is not taken "
                           "up: %s",
+                          path, text);
+            break;
+        case StoreEvent::damaged:
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "token store \"%s\" is damaged in part, requests whose token lies "
+                          "there get 503: %s",
                           path, text);
             break;
         case StoreEvent::lost:
@@ -64,7 +71,7 @@ bool start(const MainConf& conf) noexcept {
     }
     worker->conf = &conf;
     for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
-        worker->stores.refresh(i, ngx_time());
+        worker->stores.refresh(i, steady_seconds());
     }
     return true;
 }

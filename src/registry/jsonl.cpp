@@ -314,13 +314,17 @@ Json to_json(const Token& token) {
     return object;
 }
 
-Entity parse_entity(std::string_view line) {
-    Entity entity = entity_of(parse_object(line));
+Entity to_entity(const Json& object) {
+    Entity entity = entity_of(object);
     const auto problem = std::visit([](const auto& value) { return check(value); }, entity);
     if (problem) {
         fail(problem->field, problem->text);
     }
     return entity;
+}
+
+Entity parse_entity(std::string_view line) {
+    return to_entity(parse_object(line));
 }
 
 std::string JsonlReader::place() const {
@@ -349,18 +353,37 @@ bool JsonlReader::read_line() {
     return !text_.empty();
 }
 
-std::optional<Entity> JsonlReader::next() {
+// Goes to the next line that is not blank.
+bool JsonlReader::next_line() {
     while (read_line()) {
-        if (text_.find_first_not_of(" \t\r") == std::string::npos) {
-            continue;
-        }
-        try {
-            return parse_entity(text_);
-        } catch (const base::Error& error) {
-            throw base::Error(fmt::format("{}: {}", place(), error.what()));
+        if (text_.find_first_not_of(" \t\r") != std::string::npos) {
+            return true;
         }
     }
-    return std::nullopt;
+    return false;
+}
+
+bool JsonlReader::next_object(Json& into) {
+    if (!next_line()) {
+        return false;
+    }
+    try {
+        into = parse_object(text_);
+    } catch (const base::Error& error) {
+        throw base::Error(fmt::format("{}: {}", place(), error.what()));
+    }
+    return true;
+}
+
+std::optional<Entity> JsonlReader::next() {
+    if (!next_line()) {
+        return std::nullopt;
+    }
+    try {
+        return parse_entity(text_);
+    } catch (const base::Error& error) {
+        throw base::Error(fmt::format("{}: {}", place(), error.what()));
+    }
 }
 
 }  // namespace token_auth::registry

@@ -48,6 +48,9 @@ class JsonlReader {
     // field, and holds no value of the line.
     std::optional<Entity> next();
 
+    // The same for the object of the next line, of which nothing is checked yet; false at the end.
+    bool next_object(base::Json& into);
+
     // The number of the line last read, from 1.
     std::size_t line() const { return line_; }
 
@@ -56,6 +59,7 @@ class JsonlReader {
 
   private:
     bool read_line();
+    bool next_line();
 
     std::istream& input_;
     std::string name_;
@@ -63,7 +67,9 @@ class JsonlReader {
     std::size_t line_ = 0;
 };
 
-// What `line` (one object, without newline) holds; errors as JsonlReader's, without the place.
+// What an object, or a line that holds one (without newline), says; errors as JsonlReader's,
+// without the place.
+Entity to_entity(const base::Json& object);
 Entity parse_entity(std::string_view line);
 
 }  // namespace token_auth::registry

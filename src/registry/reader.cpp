@@ -225,6 +225,7 @@ void Reader::tokens(const TokenFilter& filter, const std::function<void(const To
 void Reader::audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each) {
     Conditions conditions;
     conditions.add("at >=", filter.since);
+    conditions.add("action =", filter.action);
     conditions.add("entity =", filter.entity);
     conditions.add("key =", filter.key);
     const std::string limit =

@@ -54,6 +54,7 @@ struct AuditRow {
 // Which rows of the audit trail; empty members do not count. `limit` keeps the latest, 0 all.
 struct AuditFilter {
     std::int64_t since = 0;
+    std::string action;
     std::string entity;
     std::string key;
     std::uint64_t limit = 0;

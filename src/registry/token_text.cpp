@@ -59,6 +59,16 @@ void write_base62(unsigned char* bytes, std::size_t size, char* out, std::size_t
     }
 }
 
+// The check of what stands before it.
+void write_check(std::string_view text, char* out) {
+    const auto check = static_cast<std::uint32_t>(
+        crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
+    std::array<unsigned char, 4> number{
+        static_cast<unsigned char>(check >> 24), static_cast<unsigned char>(check >> 16),
+        static_cast<unsigned char>(check >> 8), static_cast<unsigned char>(check)};
+    write_base62(number.data(), number.size(), out, check_length);
+}
+
 }  // namespace
 
 TokenText::TokenText(std::string_view prefix) : id_(id_length, '\0') {
@@ -74,12 +84,7 @@ TokenText::TokenText(std::string_view prefix) : id_(id_length, '\0') {
     at += secret_length;
 
     const auto size = static_cast<std::size_t>(at - buffer_.data());
-    const auto check = static_cast<std::uint32_t>(
-        crc32(0, reinterpret_cast<const Bytef*>(buffer_.data()), static_cast<uInt>(size)));
-    std::array<unsigned char, 4> number{
-        static_cast<unsigned char>(check >> 24), static_cast<unsigned char>(check >> 16),
-        static_cast<unsigned char>(check >> 8), static_cast<unsigned char>(check)};
-    write_base62(number.data(), number.size(), at, check_length);
+    write_check({buffer_.data(), size}, at);
     size_ = size + check_length;
 }
 
@@ -112,6 +117,28 @@ bool holds_token(std::string_view text) {
         }
     }
     return false;
+}
+
+std::optional<TokenReading> read_token_text(std::string_view text) {
+    const std::size_t dot = text.rfind('.');
+    const std::string_view head = text.substr(0, std::min(dot, text.size()));
+    const std::size_t mark = head.rfind('_');
+    if (dot == std::string_view::npos || mark == 0 || mark == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const std::string_view id = head.substr(mark + 1);
+    const bool old = id.size() == old_id_length;
+    if (!is_base62(id) || (!old && id.size() != id_length)) {
+        return std::nullopt;
+    }
+    TokenReading reading{std::string(id)};
+    const std::size_t body = dot + 1 + (old ? old_secret_length : secret_length);
+    if (text.size() == body + check_length) {
+        std::array<char, check_length> check{};
+        write_check(text.substr(0, body), check.data());
+        reading.check_fits = text.substr(body) == std::string_view(check.data(), check.size());
+    }
+    return reading;
 }
 
 std::string random_hex(std::size_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,13 @@ std::string_view default_prefix(Kind kind);
 
 // Whether something that reads like a token of ours stands anywhere in the text.
 bool holds_token(std::string_view text);
+
+// What can be read in a text that has the form of a token of ours: proven is none of it.
+struct TokenReading {
+    std::string id;
+    bool check_fits = false;  // if not, it holds a typo or is not whole
+};
+std::optional<TokenReading> read_token_text(std::string_view text);
 
 // That many random bytes as lower-case hex digits.
 std::string random_hex(std::size_t bytes);

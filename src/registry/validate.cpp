@@ -40,6 +40,13 @@ Result time(std::string_view field, std::int64_t value) {
     return std::nullopt;
 }
 
+// Whether "*", if there is one, is the whole scope or its last part: elsewhere it grants nothing.
+bool is_grant(std::string_view scope) {
+    const std::size_t star = scope.find('*');
+    const bool last = star == scope.size() - 1 && (star == 0 || scope[star - 1] == ':');
+    return star == std::string_view::npos || last;
+}
+
 Result scopes(const std::vector<std::string>& values) {
     std::size_t size = 0;
     for (const auto& scope : values) {
@@ -50,6 +57,12 @@ Result scopes(const std::vector<std::string>& values) {
         }
         if (holds_token(scope)) {
             return Problem{"scopes", token_rule};
+        }
+        if (!is_grant(scope)) {
+            return Problem{
+                "scopes",
+                "must not hold a * that stands for nothing: write * alone, or at the end "
+                "as in agents:*"};
         }
         size += scope.size() + 1;
     }

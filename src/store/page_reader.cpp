@@ -44,15 +44,20 @@ constexpr unsigned steps_max = 6;
 
 struct PageReader::Page {
     const char* at;
-    std::size_t size;
     std::size_t lower;  // the nodes begin there at the earliest
+    std::size_t room;   // and that much behind it at the latest, if they have a key
 
     unsigned count() const noexcept { return static_cast<unsigned>(lower - page_header) / 2U; }
 
-    // Null if the node is not in the page. `least` is its size at least; the page has room for it.
-    const char* node(unsigned index, std::size_t least) const noexcept {
+    // Null if the node, with its key, is not in the page.
+    const char* node(unsigned index) const noexcept { return node_within(index, room); }
+    // The first node of a branch page has no key.
+    const char* first_node() const noexcept { return node_within(0, room + key_size); }
+
+  private:
+    const char* node_within(unsigned index, std::size_t last) const noexcept {
         const std::size_t offset = load<std::uint16_t>(at + page_header + std::size_t{2} * index);
-        return offset - lower <= size - least - lower ? at + offset : nullptr;
+        return offset - lower <= last ? at + offset : nullptr;
     }
 };
 
@@ -117,9 +122,9 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
         return false;
     }
     out.at = map_ + number * page_size_;
-    out.size = page_size_;
     const auto head = load<std::uint64_t>(out.at + 8);
     out.lower = static_cast<std::uint16_t>(head >> 32);
+    out.room = page_size_ - node_min - out.lower;
     return load<std::uint64_t>(out.at) == number && ((head >> 16) & kind_bits) == kind &&
            out.lower - (page_header + 2) <= page_size_ - (page_header + 2 + node_min);
 }
@@ -145,10 +150,10 @@ class PageReader::Guess {
     double part_;
 };
 
-// Finds the last node whose key is at or below the key, and the range of the keys around it. The
-// next node is the next guess, and after some steps bisection, as keys may be spread unevenly. The
-// first node of a branch page has no key, and is below all. `above` is the index behind it, and
-// `node` null if there is none.
+// Finds the last node whose key is at or below the key, and the range of the keys around it. It
+// steps from the guess, and bisects after some steps, as keys may be spread unevenly. The first node
+// of a branch page has no key, and is below all. `above` is the index behind it, and `node` null if
+// there is none.
 template <bool is_leaf>
 inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t key, Range& range,
                                unsigned& above, const char*& node) const noexcept {
@@ -156,8 +161,8 @@ inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t k
     unsigned high = page.count();
     node = nullptr;
     probe = std::max(probe, low);
-    for (unsigned steps = 0; low < high; ++steps) {
-        const char* const at = page.node(probe, node_min);
+    for (unsigned steps = 0; low < high;) {
+        const char* const at = page.node(probe);
         if (at == nullptr) {
             return false;
         }
@@ -165,23 +170,21 @@ inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t k
         if (other <= key) {
             node = at;
             range.low = other;
-            low = probe + 1;
-            if (other == key) {
+            low = ++probe;
+            if (is_leaf && other == key) {
                 break;
             }
-            probe = low;
         } else {
             range.high = other;
-            high = probe;
-            --probe;
+            high = probe--;
         }
-        if (steps >= steps_max) {
+        if (++steps > steps_max) {
             probe = low + (high - low) / 2;
         }
     }
     above = low;
     if (!is_leaf && low == 1) {
-        node = page.node(0, node_header);
+        node = page.first_node();
         return node != nullptr;
     }
     return node == nullptr || load<std::uint16_t>(node + node_key_size_at) == key_size;
@@ -291,7 +294,7 @@ Found PageReader::walk(std::uint64_t number, unsigned depth, Walk& walk) const n
         index = above;
     }
     for (; index < count && !walk.ended; ++index) {
-        node = page.node(index, is_leaf ? node_min : node_header);
+        node = is_leaf || index != 0 ? page.node(index) : page.first_node();
         if (node == nullptr) {
             return Found::torn;
         }

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "store/file_map.hpp"
+#include "store/file_problem.hpp"
 #include "store/page_reader.hpp"
 #include "store/role_table.hpp"
 #include "token_auth/load.hpp"
@@ -32,31 +33,17 @@ namespace {
 constexpr unsigned attempts_max = 4096;
 constexpr unsigned attempts_of_misfit = 64;
 
-constexpr const char* rebuild = "run \"tokensync run --rebuild\"";
+constexpr const char* rebuild = "tokensync run --rebuild";
 
-bool file_in(const char* directory, char (&out)[4096]) noexcept {
+constexpr std::size_t path_size = 4096;
+
+bool file_in(const char* directory, char (&out)[path_size]) noexcept {
     const int length = std::snprintf(out, sizeof(out), "%s/data.mdb", directory);
     if (length > 0 && static_cast<std::size_t>(length) < sizeof(out)) {
         return true;
     }
     errno = ENAMETOOLONG;
     return false;
-}
-
-const char* remedy(int error) noexcept {
-    switch (error) {
-        case ENOENT:
-            return "run \"tokensync run\" to build the store";
-        case EACCES:
-            return "let nginx's group read it (tokensync --group sets this)";
-        case ELOOP:
-        case EINVAL:
-            return "name a directory in which it is a file; the directory may be a link";
-        case ENOMEM:
-            return "free some memory or raise the address space limit of nginx";
-        default:
-            return "see the error";
-    }
 }
 
 }  // namespace
@@ -70,14 +57,19 @@ struct Store::Parts {
     char meta_copy[meta_record_max] = {};
     RoleTable roles;
     char entry[token_entry_max] = {};
+    char directory[shown_path_size] = {};  // for messages
     char problem[problem_size] = {};
 
     void explain(const char* text, const char* what_to_do) noexcept {
         std::snprintf(problem, sizeof(problem), "%s; %s", text, what_to_do);
     }
+    // The same if the remedy is a command, on the store of that directory.
+    void advise(const char* text, const char* command) noexcept {
+        std::snprintf(problem, sizeof(problem), "%.100s; run \"%s --db %s\"", text, command,
+                      directory);
+    }
     void fail(const char* doing, int error) noexcept {
-        std::snprintf(problem, sizeof(problem), "cannot %s: %s; %s", doing, std::strerror(error),
-                      remedy(error));
+        explain_file(problem, doing, error, directory);
     }
     bool open_reader() noexcept;
     bool measure() noexcept;
@@ -88,7 +80,7 @@ struct Store::Parts {
 };
 
 bool store_identity(const char* directory, FileIdentity& out) noexcept {
-    char file[4096];
+    char file[path_size];
     return file_in(directory, file) && identify_file(file, out);
 }
 
@@ -101,12 +93,13 @@ bool Store::open(const char* directory) noexcept {
         return false;
     }
     close();
-    char file[4096];
+    std::snprintf(parts_->directory, sizeof(parts_->directory), "%s", shown_path(directory));
+    char file[path_size];
     unsigned attempts = 0;
     if (!file_in(directory, file) || (!parts_->map.open(file) && errno != 0)) {
         parts_->fail("open data.mdb", errno);
     } else if (!parts_->map.is_open()) {
-        parts_->explain("data.mdb is empty", rebuild);
+        parts_->advise("data.mdb is empty", rebuild);
     } else if (parts_->open_reader() && begin(attempts)) {
         return true;
     }
@@ -124,6 +117,10 @@ void Store::close() noexcept {
 
 bool Store::is_open() const noexcept {
     return parts_ != nullptr && parts_->map.is_open();
+}
+
+bool Store::is_readable() const noexcept {
+    return is_open() && parts_->known && !parts_->map.is_lost();
 }
 
 const FileIdentity& Store::identity() const noexcept {
@@ -149,13 +146,13 @@ bool Store::Parts::open_reader() noexcept {
         case PageReader::Problem::none:
             return true;
         case PageReader::Problem::truncated:
-            explain("data.mdb is truncated", rebuild);
+            advise("data.mdb is truncated", rebuild);
             break;
         case PageReader::Problem::not_lmdb:
-            explain("data.mdb is no LMDB file", rebuild);
+            advise("data.mdb is no LMDB file", rebuild);
             break;
         case PageReader::Problem::other_version:
-            explain("data.mdb was written by another version of LMDB than 0.9", rebuild);
+            advise("data.mdb was written by another version of LMDB than 0.9", rebuild);
             break;
     }
     return false;
@@ -169,14 +166,14 @@ bool Store::Parts::measure() noexcept {
     if (errno != 0) {
         fail("measure data.mdb", errno);
     } else {
-        explain("data.mdb is truncated", rebuild);
+        advise("data.mdb is truncated", rebuild);
     }
     return false;
 }
 
 // What was read does not fit, and no commit is to blame: whether to try again.
 bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
-    explain(text, rebuild);
+    advise(text, rebuild);
     attempts += attempts_of_misfit;
     sched_yield();
     return attempts < attempts_max;
@@ -189,7 +186,7 @@ bool Store::begin(unsigned& attempts) noexcept {
     }
     while (attempts < attempts_max) {
         if (parts.map.is_lost()) {
-            parts.explain("data.mdb is truncated", rebuild);
+            parts.advise("data.mdb is truncated", rebuild);
             return false;
         }
         if (parts.known && parts.reader.is_newest(parts.commit)) {
@@ -215,7 +212,12 @@ bool Store::is_whole(Found found, unsigned& attempts) noexcept {
     if (newest && found != Found::torn && !parts.map.is_lost()) {
         return true;
     }
-    newest ? void(parts.misfit("it is damaged", attempts)) : void(++attempts);
+    if (newest) {
+        parts.misfit("it is damaged", attempts);
+    } else {
+        parts.problem[0] = '\0';
+        ++attempts;
+    }
     return false;
 }
 
@@ -251,7 +253,7 @@ bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
         return false;
     }
     if (found == Found::absent) {
-        explain("it holds no token store yet", "run \"tokensync run\"");
+        advise("it holds no token store yet", "tokensync run");
         return false;
     }
     if (found == Found::torn) {
@@ -280,8 +282,7 @@ bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
     if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
         return true;
     }
-    explain("it is of format 1, made by tokensync 0.1, or of another program",
-            "run \"tokensync run\" to make a new one");
+    advise("it is of format 1, made by tokensync 0.1, or of another program", "tokensync run");
     return false;
 }
 
@@ -290,7 +291,7 @@ bool Store::Parts::is_store(MetaState state) noexcept {
         case MetaState::whole:
             return true;
         case MetaState::unfinished:
-            explain("its first load is not finished", "run \"tokensync run\"");
+            advise("its first load is not finished", "tokensync run");
             break;
         case MetaState::other_format:
             explain("it has another format", "use nginx's module and tokensync of one release");
@@ -299,7 +300,7 @@ bool Store::Parts::is_store(MetaState state) noexcept {
             explain("it is the LMDB file of another program", "name tokensync's directory");
             break;
         case MetaState::damaged:
-            explain("its meta record is damaged", rebuild);
+            advise("its meta record is damaged", rebuild);
             break;
     }
     return false;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "store/file_problem.hpp"
+
 namespace token_auth {
 
 struct StorePool::Shared {
@@ -20,18 +22,18 @@ struct StorePool::Slot {
     std::int64_t looked = -1;      // second of the last look
     std::int64_t missed = -1;      // second of the first look that did not find the one served
     FileIdentity refused{};        // an older store that was told of
-    char told[problem_size] = {};  // the loss that was told of last; empty: none
+    char told[problem_size] = {};  // the loss or damage that was told of last; empty: none
 };
 
 namespace {
 
-void explain_older(std::uint64_t generation, std::uint64_t least,
+void explain_older(const char* path, std::uint64_t generation, std::uint64_t least,
                    char (&text)[problem_size]) noexcept {
     std::snprintf(text, sizeof(text),
-                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild\" to "
-                  "make one that is taken up",
+                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild --db "
+                  "%s\" to make one that is taken up",
                   static_cast<unsigned long long>(generation),
-                  static_cast<unsigned long long>(least));
+                  static_cast<unsigned long long>(least), shown_path(path));
 }
 
 }  // namespace
@@ -94,9 +96,15 @@ void StorePool::mark_unavailable(std::size_t index, const char* why) noexcept {
     }
 }
 
+// A damaged page must not cost the tokens of all others.
+void StorePool::fail(std::size_t index, const Store& store) noexcept {
+    store.is_readable() ? tell(slots_[index], StoreEvent::damaged, store.problem())
+                        : mark_unavailable(index, store.problem());
+}
+
 void StorePool::refuse(std::size_t index, std::uint64_t generation) noexcept {
     char text[problem_size];
-    explain_older(generation, min_generation(index).load(), text);
+    explain_older(slots_[index].path, generation, min_generation(index).load(), text);
     mark_unavailable(index, text);
 }
 
@@ -104,11 +112,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     FileIdentity identity;
     char why[problem_size];
     if (!store_identity(slot.path, identity)) {
-        const bool absent = errno == ENOENT || errno == ENOTDIR;
-        std::snprintf(why, sizeof(why), "cannot find data.mdb: %s; %s", std::strerror(errno),
-                      absent ? "run \"tokensync run\" to build the store"
-                             : "let nginx's group read the directory (tokensync --group sets "
-                               "this) and pass through those above it");
+        explain_file(why, "find data.mdb", errno, slot.path);
         miss(slot, now, why);
         return;
     }
@@ -129,7 +133,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     const std::uint64_t generation = next->store.meta().generation;
     char text[problem_size];
     if (generation < least) {
-        explain_older(generation, least, text);
+        explain_older(slot.path, generation, least, text);
         release(next);
         // It is looked at again every second, as it may catch up, but told of once.
         if (slot.shared != nullptr && !(slot.refused == identity)) {
@@ -154,8 +158,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
 
 // The store to be served is not at its path.
 void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
-    // A clock that was put back begins anew: it must not prolong the time by as much.
-    if (slot.shared != nullptr && (slot.missed < 0 || now < slot.missed)) {
+    if (slot.shared != nullptr && slot.missed < 0) {
         slot.missed = now;
     }
     if (slot.shared == nullptr || now - slot.missed >= missing_grace) {
@@ -166,9 +169,14 @@ void StorePool::miss(Slot& slot, std::int64_t now, const char* why) noexcept {
 void StorePool::drop(Slot& slot, const char* why) noexcept {
     release(slot.shared);
     slot.missed = -1;
+    tell(slot, StoreEvent::lost, why);
+}
+
+// Once, until something else is to be told.
+void StorePool::tell(Slot& slot, StoreEvent event, const char* why) noexcept {
     if (std::strncmp(slot.told, why, sizeof(slot.told) - 1) != 0) {
         std::snprintf(slot.told, sizeof(slot.told), "%s", why);
-        listener_(context_, StoreEvent::lost, slot.path, slot.told);
+        listener_(context_, event, slot.path, slot.told);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -23,16 +24,20 @@ constexpr mode_t mode_bits = 07777;
 
 gid_t group_of_name(const std::string& name) {
     errno = 0;
-    const struct group* entry = getgrnam(name.c_str());
-    if (entry == nullptr) {
-        throw base::Error(
-            fmt::format(
-                "there is no group \"{}\" on this host; name nginx's own with --group, such "
-                "as www-data or nginx",
-                name),
-            base::ErrorKind::invalid_argument);
+    if (const struct group* entry = getgrnam(name.c_str()); entry != nullptr) {
+        return entry->gr_gid;
     }
-    return entry->gr_gid;
+    gid_t number = 0;  // in a container, groups often have no name
+    const char* const end = name.data() + name.size();
+    const auto [read, problem] = std::from_chars(name.data(), end, number);
+    if (problem == std::errc() && read == end && number != static_cast<gid_t>(-1)) {
+        return number;
+    }
+    throw base::Error(
+        fmt::format("there is no group \"{}\" on this host; name nginx's own with --group, such as "
+                    "www-data or nginx, or give its number",
+                    name),
+        base::ErrorKind::invalid_argument);
 }
 
 std::string group_name(gid_t id) {

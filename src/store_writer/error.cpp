@@ -3,8 +3,12 @@
 #include <fmt/core.h>
 #include <lmdb.h>
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
+
+#include "base/file_remedy.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -23,25 +27,22 @@ std::string_view remedy(int error) noexcept {
         case ENOSPC:
         case EDQUOT:
         case EIO:  // what LMDB makes of a short write: the disk is full
-            return "the old content is still being served; free some space on its disk (and see "
-                   "the kernel's log for a failing one), then run \"tokensync run\"";
+            return "the old content is still being served; make room on its disk, or see the "
+                   "kernel's log for a failing one: \"tokensync watch\" then goes on by itself; "
+                   "without it, run \"tokensync run\"";
         case EACCES:
         case EPERM:
             return "run as the account that owns it, or give it to this account (chown -R)";
-        case EROFS:
-            return "mount it writable";
         case ENOENT:
             return "make the directory above it first";
         case ENOTDIR:
             return "name a directory with --db";
-        case ENOMEM:
-            return "free some memory, or raise the address space limit (ulimit -v)";
         case MDB_INVALID:
         case MDB_VERSION_MISMATCH:
             return "it is no LMDB file, or one of another LMDB version: if it was this store, run "
                    "\"tokensync run --rebuild\"";
         default:
-            return "if that stays, run \"tokensync run --rebuild\"";
+            return base::file_remedy(error, "if that stays, run \"tokensync run --rebuild\"");
     }
 }
 
@@ -51,7 +52,12 @@ DamagedStore::DamagedStore(const std::string& problem, std::string_view remedy)
     : StoreError(fmt::format("{}; {}", problem, remedy)), problem_(problem) {}
 
 StoreReplaced::StoreReplaced(const std::string& path)
-    : StoreError(fmt::format("another store was put at {} meanwhile; run tokensync again", path)) {}
+    : StoreError(
+          access(path.c_str(), F_OK) == 0
+              ? fmt::format("another store was put at {} meanwhile; run tokensync again", path)
+              : fmt::format("the store {} was removed meanwhile; run tokensync again, which "
+                            "builds it anew",
+                            path)) {}
 
 OutOfOrder::OutOfOrder()
     : std::runtime_error(

@@ -27,8 +27,17 @@ std::string default_actor() {
     return fmt::format("uid-{}", ::geteuid());
 }
 
-void print_array(const std::vector<std::string>& objects) {
-    cli::write_out(fmt::format("[{}]\n", fmt::join(objects, ",")));
+std::string array_of(const std::vector<std::string>& objects) {
+    return fmt::format("[{}]\n", fmt::join(objects, ","));
+}
+
+// What has been changed stays so.
+void print_result(const std::string& text) {
+    try {
+        cli::write_out(text);
+    } catch (const base::Error& error) {
+        throw base::Error(fmt::format("{}; the change itself is made", error.what()));
+    }
 }
 
 }  // namespace
@@ -54,13 +63,13 @@ void report(const Context& context, const std::vector<Report>& reports) {
         }
     }
     if (context.json) {
-        print_array(objects);
+        print_result(array_of(objects));
     }
 }
 
 void report(const Context& context, const Report& done) {
     if (context.json) {
-        cli::write_out(done.json + "\n");
+        print_result(done.json + "\n");
     } else {
         cli::note(done.line);
     }
@@ -69,7 +78,7 @@ void report(const Context& context, const Report& done) {
 void print_list(const Context& context, const cli::Table& table,
                 const std::vector<std::string>& objects) {
     if (context.json) {
-        print_array(objects);
+        cli::write_out(array_of(objects));
     } else {
         cli::write_out(table.text());
     }

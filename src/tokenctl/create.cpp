@@ -86,7 +86,9 @@ int create(const Context& context, const Options& options) {
     KeyFile key(options.common.key_file);
     bool disabled = false;
     bool suspended = false;
-    context.open(registry::Access::write).write(author, [&](registry::Writer& writer) {
+    std::unique_ptr<registry::TokenText> text;
+    auto registry = context.open(registry::Access::write);
+    registry.write(author, [&](registry::Writer& writer) {
         if (!token.organization.empty()) {
             suspended = need_organization(writer, token.organization).suspended;
         }
@@ -99,9 +101,12 @@ int create(const Context& context, const Options& options) {
         if (!token.role.empty()) {
             need_role(writer, token.role);
         }
-        const auto text = put_new_token(writer, key, token);
-        // Within the transaction: a token that could not be shown must not come to be.
-        print_token(context, *text, json_of({token, suspended}, author.now));
+        text = put_new_token(writer, key, token);
+    });
+    show_token(context, *text, json_of({token, suspended}, author.now), [&] {
+        registry.write(author,
+                       [&](registry::Writer& writer) { writer.set_revoked(token.id, true); });
+        return fmt::format("token {} is revoked again", token.id);
     });
     if (disabled) {
         cli::warn(

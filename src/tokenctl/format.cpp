@@ -103,8 +103,10 @@ std::string json_of(const registry::AuditRow& row) {
 }
 
 std::string json_of(const registry::ImportCounts& counts) {
-    return text_of(
-        {{"added", counts.added}, {"updated", counts.updated}, {"unchanged", counts.unchanged}});
+    return text_of({{"added", counts.added},
+                    {"updated", counts.updated},
+                    {"unchanged", counts.unchanged},
+                    {"left_out", counts.left_out}});
 }
 
 std::string json_of(const registry::NewRegistry& made, const std::string& location) {

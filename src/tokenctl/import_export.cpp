@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
@@ -20,7 +21,19 @@ namespace {
 
 constexpr std::size_t export_chunk = 64 * 1024;  // bytes per write
 
-int import_file(const Context& context, const std::string& file) {
+std::string text_of(const registry::ImportCounts& counts) {
+    std::string text = fmt::format("{} added, {} updated, {} unchanged", counts.added,
+                                   counts.updated, counts.unchanged);
+    if (counts.left_out != 0) {
+        text += fmt::format(
+            ", {} left out that the registry has deleted or removed since; --replace brings such "
+            "back",
+            counts.left_out);
+    }
+    return text;
+}
+
+int import_file(const Context& context, const std::string& file, bool replace) {
     auto registry = context.open(registry::Access::write);
     const bool standard = file == "-";
     const std::string shown = standard ? "standard input" : base::redacted_path(file);
@@ -28,15 +41,16 @@ int import_file(const Context& context, const std::string& file) {
     if (!standard) {
         opened.open(file, std::ios::binary);
         if (!opened) {
+            const int error = errno;
             throw base::Error(
-                fmt::format("cannot read {}: {}; check the path", shown, std::strerror(errno)));
+                fmt::format("cannot read {}: {}; {}", shown, std::strerror(error),
+                            base::file_remedy(error, "check the path and its permissions")));
         }
     }
     std::istream& input = standard ? std::cin : opened;
-    const auto counts = registry::import_lines(registry, context.author(), input, shown);
-    report(context,
-           Report{json_of(counts), fmt::format("{} added, {} updated, {} unchanged", counts.added,
-                                               counts.updated, counts.unchanged)});
+    const auto mode = replace ? registry::ImportMode::replace : registry::ImportMode::merge;
+    const auto counts = registry::import_lines(registry, context.author(), input, shown, mode);
+    report(context, Report{json_of(counts), text_of(counts)});
     return cli::exit_done;
 }
 
@@ -57,11 +71,19 @@ int export_all(const Context& context) {
 }  // namespace
 
 void add_import_export(cli::Command root, Context& context) {
-    auto file = std::make_shared<std::string>();
-    root.command("import", "Import a JSON Lines file, all of it or nothing",
-                 [&context, file] { return import_file(context, *file); })
-        .positional("FILE", *file, "The file; - for standard input")
-        .required();
+    struct Options {
+        std::string file;
+        bool replace = false;
+    };
+    auto options = std::make_shared<Options>();
+    cli::Command import = root.command(
+        "import",
+        "Import a JSON Lines file, all of it or nothing; fields left out stay as they are",
+        [&context, options] { return import_file(context, options->file, options->replace); });
+    import.positional("FILE", options->file, "The file; - for standard input").required();
+    import.flag("--replace", options->replace,
+                "Give fields that a line leaves out their defaults, which can undo revocations, "
+                "and bring deleted tokens back");
     root.command("export", "Write the whole registry to standard output as JSON Lines",
                  [&context] { return export_all(context); });
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "base/secret_file.hpp"
 
@@ -25,9 +26,8 @@ void KeyFile::read(const std::string& path) {
     const std::string shown = base::redacted_path(path);
     if (file.error() != 0) {
         throw base::Error(
-            fmt::format("key file {} cannot be read: {}; check the path and its "
-                        "permissions",
-                        shown, std::strerror(file.error())));
+            fmt::format("key file {} cannot be read: {}; {}", shown, std::strerror(file.error()),
+                        base::file_remedy(file.error(), "check the path and its permissions")));
     }
     const std::string_view key = key_of_file(file.content());
     if (key.empty()) {

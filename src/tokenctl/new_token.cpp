@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
+#include <csignal>
 #include <memory>
 
 #include "base/error.hpp"
@@ -22,6 +23,28 @@ constexpr std::int64_t long_life = 366 * 86400;
 
 base::Error invalid(const std::string& text) {
     return base::Error(text, base::ErrorKind::invalid_argument);
+}
+
+void print_token(const Context& context, const registry::TokenText& text, const std::string& json) {
+    std::string line;
+    line.reserve(text.view().size() + json.size() + 16);  // no copy of the token stays behind
+    if (context.json) {
+        line += "{\"token\":\"";
+        line += text.view();
+        line += "\",";
+        line.append(json, 1);
+    } else {
+        line += text.view();
+    }
+    line += '\n';
+    const auto wipe = [&] { OPENSSL_cleanse(line.data(), line.size()); };
+    try {
+        cli::write_out(line);
+    } catch (...) {
+        wipe();
+        throw;
+    }
+    wipe();
 }
 
 }  // namespace
@@ -80,26 +103,23 @@ std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, Key
     return text;
 }
 
-void print_token(const Context& context, const registry::TokenText& text, const std::string& json) {
-    std::string line;
-    line.reserve(text.view().size() + json.size() + 16);  // no copy of the token stays behind
-    if (context.json) {
-        line += "{\"token\":\"";
-        line += text.view();
-        line += "\",";
-        line.append(json, 1);
-    } else {
-        line += text.view();
-    }
-    line += '\n';
-    const auto wipe = [&] { OPENSSL_cleanse(line.data(), line.size()); };
+void show_token(const Context& context, const registry::TokenText& text, const std::string& json,
+                const std::function<std::string()>& undo) {
+    ::signal(SIGPIPE, SIG_IGN);  // an error of write() instead, which can be answered
     try {
-        cli::write_out(line);
-    } catch (...) {
-        wipe();
-        throw;
+        print_token(context, text, json);
+    } catch (const base::Error& unwritten) {
+        std::string done;
+        try {
+            done = undo();
+        } catch (const base::Error& error) {
+            done = fmt::format(
+                "token {} could not be revoked again ({}); nobody knows it, but run `tokenctl "
+                "revoke {}`",
+                text.id(), error.what(), text.id());
+        }
+        throw base::Error(fmt::format("{}; {}", unwritten.what(), done));
     }
-    wipe();
 }
 
 void tell_of_new_token(const Context& context, const registry::Token& token, std::int64_t now) {
@@ -112,9 +132,23 @@ void tell_of_new_token(const Context& context, const registry::Token& token, std
             "this token lives for more than a year; one that is rotated in time does less "
             "harm if it leaks");
     }
-    if (!context.json) {
-        cli::note(fmt::format("created token {} of {}, expires {}; it is shown only this once",
-                              token.id, owner_text(token), expiry_text(token)));
+    if (context.json) {
+        return;
+    }
+    cli::note(fmt::format("created token {} of {}, expires {}; it is shown only this once",
+                          token.id, owner_text(token), expiry_text(token)));
+    if (token.digest.key_id != no_key) {
+        cli::note(
+            fmt::format("its digest is keyed: every nginx that is to let it in needs the key {} in "
+                        "token_auth_key",
+                        registry::format_key_id(token.digest.key_id)));
+    }
+    const bool inherits = token.kind == kind_user || !token.predecessor.empty();
+    if (!inherits && token.role.empty() && token.scopes.empty()) {
+        cli::note(
+            "it has neither a role nor scopes, so it is let in only where nginx asks for none; "
+            "give "
+            "--role or --scope to create one that has");
     }
 }
 

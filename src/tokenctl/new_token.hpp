@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,12 +32,15 @@ std::int64_t expiry_of(const std::string& text, std::int64_t now);
 void require_valid(const registry::Token& token);
 
 // Gives the token an id and a digest, puts it into the registry and reads it back; the result is
-// its text. If the caller's transaction ends well, the text is to have been shown.
+// its text, to be shown once the transaction is committed.
 std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
                                                    registry::Token& token);
 
-// Writes the token to standard output, alone on its line or as the first member of its object.
-void print_token(const Context& context, const registry::TokenText& text, const std::string& json);
+// Writes the token to standard output, alone on its line or as the first member of its object. If
+// that fails, nobody can know the token: `undo` takes it back in a transaction of its own, and what
+// it returns, what it did, ends the message of the base::Error.
+void show_token(const Context& context, const registry::TokenText& text, const std::string& json,
+                const std::function<std::string()>& undo);
 
 // Says which token was made, and warns if it lives for long.
 void tell_of_new_token(const Context& context, const registry::Token& token, std::int64_t now);

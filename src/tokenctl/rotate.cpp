@@ -72,6 +72,20 @@ registry::Token successor_of(const registry::Token& predecessor, const NewTokenO
     return token;
 }
 
+// Takes a rotation back whose new token nobody has seen.
+void undo_rotation(registry::Writer& writer, const registry::Token& before,
+                   const registry::Token& rotated) {
+    writer.set_revoked(rotated.successor, true);
+    auto view = writer.token(before.id);
+    if (view && view->token.successor == rotated.successor) {
+        view->token.successor.clear();
+        if (view->token.expires == rotated.expires) {
+            view->token.expires = before.expires;
+        }
+        writer.put(view->token, "unrotate");
+    }
+}
+
 int rotate(const Context& context, const Options& options) {
     require_token_ids({options.id});
     const auto author = context.author();
@@ -81,24 +95,31 @@ int rotate(const Context& context, const Options& options) {
                   author.now);  // wrong usage, before the registry is opened
     }
     KeyFile key(options.common.key_file);
+    registry::Token before;
     registry::Token predecessor;
-    registry::Token token;
-    context.open(registry::Access::write).write(author, [&](registry::Writer& writer) {
-        const auto view = need_token(writer, options.id);
-        predecessor = view.token;
+    registry::TokenView made;
+    registry::Token& token = made.token;
+    std::unique_ptr<registry::TokenText> text;
+    auto registry = context.open(registry::Access::write);
+    registry.write(author, [&](registry::Writer& writer) {
+        made = need_token(writer, options.id);
+        before = made.token;
+        predecessor = before;
         require_rotatable(predecessor, author.now);
         require_key(predecessor, key);
         token = successor_of(predecessor, options.common, author.now);
-        const auto text = put_new_token(writer, key, token);
+        text = put_new_token(writer, key, token);
 
         const std::int64_t end = std::min(author.now + grace, base::time_max);
         predecessor.expires = predecessor.expires == 0 ? end : std::min(predecessor.expires, end);
         predecessor.successor = token.id;
         writer.put(predecessor, "rotate");
-        // Within the transaction: a token that could not be shown must not come to be.
-        print_token(context, *text,
-                    json_of_successor({token, view.organization_suspended}, author.now,
-                                      predecessor.expires));
+    });
+    show_token(context, *text, json_of_successor(made, author.now, predecessor.expires), [&] {
+        registry.write(
+            author, [&](registry::Writer& writer) { undo_rotation(writer, before, predecessor); });
+        return fmt::format("token {} is revoked again, and {} goes on as before", token.id,
+                           before.id);
     });
     tell_of_new_token(context, token, author.now);
     if (!context.json) {

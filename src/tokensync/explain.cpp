@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/secret_file.hpp"
@@ -18,6 +19,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "store_writer/error.hpp"
 #include "token_auth/credential.hpp"
@@ -116,8 +118,8 @@ void add_key(Digester& digester, const std::string& file) {
     const base::SecretFile content(file, key_file_max);
     if (content.error() != 0) {
         throw base::Error(
-            fmt::format("cannot read the key file {}: {}; check its path and its permissions", file,
-                        std::strerror(content.error())));
+            fmt::format("cannot read the key file {}: {}; {}", file, std::strerror(content.error()),
+                        base::file_remedy(content.error(), "check its path and its permissions")));
     }
     const std::string_view key = key_of_file(content.content());
     if (key.empty() || !digester.add_key(key)) {
@@ -149,7 +151,63 @@ struct Finding {
     std::string scopes;  // effective
     std::string subject;
     std::uint64_t generation = 0;
+    std::string id_in_token;  // of a token that the store does not hold
+    bool typo = false;
+    std::int64_t synced = 0;  // milliseconds; 0: the store was not asked
+    std::optional<bool> behind;
+    std::string unasked;  // why that is not known
 };
+
+// Whether anything changed.
+class AnyChange final : public registry::Sink {
+  public:
+    struct Found {};
+    void put(const registry::Organization&) override { throw Found(); }
+    void put(const registry::Role&) override { throw Found(); }
+    void put(const registry::Token&) override { throw Found(); }
+    void put_memberships(const std::string&, const std::vector<registry::MemberOf>&) override {
+        throw Found();
+    }
+    void gone_organization(const std::string&) override { throw Found(); }
+    void gone_role(const std::string&) override { throw Found(); }
+    void gone_token(const Digest&) override { throw Found(); }
+};
+
+// Whether the registry has changes that the store has not.
+void compare_with_registry(const StoreMeta& meta, const OpenSource& open, Finding& finding) {
+    const std::string position(meta.position);
+    const std::string identity(meta.source);
+    finding.synced = meta.synced;
+    try {
+        const auto source = open();
+        if (source->identity() != identity) {
+            finding.unasked = "it is another one than the store is of; check --registry";
+            return;
+        }
+        AnyChange any;
+        try {
+            finding.behind = !source->changes(position, any);
+        } catch (const AnyChange::Found&) {
+            finding.behind = true;
+        }
+    } catch (const std::runtime_error& error) {
+        finding.unasked = error.what();
+    }
+}
+
+std::string store_text(const Finding& finding, const std::string& path) {
+    const std::string synced = base::format_time(finding.synced / 1000);
+    if (!finding.behind) {
+        return fmt::format("last synced at {}; the registry cannot be asked: {}", synced,
+                           finding.unasked);
+    }
+    return *finding.behind
+               ? fmt::format(
+                     "behind the registry, which has changed since {}: run \"tokensync run --db "
+                     "{}\", and see that \"tokensync watch\" is running",
+                     synced, path)
+               : "up to date with the registry";
+}
 
 [[noreturn]] void fail_store(const std::string& path, const Store& store) {
     throw store_writer::StoreError(fmt::format("the store {}: {}", path, store.problem()));
@@ -226,6 +284,13 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
         throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
     finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
+    if (finding.code == Code::token_unknown) {
+        const auto reading = registry::read_token_text(token);
+        finding.id_in_token = reading ? reading->id : "";
+        finding.typo = reading && !reading->check_fits;
+        finding.why = reason_unknown(token);
+        return;
+    }
     finding.why =
         reason(finding.code, finding.claims, asked.requirements, asked.now, question.address);
     if (finding.claims.known) {
@@ -241,7 +306,7 @@ std::string expiry(const TokenView& token) {
     return token.expires() == 0 ? "never" : base::format_time(token.expires());
 }
 
-void print(const Finding& finding) {
+void print(const Finding& finding, const std::string& path) {
     const Answer& answered = answer(finding.code);
     const TokenView& token = finding.claims.token;
     std::string text;
@@ -267,6 +332,10 @@ void print(const Finding& finding) {
     if (finding.generation != 0) {
         line("generation", std::to_string(finding.generation));
     }
+    if (finding.synced != 0) {
+        line("store", store_text(finding, path));
+    }
+    line("id in token", finding.id_in_token);
     line("reason", finding.why);
     cli::write_out(text);
 }
@@ -290,13 +359,21 @@ void print_json(const Finding& finding) {
         json["expires"] = expiry(token);
     }
     json["generation"] = finding.generation;
+    if (finding.synced != 0) {
+        json["synced"] = base::format_time(finding.synced / 1000);
+        json["behind"] = finding.behind ? base::Json(*finding.behind) : base::Json();
+    }
+    if (!finding.id_in_token.empty()) {
+        json["id_in_token"] = finding.id_in_token;
+        json["typo"] = finding.typo;
+    }
     json["reason"] = finding.why;
     cli::print_json(json);
 }
 
 }  // namespace
 
-void explain(const Question& question) {
+void explain(const Question& question, const OpenSource& open_registry) {
     Asked asked;
     understand(question, asked);
     Digester digester;
@@ -313,7 +390,7 @@ void explain(const Question& question) {
     if (credential.status != CredentialStatus::well_formed) {
         finding.code = code_of(credential.status);
         finding.why = why_no_credential(finding.code);
-        question.json ? print_json(finding) : print(finding);
+        question.json ? print_json(finding) : print(finding, question.store);
         return;
     }
     const auto store = std::make_unique<Store>();
@@ -321,7 +398,8 @@ void explain(const Question& question) {
         fail_store(question.store, *store);
     }
     decide_in(*store, digester, credential.token, question, asked, finding);
-    question.json ? print_json(finding) : print(finding);
+    compare_with_registry(store->meta(), open_registry, finding);
+    question.json ? print_json(finding) : print(finding, question.store);
 }
 
 }  // namespace token_auth::tokensync

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "registry/source.hpp"
 
 namespace token_auth::tokensync {
 
@@ -25,7 +29,9 @@ struct Question {
 };
 
 // Reads a token from standard input and writes to standard output what the module would answer,
-// and why. base::Error if the question is wrong or the store cannot answer it.
-void explain(const Question& question);
+// and why; and whether the store is behind the registry, if `open_registry` can open that.
+// base::Error if the question is wrong or the store cannot answer it.
+using OpenSource = std::function<std::unique_ptr<registry::Source>()>;
+void explain(const Question& question, const OpenSource& open_registry);
 
 }  // namespace token_auth::tokensync

@@ -6,6 +6,7 @@
 
 #include "base/redact.hpp"
 #include "base/time.hpp"
+#include "registry/token_text.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth::tokensync {
@@ -54,6 +55,24 @@ std::string scope_reason(const Claims& claims, const Requirements& requirements)
 
 }  // namespace
 
+std::string reason_unknown(std::string_view token) {
+    const auto reading = registry::read_token_text(token);
+    if (reading && !reading->check_fits) {
+        return fmt::format(
+            "a typo: the check at the end of the token does not fit the rest, so a part of it is "
+            "missing or wrong; if its id is right, it was to be the token \"{}\"",
+            reading->id);
+    }
+    std::string text =
+        "the store holds no token with this digest: it was never made in this registry, or it was "
+        "deleted, with its user or its organization perhaps";
+    if (reading) {
+        text += fmt::format("; it is no typo, and gives \"{}\" for its id (tokenctl show {})",
+                            reading->id, reading->id);
+    }
+    return text;
+}
+
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
                    std::int64_t now, const std::string& client) {
     const TokenView& token = claims.token;
@@ -65,9 +84,6 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
     switch (code) {
         case Code::ok:
             return fmt::format("{} is valid and meets all that was asked for", whose);
-        case Code::token_unknown:
-            return "the store holds no token with this digest: it was never made in this "
-                   "registry, or it was deleted, with its user or its organization perhaps";
         case Code::token_revoked:
             return token.revoked()
                        ? fmt::format("{} is revoked (tokenctl restore undoes that)", whose)
@@ -127,6 +143,7 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
         case Code::credentials_missing:
         case Code::request_malformed:
         case Code::token_malformed:
+        case Code::token_unknown:
         case Code::store_unavailable:
         case Code::store_stale:
             break;

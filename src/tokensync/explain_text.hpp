@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "token_auth/policy.hpp"
 
 namespace token_auth::tokensync {
 
-// `now` and `client` as they were given to decide(); for codes from token_unknown on, and ok.
+// Of the token `token` that the store does not hold.
+std::string reason_unknown(std::string_view token);
+
+// `now` and `client` as they were given to decide(); for codes behind token_unknown, and ok.
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
                    std::int64_t now, const std::string& client);
 

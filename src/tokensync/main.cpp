@@ -159,7 +159,7 @@ int explain_command(Options& options) {
     }
     options.question.store = options.store.path;
     options.question.json = options.json;
-    explain(options.question);
+    explain(options.question, [&options] { return open_source(options); });
     return cli::exit_done;
 }
 
@@ -173,8 +173,8 @@ void add_source_options(cli::Command root, Options& options) {
 
 void add_group_option(cli::Command command, Options& options) {
     command.option("--group", "NAME", options.store.group,
-                   "The group that may read the store: nginx's, such as www-data "
-                   "(default: the directory's)");
+                   "The group that may read the store: nginx's, by its name or number, such as "
+                   "www-data (default: the directory's)");
 }
 
 void add_writing_options(cli::Command command, Options& options) {

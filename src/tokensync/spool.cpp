@@ -8,14 +8,16 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/file_remedy.hpp"
 
 namespace token_auth::tokensync {
 namespace {
 
 [[noreturn]] void fail() {
-    throw base::Error(fmt::format(
-        "cannot use a temporary file: {}; free some space in the directory for them (/tmp)",
-        std::strerror(errno)));
+    const int error = errno;
+    throw base::Error(fmt::format("cannot use a temporary file in /tmp: {}; {}",
+                                  std::strerror(error),
+                                  base::file_remedy(error, "check that directory's permissions")));
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "tokensync/watch_log.hpp"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <system_error>
 #include <utility>
@@ -13,9 +16,28 @@
 
 namespace token_auth::tokensync {
 
+namespace {
+
+// Whether standard error leads to systemd's journal, which gives each line its time.
+// Source: systemd.exec(5), $JOURNAL_STREAM.
+bool is_journal() {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat info {};
+    return stream != nullptr && fstat(STDERR_FILENO, &info) == 0 &&
+           fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
+}  // namespace
+
+WatchLog::WatchLog(LogFormat format)
+    : format_(format), with_time_(format == LogFormat::text && !is_journal()) {}
+
 void WatchLog::write(const char* level, const char* event, const std::string& text,
                      const base::Json& fields) const {
     std::string line = text;
+    if (with_time_) {
+        line = fmt::format("{} {}", base::format_time(std::time(nullptr)), text);
+    }
     if (format_ == LogFormat::json) {
         base::Json all;
         all["time"] = base::format_time(std::time(nullptr));
@@ -53,6 +75,11 @@ void WatchLog::recovered() const {
 void WatchLog::replaced(const std::string& path) const {
     base::Json fields;
     fields["store"] = path;
+    if (access((path + "/data.mdb").c_str(), F_OK) != 0) {
+        write("warning", "removed", fmt::format("the store {} was removed; building it anew", path),
+              fields);
+        return;
+    }
     write("info", "replaced",
           fmt::format("another store was put at {}; going on with that one", path), fields);
 }

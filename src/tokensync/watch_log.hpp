@@ -1,4 +1,5 @@
-// The log of `tokensync watch`, on standard error: one line for an event.
+// The log of `tokensync watch`, on standard error: one line for an event; in text, behind the time
+// (RFC 3339) unless it goes to the journal.
 #pragma once
 
 #include <string>
@@ -12,7 +13,7 @@ enum class LogFormat { text, json };
 
 class WatchLog {
   public:
-    explicit WatchLog(LogFormat format) : format_(format) {}
+    explicit WatchLog(LogFormat format);
 
     void synced(const Outcome& outcome, const store_writer::Meta& meta) const;
     void failed(const std::string& problem) const;
@@ -25,6 +26,7 @@ class WatchLog {
                const base::Json& fields) const;
 
     LogFormat format_;
+    bool with_time_;
 };
 
 }  // namespace token_auth::tokensync

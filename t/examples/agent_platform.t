@@ -40,7 +40,8 @@ is $status, 200, 'webhooks are public';
 is $status, 200, 'and so is the widget';
 ($status, $body) = $example->curl('-H', 'X-Token-Subject: root', '-H', 'X-Token-Org: org_2f7',
     '-H', 'X-Token-Scopes: *', '-H', 'Authorization: Bearer x', '/v1/webhooks/stripe');
-is $body, "subject= org= group= role= scopes= credential= length=\n", 'nobody speaks for another there';
+is $body, "subject= org= group= role= scopes= credential=Bearer x length= uri=/v1/webhooks/stripe\n",
+    'nobody speaks for another there';
 
 my ($id) = $example->token('API_KEY') =~ /_([^.]+)\./;
 $example->tokenctl('delete', $id);

@@ -32,6 +32,15 @@ for (@calls) {
     like $body, qr/"code":"$code"/, "$code" if $code;
 }
 
+# What is decided about is what the upstream gets.
+for my $path ('/orgs/other%2F..%2Facme/groups/research/x', '/orgs/acme/groups/sales%2F..%2Fresearch/x',
+    '/orgs/acme/groups/research%2fx', '/orgs/%61cme/groups/research/a%20b%3Fc')
+{
+    my ($got, $body) = $example->curl(@{ $as{GROUP_USER} }, $path);
+    is $got, 200, $path;
+    like $body, qr{ uri=/orgs/acme/groups/research/(?:x|a%20b%3Fc)$}, 'as it was decided';
+}
+
 my ($id) = $example->token('GROUP_USER') =~ /_([^.]+)\./;
 my ($status, $body) = $example->curl(@{ $as{GROUP_USER} }, '/lab/x');
 like $body, qr/subject=tu-\Q$id\E org=acme group=research /, 'a technical user of its own';

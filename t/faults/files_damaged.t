@@ -26,7 +26,7 @@ sub copy { spew($_[1], slurp($_[0])); return chmod 0644, $_[1] }
 # the directory and running tokensync; "served" if a worker that already serves it may go on (for ten seconds if it is not there any more), "unharmed" if new ones serve it, too.
 my @cases = (
     [ 'missing'                    => sub { system('rm', '-rf', $_[0]) == 0 },
-        qr/run "tokensync run" to build the store/, undef, 'served' ],
+        qr/correct the path, or run "tokensync run --db \S+" to build the store/, undef, 'served' ],
     [ 'cut to its meta pages'      => sub { truncate "$_[0]/data.mdb", 2 * $page } ],
     [ 'cut within a meta page'     => sub { truncate "$_[0]/data.mdb", $page / 2 } ],
     [ 'cut to nothing'             => sub { truncate "$_[0]/data.mdb", 0 } ],
@@ -34,7 +34,7 @@ my @cases = (
     [ 'noise behind the meta pages' => sub { overwrite("$_[0]/data.mdb", 2 * $page, noise(60 * $page)) } ],
     [ 'zeros all over'             => sub { overwrite("$_[0]/data.mdb", 0, "\0" x (60 * $page)) } ],
     [ 'of another format of LMDB'  => sub { overwrite("$_[0]/data.mdb", $_ * $page + 20, pack 'V', 2) for 0, 1; 1 },
-        qr/written by another version of LMDB than 0\.9; run "tokensync run --rebuild"/, undef, 'served' ],
+        qr/written by another version of LMDB than 0\.9; run "tokensync run --rebuild --db \S+"/, undef, 'served' ],
     [ 'of another format of ours'  => sub { $world->probe('format', $_[0], 77) eq '' },
         qr/it has another format; use nginx's module and tokensync of one release/ ],
     [ 'a text file'                => sub {
@@ -48,9 +48,9 @@ my @cases = (
             rename $_[0], "$_[0].away"; system('cp', '-a', $other->db, $_[0]) == 0 },
         undef, undef, 'served' ],
     [ 'data file unreadable'       => sub { chmod 0, "$_[0]/data.mdb" },
-        qr/let nginx's group read it/, sub { chmod 0640, "$_[0]/data.mdb" }, 'served' ],
+        qr/this process is user \d+ with group \d+: let that group read the store/, sub { chmod 0640, "$_[0]/data.mdb" }, 'served' ],
     [ 'directory unreadable'       => sub { chmod 0, $_[0] },
-        qr/let nginx's group read/, sub { chmod 02750, $_[0] }, 'served' ],
+        qr/let that group read the store .*and enter the directories above it/, sub { chmod 02750, $_[0] }, 'served' ],
     [ 'a lock file left' => sub { spew("$_[0]/lock.mdb", noise(2 * $page)); chmod 0, "$_[0]/lock.mdb" },
         undef, undef, 'unharmed' ],
 );

@@ -75,7 +75,7 @@ END
         is_deeply \%got, { 200 => 4 }, 'workers have copies of a commit\'s roles';
     } else {
         is_deeply \%got, { 503 => 4 }, '503 without what was cut off';
-        like $server->errors, qr/requests get 503: data\.mdb is truncated; run "tokensync run --rebuild"/,
+        like $server->errors, qr/requests get 503: data\.mdb is truncated; run "tokensync run --rebuild --db \S+"/,
             'it was met while it was read';
     }
     unlike $server->errors, qr/exited on signal/, 'no worker has ended';

@@ -61,7 +61,7 @@ for my $i (0 .. $#damages) {
     system 'rm', '-rf', "$dir/$names[$i]";
     sync_into("$dir/$names[$i]");
     ok eventually(sub { status($names[$i]) == 200 }, 5), 'mended, it is served again';
-    my @lines = grep { /\Q$dir\/$names[$i]\E" is unavailable/ } split /\n/, $server->errors;
+    my @lines = grep { /\Q$dir\/$names[$i]\E" is (?:unavailable|damaged)/ } split /\n/, $server->errors;
     ok @lines >= 1 && @lines <= 3, 'few lines say so' or diag explain \@lines;
 }
 unlike $server->errors, qr/exited on signal/, 'no worker has ended';

@@ -38,7 +38,7 @@ for my $i (1 .. $world->times(2, 30)) {
     is +($server->get('/secret', Authorization => 'Bearer nobody'))[0], 401, 'and served';
 }
 is_deeply [ $world->judge ], [], 'overwritten by an older copy: all answers are right';
-ok scalar($world->logged(qr/has generation \d+, but \d+ was served; run "tokensync run --rebuild"/)),
+ok scalar($world->logged(qr/has generation \d+, but \d+ was served; run "tokensync run --rebuild --db \S+"/)),
     'a line says what to do';
 is $world->stop($watch), 0, 'the watch is well';
 ok $world->ends_equal, 'store and registry are equal at the end';

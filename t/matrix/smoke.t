@@ -36,8 +36,8 @@ sub http {
         location = /people { token_auth_kind user; alias $place/secret; }
         location = /gone { token_auth_db $place/none; alias $place/secret; }
         location = /any { satisfy any; auth_basic users; auth_basic_user_file $dir/users; alias $place/secret; }
-        location = /up { include $ENV{TEST_NGINX_ROOT}/conf/token_auth_params; proxy_pass http://127.0.0.1:%PORT%/seen; }
-        location = /seen { token_auth off; add_header X-Seen "\$http_x_token_id \$http_authorization"; alias $place/secret; }
+        location = /up { proxy_pass http://127.0.0.1:%PORT%/seen; }
+        location = /seen { token_auth off; token_auth_forward off; add_header X-Seen "\$http_x_token_id \$http_authorization"; alias $place/secret; }
     }
 END
 }

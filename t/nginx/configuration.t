@@ -53,6 +53,17 @@ sub rejected {
     return;
 }
 
+sub warned {
+    my ($name, $http, $message) = @_;
+    my ($status, $said, $line) = nginx_t($http);
+    my $where = qr/in \Q$conf\E:$line\b/;
+    subtest $name => sub {
+        is $status, 0, 'exit status';
+        like $said, qr/\A(?:nginx: )?[^\n]*\[warn\] [^\n]*$message[^\n]*$where\n(?:[^\n]*[.]conf syntax is ok\n)?\z/, 'one warning, file and line';
+    };
+    return;
+}
+
 sub accepted {
     my ($name, $http) = @_;
     my ($status, $said) = nginx_t($http);
@@ -78,10 +89,10 @@ rejected('token_auth twice', location("token_auth api;\n token_auth other; #!"),
     qr/"token_auth" directive is duplicate/);
 rejected('token_auth without a realm', location("token_auth; #!"),
     qr/invalid number of arguments in "token_auth" directive/);
-rejected('token_auth with too much', location("token_auth api token=\$arg_x y; #!"),
-    qr/invalid number of arguments in "token_auth" directive/);
+rejected("a bare parameter", location("token_auth api token=\$arg_x y; #!"),
+    qr/invalid parameter "y" of "token_auth"/);
 rejected('an unknown parameter', location("token_auth api tokens=\$arg_x; #!"),
-    qr/invalid parameter "tokens=\$arg_x" of "token_auth", it takes "token=\$variable"/);
+    qr/invalid parameter "tokens=\$arg_x" of "token_auth", it takes "token=\$variable" and "token=authorization"/);
 # nginx looks variables up at the end, and names no line.
 for my $text ('token_auth api token=$nothing_like_it;', 'token_auth $nothing_like_it;',
     'token_auth api; token_auth_scope $nothing_like_it;')
@@ -156,7 +167,9 @@ rejected('an age that is no time', location("token_auth_max_age soon; #!"),
     qr/"token_auth_max_age" directive invalid value/);
 rejected('an age that is negative', location("token_auth_max_age -1; #!"),
     qr/"token_auth_max_age" directive invalid value/);
-rejected('max_age twice', location("token_auth_max_age 1;\n token_auth_max_age 1; #!"),
+rejected('forward, neither on nor off', location("token_auth_forward yes; #!"),
+    qr/invalid value "yes" in "token_auth_forward" directive/);
+rejected('max_age twice', location("token_auth_max_age 1m;\n token_auth_max_age 1m; #!"),
     qr/"token_auth_max_age" directive is duplicate/);
 rejected('an unknown body', location("token_auth_error json; #!"), qr/invalid value "json"/);
 rejected('a key file that is missing', "token_auth_key missing.key; #!",
@@ -175,7 +188,8 @@ rejected('more keys than there is room for', "token_auth_key good.key;" x 4 . "\
 accepted('everything at once', <<"END");
     $db
     token_auth_key good.key;
-    token_auth "the \$host realm" token=\$http_x_api_key;
+    token_auth "the \$host realm" token=\$http_x_api_key token=authorization;
+    token_auth_forward off;
     token_auth_schemes Token Bearer;
     token_auth_anonymous on;
     token_auth_org optional from=\$http_x_anyreach_org;
@@ -183,24 +197,47 @@ accepted('everything at once', <<"END");
     token_auth_group acme/devs ops \$host;
     token_auth_role admin \$host;
     token_auth_scope a:read;
-    token_auth_scope "" "b:read c:*" \$host;
+    token_auth_scope "b:read c:*" \$host;
     token_auth_scope_any a b;
     token_auth_max_age 5m;
     token_auth_error html;
     server {
-        location / { limit_except GET { token_auth off; token_auth_org off; token_auth_scope x; } }
-        location /other { token_auth_db /elsewhere; token_auth api; }
+        location / { limit_except GET { token_auth_org off; token_auth_scope x; } }
+        location /other { token_auth_db ${\ store_dir() }/; token_auth api; }
     }
 END
 accepted('nothing at all', 'server { }');
-accepted('requirements without enforcement, and without a store', 'token_auth_scope a; token_auth off; server { }');
 accepted('a key that is a path of its own', "token_auth_key $dir/good.key;");
 
+# What is likely wrong.
+for my $rule ('token_auth_scope a', 'token_auth_scope_any a', 'token_auth_group a', 'token_auth_role a', 'token_auth_kind user',
+    'token_auth_org off', 'token_auth_max_age 1m')
+{
+    my ($name) = split / /, $rule;
+    my $message = qr/"$name" has no effect, because "token_auth" is off here and in every block within, so requests are let in unchecked; add/;
+    warned("$name, and token_auth nowhere", "$db server { location / {\n $rule; #!\n } location /on { token_auth api; } }", $message);
+    warned("$name, and token_auth off", location("token_auth off;\n $rule; #!"), $message);
+    warned("$name in http", "$rule; #!\n server { location / { token_auth off; } }", $message);
+    warned("$name in limit_except", "$db server { location / { limit_except GET {\n $rule; #!\n } } }", $message);
+    accepted("$name, for blocks within", "$db $rule; server { location / { token_auth off; location /a/ { if (\$arg_x) { } limit_except GET { token_auth api; } } } }");
+    accepted("$name, inherited", "$db token_auth api; server { location / { $rule; } }");
+}
+warned('several, and token_auth nowhere: the first', location("token_auth_role a; #!\n token_auth_scope a;"), qr/"token_auth_role" has no effect/);
+warned("a comma in $_->[0]", location("token_auth api;\n $_->[0] $_->[1]; #!"), qr/comma in the scope "\Q$_->[1]\E" of "$_->[0]"; scopes are separated by spaces/)
+    for [ 'token_auth_scope', 'a:read,b:read' ], [ 'token_auth_scope_any', 'a,' ], [ 'token_auth_scope', '$host,a' ];
+warned('an age of less than 10 s', location("token_auth api;\n token_auth_max_age 9; #!"),
+    qr/"token_auth_max_age" of 9 is so short that requests may get 503 between two syncs; give it at least 10s/);
+accepted("an age of $_", location("token_auth api; token_auth_max_age $_;")) for 0, '10s';
+rejected("$_: \"\" beside another value", location("token_auth api;\n $_; #!"), qr/"" in "token_auth_\w+" beside another value; "" takes an inherited requirement off, and stands alone/)
+    for 'token_auth_scope "" a', 'token_auth_scope_any a ""', 'token_auth_role a ""', 'token_auth_group "" ""',
+    "token_auth_scope a;\n token_auth_scope \"\"";
+
 # nginx starts without the store, and does not make one.
-accepted('a store that is not there yet', "token_auth_db $dir/nowhere; token_auth api; server { }");
+warned('a store that is not there yet', "token_auth_db $dir/nowhere/; #!\n token_auth api; server { }",
+    qr/there is no token store at "\Q$dir\E\/nowhere" yet, so requests get 503; make it by "tokensync run --db \Q$dir\E\/nowhere", or correct/);
 ok !-e "$dir/nowhere", 'nothing was made';
 mkdir "$dir/bare" or die "bare: $!";
-accepted('a store without files', "token_auth_db $dir/bare; token_auth api; server { }");
+warned('a store without files', "token_auth_db $dir/bare; #!\n token_auth api; server { }", qr/there is no token store at/);
 is_deeply [ glob "$dir/bare/*" ], [], 'nor in a directory that is there';
 
 my $before = join ' ', map { ($_, (stat)[ 1, 2, 4, 5, 7, 9 ]) } glob store_dir() . '/*';

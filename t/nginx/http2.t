@@ -19,12 +19,14 @@ my $store = store_dir();
 my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
     token_auth_db $store;
     client_max_body_size 32m;
+    underscores_in_headers on;
     server {
         listen 127.0.0.1:%PORT% http2;
         root $dir/html;
         token_auth api;
         location /html/ { token_auth_error html; alias $dir/html/; }
         location = /echo { proxy_pass http://127.0.0.1:@{[ $ENV{TEST_NGINX_SERVER_PORT} ]}; }
+        location = /fields { proxy_pass http://127.0.0.1:@{[ $ENV{TEST_NGINX_SERVER_PORT} ]}; }
         location = /lost { token_auth_db $dir/nowhere; }
         location = /scope { token_auth_scope agents:write; }
         location = /stale { token_auth_max_age 1s; alias $dir/html/secret; }
@@ -34,7 +36,9 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
     }
     server {
         listen 127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT};
+        token_auth_forward off;
         location / { return 200 "\$request_method \$content_length\\n"; }
+        location = /fields { return 200 "\$http_x_token_id \$http_x_token_org \$http_x_org_id \$http_authorization \$http_x_a\\n"; }
     }
 END
 my $base = 'http://127.0.0.1:' . $server->port;
@@ -164,6 +168,10 @@ sub stream {
 # Several Authorization fields: refused, by nginx or by the module.
 ($head, $body) = curl('-H', "$bearer acme-token", '-H', "$bearer acme-token", "$base/secret");
 like $head, qr{\AHTTP/2 400}, 'two Authorization fields';
+
+# Forwarding.
+(undef, $body) = curl('-H', "$bearer acme-token", '-H', 'X-A: a', '-H', 'X-Token-Org: evil', '-H', 'X_Token_Id: evil', "$base/fields");
+is $body, "acme acme acme  a\n", 'the upstream gets the identity';
 
 unlike $server->errors, qr/\[(?:alert|crit|emerg)\]/, 'nothing alarming was logged';
 

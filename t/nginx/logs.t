@@ -33,7 +33,7 @@ sub logged {
         location = /argument { alias $place/secret; token_auth api token=\$arg_access_token; }
         location = /lost { alias $place/secret; token_auth_db $place/nowhere; }
         location = /satisfy { alias $place/secret; satisfy any; allow all; }
-        location = /proxied { include $ENV{TEST_NGINX_ROOT}/conf/token_auth_params; proxy_pass http://127.0.0.1:%PORT%/inner; }
+        location = /proxied { proxy_pass http://127.0.0.1:%PORT%/inner; }
         location = /inner { token_auth off; alias $place/secret; }
     }
 END

@@ -300,3 +300,79 @@ GET /secret?access_token=nobody-token
 --- answer: token_unknown
 --- no_error_log
 nobody-token
+
+
+=== TEST 26: a token is looked for in several places, in order
+--- http_config eval: $::HttpConfig
+--- config
+token_auth api token=$http_x_api_key token=authorization token=$arg_k;
+--- request eval
+['GET /secret', 'GET /secret', 'GET /secret?k=acme-token', 'GET /secret?k=acme-token', 'GET /secret?k=globex-token',
+    'GET /secret?k=acme-token', 'GET /secret', 'GET /secret']
+--- more_headers eval
+['X-Api-Key: acme-token', 'Authorization: Bearer acme-token', 'X-A: 1',
+    "X-Api-Key: acme-token\nAuthorization: Token acme-token", 'X-Api-Key: acme-token', 'Authorization: Bearer a,b',
+    "X-Api-Key: nobody-token\nAuthorization: Basic eDp4", 'Authorization: Basic eDp4']
+--- answer eval
+[('let in') x 4, 'request_malformed', 'request_malformed', 'token_unknown', 'credentials_missing']
+
+
+=== TEST 27: only the places that are named
+--- http_config eval: $::HttpConfig
+--- config
+token_auth api token=authorization;
+location /key { alias html/secret; token_auth api token=$http_x_api_key token=$arg_k; }
+--- request eval
+['GET /secret', 'GET /secret', 'GET /key', 'GET /key?k=acme-token']
+--- more_headers eval
+['Authorization: Bearer acme-token', 'X-Api-Key: acme-token', 'Authorization: Bearer acme-token', 'X-A: 1']
+--- answer eval
+['let in', 'credentials_missing', 'credentials_missing', 'let in']
+
+
+=== TEST 28: a token that was taken is remembered for a later check, be it gone from the URI or the fields
+--- http_config eval: $::HttpConfig
+--- config
+location = /try { token_auth api token=$arg_k; try_files /nothing /second?x=1; }
+location = /named { token_auth api token=$arg_k; try_files /nothing @second; }
+location = /missing { token_auth api token=$arg_k; error_page 404 = /second; }
+location = /accel { token_auth api token=$arg_k; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/to; }
+location = /field { token_auth api; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/to-field; }
+location = /to { add_header X-Accel-Redirect /second; return 200; }
+location = /to-field { add_header X-Accel-Redirect /third; return 200; }
+location = /second { token_auth api token=$arg_k; alias html/secret; }
+location @second { token_auth api token=$arg_k; rewrite ^ /secret break; }
+location = /third { token_auth api; alias html/secret; }
+--- request eval
+[map { "GET /$_?k=acme-token" } qw(try named missing accel field)]
+--- more_headers
+Authorization: Bearer globex-token
+--- answer eval
+[('let in') x 5]
+
+
+=== TEST 29: it wins over what stands there later, refused or not
+--- http_config eval: $::HttpConfig
+--- config
+location = /try { token_auth api token=$arg_k; try_files /nothing /second?k=globex-token; }
+location = /refused { token_auth api token=$arg_k; error_page 401 = /second?k=globex-token; }
+location = /second { token_auth api token=${arg_k}; alias html/secret; add_header X-Id $token_auth_id always; }
+--- request eval
+['GET /try?k=acme-token', 'GET /refused?k=expired-token', 'GET /refused?k=a,b', 'GET /refused']
+--- error_code eval
+[200, 401, 401, 200]
+--- response_headers eval
+['X-Id: acme', 'X-Id: expired', 'X-Id:', 'X-Id: globex']
+
+
+=== TEST 30: for checks that name that place
+--- http_config eval: $::HttpConfig
+--- config
+location = /first { token_auth api token=$arg_k token=$http_x_api_key; try_files /nothing /second; }
+location = /second { token_auth api token=$http_x_api_key; alias html/secret; }
+--- request eval
+['GET /first?k=acme-token', 'GET /first', 'GET /first?k=acme-token']
+--- more_headers eval
+['X-A: 1', 'X-Api-Key: acme-token', 'X-Api-Key: acme-token']
+--- answer eval
+['credentials_missing', 'let in', 'let in']

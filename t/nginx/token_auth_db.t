@@ -28,7 +28,8 @@ spew("$dir/noise/lock.mdb", '');
 symlink store_dir(), "$dir/link" or die "link: $!";
 
 my %stores = (
-    main => store_dir(), again => store_dir(), slash => store_dir() . '/', link => "$dir/link",
+    main => store_dir(), again => store_dir(), slash => store_dir() . '/',
+    spelled => gateway_dir() . '/.//db/./', link => "$dir/link",
     dots => gateway_dir() . '/./nginx/../db', relative => '../db',
     map { $_ => "$dir/$_" } qw(other late lost replaced older empty noise),
 );
@@ -70,6 +71,7 @@ sub lines {
 my %expected = map { $_ => $_ =~ /^(?:late|empty|noise)$/ ? 503 : 200 } keys %stores;
 is_deeply { map { $_ => status($_) } keys %stores }, \%expected, 'at the start';
 is status('secret'), 200, 'inherited';
+is_deeply [ lines(qr{"[^"]*(?://|/\.(?:/|"))[^"]*" is served}) ], [], 'each path is spelled in one way';
 
 # One mapping for one store, whatever its names; the log names each path.
 SKIP: {
@@ -96,12 +98,12 @@ status($_) for (qw(late empty noise)) x 5;
 for my $place (qw(late empty)) {
     my @lines = lines(qr/token store "$dir\/$place" is unavailable/);
     is @lines, 1, "$place: told once";
-    like $lines[0], qr/\[error\] .*requests get 503: cannot find data\.mdb: No such file or directory; run "tokensync run"/,
+    like $lines[0], qr/\[error\] .*requests get 503: cannot find data\.mdb: No such file or directory; correct the path, or run "tokensync run --db \Q$dir\E\/$place"/,
         "$place: with the remedy";
 }
 my @noise = lines(qr/token store "$dir\/noise" is unavailable/);
 is @noise, 1, 'noise: told once';
-like $noise[0], qr/\[error\] .*no LMDB file; run "tokensync run --rebuild"/, 'noise: with the remedy';
+like $noise[0], qr/\[error\] .*no LMDB file; run "tokensync run --rebuild --db \Q$dir\E\/noise"/, 'noise: with the remedy';
 ok !-e "$dir/late", 'nothing was made where there was nothing';
 is join(' ', map { s{.*/}{}r } glob "$dir/empty/*"), '', 'nor in an empty directory';
 
@@ -125,7 +127,7 @@ like join('', lines(qr/token store "$dir\/replaced" was replaced/)), qr/\[notice
     'and that is told';
 is status('older'), 200, 'in place of a store that went back, the one that was served is';
 like join('', lines(qr/token store "$dir\/older" was replaced by an older one/)),
-    qr/\[error\] .*not taken up: it has generation \d+, but \d+ was served; run "tokensync run --rebuild"/, 'and that is told';
+    qr/\[error\] .*not taken up: it has generation \d+, but \d+ was served; run "tokensync run --rebuild --db \S+"/, 'and that is told';
 status('older') for 1 .. 5;
 is lines(qr/token store "$dir\/older"/), 2, 'once, after the notice that it is served';
 sync_into("$dir/older");
@@ -164,7 +166,7 @@ SKIP: {
     server { listen 127.0.0.1:%PORT%; root $html; }
 END
     is status('secret'), 503, 'a store that may not be read';
-    like join('', lines(qr/is unavailable/)), qr/Permission denied; let nginx's group read/, 'with the remedy';
+    like join('', lines(qr/is unavailable/)), qr/Permission denied; this process is user @{[ scalar getpwnam 'www-data' ]} with group \d+: let that group read the store \("tokensync run --group \d+ --db \Q$place\E\/db" does\)/, 'with the remedy';
     chmod 0755, "$place/db" or die "chmod: $!";
     is soon('secret', 200), 200, 'once it may be';
 }

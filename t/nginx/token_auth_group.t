@@ -86,7 +86,7 @@ Authorization: Bearer acme-devs-token
 ['let in', 'group_missing', 'group_missing', 'group_missing']
 
 
-=== TEST 7: an empty value asks for nothing, one of spaces is met by nobody; a value may hold several
+=== TEST 7: an empty value is met by nobody, as is one of spaces; a value may hold several
 --- http_config
 token_auth_db $TEST_NGINX_DB;
 token_auth api;
@@ -98,7 +98,7 @@ token_auth_group $group;
 --- more_headers
 Authorization: Bearer acme-devs-token
 --- answer eval
-['let in', 'let in', 'group_missing', 'group_missing']
+['group_missing', 'let in', 'group_missing', 'group_missing']
 
 
 === TEST 8: an inner setting replaces the outer one; an empty one takes it off
@@ -113,3 +113,17 @@ location = /all { alias html/secret; token_auth_group ""; }
 Authorization: Bearer acme-devs-token
 --- answer eval
 ['let in', 'let in', 'group_missing']
+
+
+=== TEST 9: among several values, empty ones are skipped; the module's own variables are met by nobody
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_group $arg_a $arg_b;
+location = /own { alias html/secret; token_auth_group $token_auth_group; }
+location = /part { alias html/secret; token_auth_group "acme/devs $token_auth_role"; }
+--- request eval
+['GET /secret?a=devs', 'GET /secret?b=devs', 'GET /secret', 'GET /own', 'GET /part']
+--- more_headers
+Authorization: Bearer acme-devs-token
+--- answer eval
+['let in', 'let in', ('group_missing') x 3]

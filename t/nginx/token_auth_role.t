@@ -99,7 +99,7 @@ Authorization: Bearer acme-reader-token
 ['let in', ('role_missing') x 4]
 
 
-=== TEST 8: by method, by a map; an empty value asks for nothing
+=== TEST 8: by method, by a map; an empty value is met by nobody
 --- http_config
 token_auth_db $TEST_NGINX_DB;
 token_auth api;
@@ -111,7 +111,7 @@ token_auth_role $role;
 --- more_headers eval
 [map { "Authorization: Bearer $_-token" } qw(acme-bare acme-bare acme-reader acme-reader)]
 --- answer eval
-['let in', 'role_missing', 'role_missing', 'let in']
+['role_missing', 'role_missing', 'role_missing', 'let in']
 
 
 === TEST 9: an inner setting replaces the outer one; an empty one takes it off
@@ -126,3 +126,21 @@ location = /all { alias html/secret; token_auth_role ""; }
 Authorization: Bearer acme-admin-token
 --- answer eval
 ['let in', 'let in', 'role_missing']
+
+
+=== TEST 10: among several values, empty ones are skipped; the module's own variables are met by nobody
+--- http_config
+token_auth_db $TEST_NGINX_DB;
+token_auth api;
+map $token_auth_role $own { default admin; "" ""; }
+--- config
+token_auth_role $arg_a $arg_b;
+location = /own { alias html/secret; token_auth_role $token_auth_role; }
+location = /beside { alias html/secret; token_auth_role admin $token_auth_role; }
+location = /map { alias html/secret; token_auth_role $own; }
+--- request eval
+['GET /secret?a=admin', 'GET /secret?b=admin', 'GET /secret', 'GET /own', 'GET /beside', 'GET /map']
+--- more_headers
+Authorization: Bearer acme-admin-token
+--- answer eval
+['let in', 'let in', ('role_missing') x 4]

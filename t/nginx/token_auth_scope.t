@@ -224,3 +224,40 @@ Authorization: Bearer globex-token
 --- answer eval
 ['let in', 'let in', 'scope_missing']
 --- scope: agents:read agents:write
+
+
+=== TEST 17: the module's own variables are empty, and a requirement with one is met by nobody
+--- http_config
+token_auth_db $TEST_NGINX_DB;
+token_auth api;
+map $token_auth_kind $own { default nobody; "" ""; }
+--- config
+location = /own { alias html/secret; token_auth_scope $token_auth_role; }
+location = /beside { alias html/secret; token_auth_scope $token_auth_role agents:read; }
+location = /map { alias html/secret; token_auth_scope $own; }
+location = /any { alias html/secret; token_auth_scope_any agents:read $token_auth_role; }
+location = /empty { alias html/secret; token_auth_scope $arg_a $arg_b; }
+location = /earlier { token_auth_scope agents:read; try_files /nothing @later; }
+location @later { token_auth_scope $token_auth_kind; rewrite ^ /secret break; }
+--- request eval
+['GET /own', 'GET /beside', 'GET /map', 'GET /any', 'GET /empty', 'GET /earlier']
+--- more_headers
+Authorization: Bearer acme-token
+--- error_code eval
+[403, 403, 403, 403, 200, 403]
+--- response_body_like eval
+[('scope_missing') x 4, '^secret', 'scope_missing']
+
+
+=== TEST 18: a realm of the module's own variables is empty, not that of an earlier decision
+--- http_config eval: $::HttpConfig
+--- config
+location = /first { token_auth api; try_files /nothing @second; }
+location @second { token_auth "<$token_auth_result>"; token_auth_scope nobody; }
+--- request
+GET /first
+--- more_headers
+Authorization: Bearer acme-token
+--- answer: scope_missing
+--- realm: <>
+--- scope: nobody

@@ -82,10 +82,11 @@ subtest 'changes' => sub {
     init_registry(new_dir());
     ok(succeeds(imported($world)), 'import');
     my $changed = $world;
-    $changed =~ s/"suspended":true,//;
+    $changed =~ s/"suspended":true,/"suspended":false,/;
     $changed =~ s/"name":"n"/"name":"m"/;
     $changed =~ s/"scopes":\["a:read","b:read"\]/"scopes":["c"]/;
     is_deeply(counts($changed), [ 0, 3, 7 ], 'what differs is updated');
+    $changed =~ s/"suspended":false,//;
     is(export(), $changed, 'to what the file says');
     is_deeply(counts(qq({"type":"organization","id":"acme"}\n\n \t\r\n{"type":"user","id":"new"}\r\n)),
         [ 1, 0, 1 ], 'created may be left out; blank lines and CR LF do not matter');
@@ -149,10 +150,10 @@ subtest 'bad lines' => sub {
         [ '{"type":"role","id":"x","scopes":["a b"]}', qr/scopes must be 1 to 128/ ],
         [ '{"type":"group","id":"x"}',        qr/organization is missing/ ],
         [ '{"type":"group","organization":"nix","id":"x"}', qr/organization "nix" does not exist/ ],
-        [ '{"type":"user","id":"robot"}',     qr/user "robot" is a technical user already/ ],
-        [ '{"type":"user","id":"ann","technical":true}', qr/user "ann" is a person already/ ],
+        [ '{"type":"user","id":"robot","technical":false}', qr/user "robot" is a technical user already/ ],
+        [ '{"type":"user","id":"bob","technical":true}', qr/user "bob" is a person already/ ],
         [ '{"type":"user","id":"idle","technical":true}', qr/no token acts for technical user "idle"/ ],
-        [ '{"type":"membership","user":"ann","organization":"acme"}', qr/role is missing/ ],
+        [ '{"type":"membership","user":"ann","organization":"beta"}', qr/role is missing/ ],
         [ '{"type":"membership","user":"ann","organization":"acme","role":"nix"}', qr/role "nix" does not exist/ ],
         [ '{"type":"membership","user":"nix","organization":"acme","role":"reader"}', qr/user "nix" does not exist/ ],
         [ '{"type":"membership","user":"robot","organization":"acme","role":"reader"}', qr/user "robot" is a technical user/ ],
@@ -192,6 +193,8 @@ subtest 'bad lines' => sub {
         [ $token->(not_before => 5),          qr/not_before must be a string/ ],
         [ $token->(predecessor => 'a b'),     qr/predecessor must be 1 to 64/ ],
         [ $token->(successor => 'a b'),       qr/successor must be 1 to 64/ ],
+        [ '{"type":"token","id":"t1","name":""}', qr/name must be 1 to 255/ ],
+        [ '{"type":"organization","id":"new"}', qr/organization "new" is in the file twice/ ],
         [ $token->(name => 'x' x 140_000),    qr/is longer than 131072 bytes/ ],
         [ '{"type":"role","id":"x","scopes":1e999}', qr/is not JSON .it holds a number/ ],
         [ '[' x 100_000,                      qr/is not JSON/ ],
@@ -205,6 +208,120 @@ subtest 'bad lines' => sub {
         unlike($result->{err}, qr/Z{20}/, 'shows no token');
     }
     is(export(), $before, 'nothing changed');
+};
+
+# Changes all that an administrator can lock out or remove, after an export.
+sub lock_out {
+    ok(succeeds(tokenctl(@$_)), "@$_") for [qw(org suspend acme)], [qw(user disable ann)],
+        [qw(user disable tu-kept)], [qw(revoke kept)], [qw(rotate turned --grace 0s)], [qw(delete lost)],
+        [qw(member remove ann beta)], [qw(user remove bob --force)], [qw(org remove gone --force)];
+    return;
+}
+
+my $lockable = join '', map { $json->encode($_) . "\n" }
+    { type => 'role', id => 'reader', scopes => ['a:read'] },
+    (map { { type => 'organization', id => $_ } } qw(acme beta gone)),
+    { type => 'group', organization => 'gone', id => 'ops' },
+    { type => 'user', id => 'ann', display_name => 'Ann', email => 'ann@example.org' },
+    { type => 'user', id => 'bob' },
+    (map { { type => 'membership', user => $_->[0], organization => $_->[1], role => 'reader' } }
+        [qw(ann acme)], [qw(ann beta)], [qw(bob beta)]),
+    (map { { type => 'token', digest => 'sha256:' . sha256_hex($_->{id}), name => 'n', kind => 'organization',
+        expires => '2099-01-01T00:00:00Z', %$_ } } (map { { id => $_, organization => 'acme' } } qw(kept turned lost)),
+        { id => 'g', kind => 'group', organization => 'gone', group => 'ops' },
+        { id => 'bobs', kind => 'user', user => 'bob' });
+
+subtest 'an older file' => sub {
+    my $url = init_registry(new_dir());
+    ok(succeeds(imported($lockable)), 'import');
+    my $older = export();
+    lock_out();
+    my $now = export();
+    is_deeply(counts($older), [ 3, 0, 9 ], 'brings organizations, groups and users back');
+    my $after = export();
+    my $gone = qr/^\{"type":"(?:organization","id":"gone"|group"|user","id":"bob").*\n/m;
+    is($after =~ s/$gone//gr, $now, 'and no token, no membership, and undoes nothing');
+    my $log = sql($url, 'SELECT count(*) FROM audit')->[0];
+    is_deeply(counts($older), [ 0, 0, 12 ], 'once more');
+    is(export(), $after, 'changes nothing');
+    is(sql($url, 'SELECT count(*) FROM audit')->[0], $log, 'and says so in the audit trail');
+    like(done(imported($older))->{err}, qr/, 5 left out that the registry has deleted or removed since; --replace brings/,
+        'what was left out is counted');
+    is(json_of(done(imported($older, '--json')))->{left_out}, 5, 'in JSON, too');
+
+    ok(succeeds(imported($older, '--replace')), '--replace');
+    my $successor = qr/^.*"predecessor":"turned".*\n/m;
+    is(export() =~ s/$successor//r, $older, 'undoes all of it');
+    is(json_of(done(imported($older, '--replace', '--json')))->{updated}, 0, 'once');
+};
+
+subtest 'the end of a rotation' => sub {
+    init_registry(new_dir());
+    ok(succeeds(imported($lockable)), 'import');
+    my ($new) = done(tokenctl(qw(rotate turned --json)))->{out} =~ /"id":"(\w+)"/;
+    my $end = json_of(tokenctl(qw(show turned --json)))->{expires};
+    my $after = sub {
+        my ($line) = @_;
+        ok(succeeds(imported(qq({"type":"token","id":"turned",$line}))), $line);
+        return json_of(tokenctl(qw(show turned --json)))->{expires};
+    };
+    is($after->('"expires":"2099-01-01T00:00:00Z"'), $end, 'stays for a line that does not know of it');
+    is($after->('"expires":"2098-01-01T00:00:00Z","successor":"other"'), $end, 'or of another one');
+    is($after->(qq("name":"m","successor":"$new")), $end, 'stays if the line says nothing of it');
+    is($after->(qq("expires":"2098-01-01T00:00:00Z","successor":"$new")), '2098-01-01T00:00:00Z',
+        'is put off by a line that knows of it');
+    is($after->('"expires":"2026-02-01T00:00:00Z"'), '2026-02-01T00:00:00Z', 'comes sooner for any line');
+};
+
+subtest 'fields that are left out' => sub {
+    init_registry(new_dir());
+    ok(succeeds(imported($world)), 'import');
+    my @bare = map { my %bare = %{ $json->decode($_) };
+        delete @bare{ grep { !/^(?:type|id|user|organization)$/ || $_ eq 'user' && $bare{type} eq 'token' } keys %bare };
+        $json->encode(\%bare) . "\n" } split /\n/, $world;
+    is_deeply(counts(join '', @bare), [ 0, 0, 10 ], 'a line that says nothing');
+    is(export(), $world, 'changes nothing, of any type');
+    my @fields = map { my %whole = %{ $json->decode($_) };
+        my %key = map { $_ => $whole{$_} } grep { defined $whole{$_} } qw(type id organization),
+            $whole{type} eq 'membership' ? 'user' : ();
+        map { { line => $json->encode({ %key, $_ => $whole{$_} }), of => "$whole{type} $_" } } sort keys %whole
+    } split /\n/, $world;
+    ok(counts($_->{line})->[2] == 1, "a line with its $_->{of} alone") for @fields;
+    is(export(), $world, 'changes nothing either');
+    ok(succeeds(imported(qq({"type":"user","id":"ann","email":"new\@example.org"}))), 'one field');
+    like(export(), qr/"display_name":"Ann","email":"new\@/, 'changes alone');
+    ok(succeeds(imported(qq({"type":"token","id":"t1","description":"","scopes":[]}))), 'emptied fields');
+    unlike(export(), qr/"id":"t1".*"(?:description|scopes)"/, 'are empty');
+    ok(fails_with(imported('{"type":"token","id":"t1","name":"m"}', '--replace'), 1, qr/line 1: digest is missing/),
+        'with --replace, they are needed');
+    ok(succeeds(imported($world, '--replace')), 'the whole with --replace');
+    is(export(), $world, 'is as it was');
+};
+
+subtest 'twice in a file' => sub {
+    init_registry(new_dir());
+    ok(succeeds(imported($world)), 'import');
+    for my $line (split /\n/, $world) {
+        my ($type) = $line =~ /"type":"(\w+)"/;
+        ok(fails_with(imported("$line\n$line\n"), 1, qr/line 2: $type .* is in the file twice; leave out/), $type);
+    }
+    my ($t1) = $world =~ /(.*"id":"t1".*)\n/;
+    ok(fails_with(imported("$t1\n" . ($t1 =~ s/"id":"t1"/"id":"t3"/r)), 1, qr/line 2: digest is in the file twice/),
+        'a digest');
+    is(export(), $world, 'nothing changed');
+};
+
+subtest 'an id that comes again' => sub {
+    init_registry(new_dir());
+    ok(succeeds(imported($world)), 'import');
+    ok(succeeds(tokenctl(qw(delete t1))), 'delete');
+    my ($robot, $t1) = $world =~ /(.*"id":"robot".*\n)[\s\S]*?(.*"id":"t1".*\n)/;
+    my $other = $t1 =~ s/"id":"t1"/"id":"t3"/r =~ s/$digest/$other/r;
+    is_deeply(counts($robot . $t1 . $other), [ 2, 0, 0 ], 'its technical user comes with another token');
+    like(export(), qr/"id":"robot","technical":true,"disabled":true/, 'disabled as it was');
+    ok(succeeds(tokenctl(qw(member remove ann acme))), 'member remove');
+    is_deeply(counts('{"type":"membership","user":"ann","organization":"acme","role":"reader"}'), [ 1, 0, 0 ],
+        'a membership that does not say since when is a new one');
 };
 
 subtest 'bad files' => sub {

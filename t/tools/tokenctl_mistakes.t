@@ -127,6 +127,41 @@ subtest 'a token in place of a scope' => sub {
     ok !files_hold($dir, token_parts($token)->{secret}), 'it is nowhere';
 };
 
+subtest 'each error of the system has its own remedy' => sub {
+    plan skip_all => 'is about a file' if $url !~ /\Asqlite:(.*)/;
+    my $file = $1;
+    my ($tokenctl, $tokensync) = (program('tokenctl'), program('tokensync'));
+    my $says = sub {
+        my ($pattern, $command) = @_;
+        my $err = `$command 2>&1 >/dev/null`;
+        like $err, $pattern, $command;
+        isnt $?, 0, 'fails';
+    };
+    spew("$dir/name", 'x');
+    symlink 'loop', "$dir/loop" or die "loop: $!";
+    my $long = join '/', ('x' x 200) x 25;
+    my @paths = (
+        [ "$dir/name/registry.db", qr/Not a directory; a part of the path is a file/ ],
+        [ "$dir/loop/registry.db", qr/Too many levels of symbolic links; a symbolic link in the path/ ],
+        [ "$dir/$long", qr/File name too long; the path is too long/ ],
+    );
+    for my $path (@paths) {
+        $says->($path->[1], "$_ --registry 'sqlite:$path->[0]' " . (/sync/ ? "run --db '$dir/db'" : 'org list'))
+            for $tokenctl, $tokensync;
+        $says->($path->[1], "$tokensync --source '$path->[0]' run --db '$dir/db'");
+        $says->($path->[1], "$tokenctl --registry '$url' create --org acme --name n --key '$path->[0]'");
+        $says->($path->[1], "$tokenctl --registry '$url' import '$path->[0]'");
+    }
+    $says->(qr/too many files open: raise its limit \(ulimit -n, LimitNOFILE/, "prlimit --nofile=4 $tokenctl --registry '$url' org list");
+    $says->(qr/too many files open/, "prlimit --nofile=4 $tokensync --source '$dir/name' run --db '$dir/db'");
+    SKIP: {
+        my $bind = "mount --bind '$dir' '$dir' && mount -o remount,ro,bind '$dir'";
+        skip 'no file system can be mounted here', 4 if $> != 0 || system("unshare -m sh -c \"$bind\" 2>/dev/null") != 0;
+        $says->(qr/its file system is read-only: mount it writable/, qq(unshare -m sh -c "$bind && $tokenctl --registry '$_'"))
+            for "$url' org add 'other", "sqlite:$dir/new.db' 'init";
+    }
+};
+
 subtest 'standard error that cannot be written' => sub {
     my $tokenctl = program('tokenctl');
     for my $to ('2>/dev/full', '2>&-') {

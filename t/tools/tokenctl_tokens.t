@@ -58,7 +58,7 @@ subtest 'the token' => sub {
         my ($option, $owner, $kind) = @{ $case{$prefix} };
         my $made = created($option, $owner, '--name', 'n');
         is($made->{prefix}, $prefix, "prefix of kind $kind");
-        like($made->{err}, qr/\Acreated token $made->{id} of $kind .*shown only this once\n\z/,
+        like($made->{err}, qr/\Acreated token $made->{id} of $kind .*shown only this once\n(?:it has neither .*\n)?\z/,
             'one line on standard error');
         unlike($made->{err}, qr/$made->{secret}/, 'without the token');
         my $shown = answer('show', $made->{id});
@@ -81,6 +81,24 @@ subtest 'the token' => sub {
     is(tokenctl(qw(create --json --org acme --name n))->{err}, '', '--json: nothing on standard error');
 };
 
+subtest 'what a token without scopes may do' => sub {
+    my $none = qr/^it has neither a role nor scopes, so it is let in only where nginx asks for none; give/m;
+    like(done(tokenctl(qw(create --name n), @$_))->{err}, $none, "@$_") for [qw(--org acme)], [qw(--group acme/ops)];
+    unlike(done(tokenctl(qw(create --name n), @$_))->{err}, $none, "@$_")
+        for [qw(--org acme --scope a)], [qw(--org acme --role admin)], [qw(--user ann)];
+};
+
+subtest 'a star that stands for nothing' => sub {
+    for my $scope (qw(agents:r*d *a a* ** agents:* a:*:b)) {
+        my $sound = $scope eq 'agents:*';
+        my $result = tokenctl(qw(create --org acme --name n --scope), $scope);
+        is($result->{status}, $sound ? 0 : 2, "$scope: create");
+        like($result->{err}, qr/scopes must not hold a \* that stands for nothing/, 'why') if !$sound;
+        is(tokenctl(qw(role set star), $scope)->{status}, $sound ? 0 : 2, "$scope: role set");
+    }
+    ok(succeeds(tokenctl(qw(role set star *))), 'a star alone');
+};
+
 subtest 'a keyed digest' => sub {
     populated();
     my $dir = new_dir();
@@ -93,6 +111,8 @@ subtest 'a keyed digest' => sub {
     is($shown->{key_id},    $id,           'key id');
     like(tokenctl('export')->{out},
         qr/"digest":"hmac-sha256:$id:@{[ hmac_sha256_hex($made->{token}, $key) ]}"/, 'digest');
+    like($made->{err} // tokenctl(qw(create --org acme --name n --key), "$dir/key")->{err},
+        qr/^its digest is keyed: every nginx .* needs the key $id in token_auth_key$/m, 'says who needs the key');
     my $other = json_of(done(tokenctl({ env => { TOKEN_AUTH_KEY => "$dir/key" } },
         qw(create --org acme --name n --json))));
     is($other->{key_id}, $id, 'names the key too');

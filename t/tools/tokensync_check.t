@@ -128,7 +128,7 @@ subtest 'no store' => sub {
     for my $command ('status', 'check', 'explain') {
         my $result = $world->sync({ %$none, stdin => 't1-token' }, $command);
         is $result->{status}, 1, "$command: exit status";
-        like $result->{err}, qr/the store .*none: .*run "tokensync run"/, "$command: remedy";
+        like $result->{err}, qr/the store .*none: .*run "tokensync run --db \S+none"/, "$command: remedy";
         is $result->{out}, '', "$command: nothing on standard output";
     }
     ok !-e $none->{db}, 'none is made';
@@ -145,7 +145,7 @@ subtest 'a damaged store' => sub {
     for my $command ('status', 'check', 'explain') {
         my $result = $world->sync({ stdin => 't1-token' }, $command);
         is $result->{status}, 1, "$command: exit status";
-        like $result->{err}, qr/it is damaged; run "tokensync run --rebuild"/, "$command: remedy";
+        like $result->{err}, qr/it is damaged; run "tokensync run --rebuild --db \S+"/, "$command: remedy";
     }
 };
 

@@ -254,7 +254,7 @@ subtest 'a full disk' => sub {
     my $before = $world->json($at, 'status')->{generation};
     my $compact = $world->sync($at, 'compact');
     is $compact->{status}, 1, 'exit status' or diag $compact->{out};
-    like $compact->{err}, qr/free some space/, 'the remedy';
+    like $compact->{err}, qr/make room/, 'the remedy';
     is $world->json($at, 'status')->{generation}, $before, 'the store is as it was';
     is_deeply [ names($mount) ], [qw(ballast db db.sync)], 'nothing is left beside it';
     unlink "$mount/ballast";

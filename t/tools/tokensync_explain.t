@@ -126,6 +126,46 @@ subtest 'what it says of the token' => sub {
         'for people';
 };
 
+subtest 'a typo' => sub {
+    chomp(my $token = $world->ctl_ok(qw(create --org acme --name typo)));
+    my ($id) = $token =~ /_(\w+)\./;
+    $world->sync_ok('run');
+    is $world->decision($token), 'ok', 'the token itself';
+    my $middle = $token =~ s/(?<=\..{5})(.)/$1 eq 'x' ? 'y' : 'x'/er;
+    my %typos = (replaced => $middle, 'too short' => substr($token, 0, -1), 'too long' => $token . 'x',
+        'cut off' => substr($token, 0, 30), 'another prefix' => "x$token");
+    for my $what (sort keys %typos) {
+        my $json = decode_json($world->sync({ stdin => $typos{$what} }, qw(explain --json))->{out});
+        is_deeply [ @$json{qw(decision id_in_token typo)} ], [ 'token_unknown', $id, JSON::PP::true ], $what;
+        like $json->{reason}, qr/^a typo: .*it was to be the token "$id"$/, "$what: reason";
+        unlike join('', %$json), qr/\Q@{[ substr $typos{$what}, 15 ]}\E/, "$what: not shown";
+    }
+    $world->ctl_ok('delete', $id);
+    $world->sync_ok('run');
+    my $text = $world->sync({ stdin => $token }, 'explain')->{out};
+    like $text, qr/^id in token +$id$/m, 'one that was deleted: its id';
+    like $text, qr/^reason +the store holds no token .*; it is no typo, and gives "$id"/m, 'and that it is no typo';
+    unlike $world->sync({ stdin => 'other-token' }, 'explain')->{out}, qr/typo|id in token/, 'a token made elsewhere';
+};
+
+subtest 'a store that is behind' => sub {
+    my $of = sub { return decode_json($world->sync({ stdin => 'plain-token' }, qw(explain --json))->{out}) };
+    is $of->()->{behind}, JSON::PP::false, 'up to date';
+    like $world->sync({ stdin => 'plain-token' }, 'explain')->{out}, qr/^store +up to date with the registry$/m, 'for people';
+    $world->ctl_ok('revoke', 'plain');
+    my $json = $of->();
+    is_deeply [ @$json{qw(decision behind)} ], [ 'ok', JSON::PP::true ], 'a revocation that has not arrived';
+    like $world->sync({ stdin => 'plain-token' }, 'explain')->{out},
+        qr/^store +behind the registry, .*run "tokensync run --db \S+"/m, 'for people, with the remedy';
+    $world->ctl_ok('restore', 'plain');
+    $world->sync_ok('run');
+    is $of->()->{behind}, JSON::PP::false, 'up to date again';
+    my $alone = $world->run_program({ stdin => 'plain-token' }, $world->tool('tokensync'), '--db', $world->db,
+        '--registry', 'sqlite:' . $world->dir . '/none', 'explain');
+    is $alone->{status}, 0, 'without a registry there is a decision, too';
+    like $alone->{out}, qr/^decision +ok\n.*^store +last synced at \S+Z; the registry cannot be asked: /ms, 'and when it was synced';
+};
+
 subtest 'a store that is too old' => sub {
     sleep 2;
     my $result = $world->sync({ stdin => 'plain-token' }, qw(explain --json --max-age 0s));

@@ -31,7 +31,7 @@ subtest 'a store of format 1' => sub {
     for my $command (qw(status check)) {
         my $result = $world->sync($command);
         is $result->{status}, 1, "$command: exit status";
-        like $result->{err}, qr/of format 1, made by tokensync 0\.1.*run "tokensync run" to make a new one/,
+        like $result->{err}, qr/of format 1, made by tokensync 0\.1.*run "tokensync run --db \S+"$/,
             "$command: what to do";
     }
     open my $lock, '<', $world->db . '/sync.lock' or die;

@@ -148,6 +148,20 @@ subtest 'a registry of the version before' => sub {
     like $list->{err}, qr/has version 1, made by an older release; bring it to version 2 by `tokenctl migrate`/, 'and says so';
 };
 
+subtest 'the group by its number' => sub {
+    plan skip_all => 'needs root' if $> != 0;
+    for my $number (scalar getgrnam('www-data') // 33, 54321) {
+        is $world->sync('run', '--group', $number)->{status}, 0, "$number: exit status";
+        is +(stat $world->db . '/data.mdb')[5], $number, 'its group';
+    }
+    for my $wrong ('4294967295', '99999999999', '-1', '33x', 'nonesuch') {
+        my $result = $world->sync('run', "--group=$wrong");
+        is $result->{status}, 2, "$wrong: exit status";
+        like $result->{err}, qr/there is no group "\Q$wrong\E" on this host; .*or give its number/, 'remedy';
+    }
+    like $world->sync('run', '--group', '')->{err}, qr/--group: must not be empty/, 'an empty one';
+};
+
 subtest 'the group' => sub {
     plan skip_all => 'needs root' if $> != 0;
     my ($name, $gid) = (getgrnam 'www-data')[ 0, 2 ];

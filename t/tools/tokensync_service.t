@@ -155,6 +155,37 @@ subtest 'signals' => sub {
     is $world->stop($watch), 0, 'ends well';
 };
 
+subtest 'the time of an event' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    my $begins = sub {
+        my (@options) = @_;
+        my $watch = $world->watch(@options);
+        ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /tokens/ }), 'up';
+        $world->stop($watch);
+        return TokenAuth::Sync::slurp($watch->{log});
+    };
+    like $begins->(), qr/\A(?:20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ [^\n]+\n)+\z/, 'stands before each line of a text';
+    local $ENV{JOURNAL_STREAM} = '1:1';
+    like $begins->(), qr/\A20\d\d-/, 'also if the journal is on another descriptor';
+    unlike $begins->('--log-format', 'json'), qr/^20\d\d-/m, 'a field in JSON';
+    my @journal = ('sh', '-c', 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/$$/fd/2) exec "$@"', 'sh');
+    unlike $begins->({ as => \@journal }), qr/^20\d\d-/m, 'not in the journal, which has its own';
+};
+
+subtest 'the store is removed' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    my $watch = $world->watch('--heartbeat', '0');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /2 tokens/ }), 'up';
+    system('rm', '-r', $world->db) == 0 or die 'rm failed';
+    $world->ctl_ok('revoke', 't1');
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }), 'it is made anew';
+    like $world->log_of($watch), qr/^the store \S+db was removed; building it anew$/m, 'it says so';
+    unlike $world->log_of($watch), qr/another store/, 'and speaks of no other';
+    is $world->stop($watch), 0, 'ends well';
+};
+
 subtest 'another store is put in place' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2);

@@ -37,8 +37,11 @@ bool is_name(const std::string& text) {
 }
 
 bool covers(const std::string& grant, const std::string& scope) {
-    if (grant == "*" || grant == scope) {
+    if (grant == scope) {
         return true;
+    }
+    if (grant == "*") {
+        return scope.rfind("auth:", 0) != 0;
     }
     const std::size_t colon = grant.rfind(":*");
     return colon != std::string::npos && colon + 2 == grant.size() &&
@@ -213,12 +216,12 @@ std::string expected_code(const World& world, const Request& request) {
         return token.kind == "group" &&
                (group == token.group || group == token.organization + "/" + token.group);
     });
-    if (blank(request.groups) || (!groups.empty() && !in_group)) {
+    if (blank(request.groups) || (!request.groups.empty() && !in_group)) {
         return "group_missing";
     }
     const std::vector<std::string> roles = words_of(request.roles);
     const bool in_role = std::find(roles.begin(), roles.end(), standing.role) != roles.end();
-    if (blank(request.roles) || (!roles.empty() && !in_role)) {
+    if (blank(request.roles) || (!request.roles.empty() && !in_role)) {
         return "role_missing";
     }
     const auto granted = [&](const std::string& scope) {

@@ -29,6 +29,9 @@ void effective() {
         {"r", "agents:* b", "*", "agents:* b"},
         {"r", "*", "*", "*"},
         {"r", "* a", "* a", "* a"},
+        {"r", "*", "auth:* auth:system b", "b"},
+        {"r", "* auth:*", "auth:system b", "auth:system b"},
+        {"r", "auth:*", "*", ""},
         {"r", "!x a:!b a:* a:c", "a:!b a:* a:d", "a:!b a:* a:c a:d"},
         {"r", "*", "a:b:c d", "a:b:c d"},
         {"r", "a:b:* a:b:c:d", "a:* a:b:c", "a:b:* a:b:c a:b:c:d"},
@@ -66,6 +69,9 @@ void granting() {
         {"r", "agents:*", "*", "agents:read", true},
         {"r", "agents:*", "*", "calls:read", false},
         {"r", "*", "*", "agents:*", true},
+        {"r", "*", "*", "auth:tokens:read", false},
+        {"r", "* auth:*", "", "auth:tokens:read", true},
+        {"r", "* auth:*", "*", "auth:tokens:read", false},
         {"r", "agents:read", "*", "agents:*", false},
     };
     for (const auto& row : rows) {

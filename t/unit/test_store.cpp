@@ -1,5 +1,6 @@
 // The store: what it reads, what it opens, and what it says of what it does not take.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -396,7 +397,7 @@ void a_store_says_how_large_it_is(void**) {
 
 void what_is_no_store_is_refused_with_a_remedy(void**) {
     LmdbFile empty;
-    assert_true(refuses("/nonexistent", "run \"tokensync run\" to build the store"));
+    assert_true(refuses("/nonexistent", "run \"tokensync run --db /nonexistent\" to build the store"));
     empty.write([](MDB_txn*) {});
     assert_true(refuses(empty.directory(), "holds no token store yet"));
 
@@ -446,6 +447,7 @@ void a_file_that_is_none_of_lmdb_is_refused(void**) {
     const bool absent = refuses(place.directory(), "tokensync run");
     const bool made_link = symlink("/etc/hostname", data.c_str()) == 0;
     const bool link = refuses(place.directory(), "may be a link");
+    const bool below = refuses("/etc/passwd", "a part of the path is a file");
     unlink(data.c_str());
     const bool made_pipe = mkfifo(data.c_str(), 0600) == 0;
     const bool pipe = refuses(place.directory(), "in which it is a file");
@@ -456,6 +458,26 @@ void a_file_that_is_none_of_lmdb_is_refused(void**) {
     assert_true(absent);
     assert_true(made_link && link);
     assert_true(made_pipe && pipe);
+    assert_true(below);
+}
+
+void what_the_system_refuses_has_a_remedy_of_its_own(void**) {
+    StoreFile file;
+    file.commit();
+    const auto with_limit = [&](__rlimit_resource what, rlim_t limit, std::string_view why) {
+        Store store;
+        struct rlimit before {};
+        getrlimit(what, &before);
+        const struct rlimit small {limit, before.rlim_max};
+        setrlimit(what, &small);
+        const bool opened = store.open(file.directory());
+        setrlimit(what, &before);
+        return !opened && std::string_view(store.problem()).find(why) != std::string_view::npos;
+    };
+    const bool files = with_limit(RLIMIT_NOFILE, 0, "Too many open files; this process has");
+    const bool memory = with_limit(RLIMIT_AS, 1, "Cannot allocate memory; free some memory");
+    assert_true(files);
+    assert_true(memory);
 }
 
 void a_file_that_is_cut_off_breaks_the_store_and_not_the_process(void**) {
@@ -522,6 +544,7 @@ int main() {
         cmocka_unit_test(a_store_says_how_large_it_is),
         cmocka_unit_test(what_is_no_store_is_refused_with_a_remedy),
         cmocka_unit_test(a_file_that_is_none_of_lmdb_is_refused),
+        cmocka_unit_test(what_the_system_refuses_has_a_remedy_of_its_own),
         cmocka_unit_test(a_file_that_is_cut_off_breaks_the_store_and_not_the_process),
         cmocka_unit_test(a_file_overwritten_in_place_breaks_the_store),
     };

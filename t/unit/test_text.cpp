@@ -84,7 +84,17 @@ void coverage() {
         {"*:read", "agents:read", false},
         {"*", "agents:read", true},
         {"*", "*", true},
+        {"*", "auth:tokens:read", false},  // reserved
+        {"*", "auth:*", false},
+        {"*", "auth:", false},
+        {"*", "auth", true},
+        {"*", "Auth:tokens:read", true},
+        {"*", "authors:read", true},
+        {"auth:*", "auth:tokens:read", true},
+        {"auth:tokens:*", "auth:tokens:read", true},
+        {"auth:system", "auth:system", true},
         {"**", "agents:read", false},
+        {"a*", "a*", true},
         {":*", ":read", true},
         {":*", "agents:read", false},
     };

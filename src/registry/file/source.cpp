@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/file_remedy.hpp"
 #include "base/file_watch.hpp"
 #include "base/redact.hpp"
 #include "registry/validate.hpp"
@@ -159,7 +160,7 @@ FileSource::Stamp FileSource::present() const {
         std::this_thread::sleep_for(quiet_time);
         error = stat(path_.c_str(), &info) != 0 ? errno : 0;
     }
-    if (error == ENOENT || error == ENOTDIR) {
+    if (error == ENOENT) {
         fail("there is no such file; name a JSON Lines file, such as `tokenctl export` writes");
     }
     if (error != 0) {
@@ -257,7 +258,8 @@ void FileSource::fail(const std::string& text) const {
 
 void FileSource::fail_system(int error) const {
     fail(fmt::format("cannot be read: {}; {}", std::strerror(error),
-                     error == EACCES ? "run as an account that may read it" : "check the file"));
+                     error == EACCES ? "run as an account that may read it"
+                                     : base::file_remedy(error, "check the file")));
 }
 
 }  // namespace token_auth::registry

@@ -50,10 +50,12 @@ void refuse_existing(PgConnection& connection) {
     try {
         answer = exists_already(connection.version());
     } catch (const SqlError& error) {
-        answer = error.code() == insufficient_privilege
-                     ? "is a registry already, which this account may not read; nothing was changed"
-                     : "holds a schema token_auth that is no registry; remove it, or name another "
-                       "database by --registry";
+        answer =
+            error.code() == insufficient_privilege
+                ? "is a registry already, which this account may not read; nothing was changed: "
+                  "connect as its owner, or as a role in token_auth_reader"
+                : "holds a schema token_auth that is no registry; remove it, or name another "
+                  "database by --registry";
     }
     throw base::Error(fmt::format("registry {}: {}", connection.location().shown, answer));
 }

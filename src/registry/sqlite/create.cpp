@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
@@ -32,7 +33,12 @@ std::int64_t existing_version(const Location& location) {
         }
     } catch (const base::Error&) {
         if (::faccessat(AT_FDCWD, location.path.c_str(), R_OK, AT_EACCESS) != 0) {
-            throw;
+            const int problem = errno;
+            fail(location,
+                 fmt::format("something is at this path already that this account may not read "
+                             "({}); nothing was changed: run as its owner to see what it is, or "
+                             "name another path by --registry",
+                             std::strerror(problem)));
         }
     }
     fail(location,
@@ -109,9 +115,11 @@ class Draft {
                                             "--registry",
                                             directory));
             default:
-                fail(location_, fmt::format("cannot be made in {}: {}; check its permissions and "
-                                            "free space",
-                                            directory, std::strerror(problem)));
+                fail(location_,
+                     fmt::format("cannot be made in {}: {}; {}", directory, std::strerror(problem),
+                                 base::file_remedy(problem,
+                                                   "run as an account that may write in "
+                                                   "that directory")));
         }
     }
 

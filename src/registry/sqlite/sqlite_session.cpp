@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_remedy.hpp"
 #include "base/json.hpp"
 #include "registry/version.hpp"
 
@@ -21,7 +22,8 @@ constexpr int cache_kibibytes = 64 * 1024;
 constexpr const char* not_a_registry =
     "this file is no token-auth registry; name another by --registry or TOKEN_AUTH_REGISTRY";
 
-std::string explain(int code, const char* message) {
+// `system` is the errno behind the code, or 0.
+std::string explain(int code, int system, const char* message) {
     switch (code & 0xff) {
         case SQLITE_NOTADB:
             return not_a_registry;
@@ -31,18 +33,29 @@ std::string explain(int code, const char* message) {
                 "another program has been using it for {} seconds; try again when it is done",
                 busy_seconds);
         case SQLITE_READONLY:
+            if (system == EROFS) {
+                return fmt::format("cannot be written: {}", base::file_remedy(system, ""));
+            }
             return "cannot be written; run as its owner, and check that its file system is "
                    "writable (an account that only reads needs its -wal and -shm files: any "
                    "tokenctl command of its owner makes those)";
         case SQLITE_CANTOPEN:
-            return "cannot be opened; check the permissions of its directory and of its -wal "
-                   "and -shm files (any tokenctl command of its owner makes those)";
+            return fmt::format(
+                "cannot be opened{}{}; {}", system == 0 ? "" : ": ",
+                system == 0 ? "" : std::strerror(system),
+                base::file_remedy(system,
+                                  "check the permissions of its directory and of its -wal and -shm "
+                                  "files (any tokenctl command of its owner makes those)"));
         case SQLITE_FULL:
             return "the disk is full; make room and try again";
         case SQLITE_CORRUPT:
             return "is damaged; restore it from a backup";
         case SQLITE_IOERR:
-            return "cannot be read or written (I/O error); check its disk and free space";
+            return fmt::format("cannot be read or written ({}); {}",
+                               system == 0 ? "I/O error" : std::strerror(system),
+                               base::file_remedy(system, "check its disk and free space"));
+        case SQLITE_NOMEM:
+            return fmt::format("out of memory; {}", base::file_remedy(ENOMEM, ""));
         default:
             return fmt::format("SQLite answered: {}", message);
     }
@@ -58,19 +71,23 @@ void check_file(const Location& location, Access access) {
                  "there is no such file; make a registry by `tokenctl init`, or name another by "
                  "--registry or TOKEN_AUTH_REGISTRY");
         }
-        fail(location, fmt::format("cannot be reached: {}; check the path and its permissions",
-                                   std::strerror(errno)));
+        const int error = errno;
+        fail(location, fmt::format("cannot be reached: {}; {}", std::strerror(error),
+                                   base::file_remedy(error, "check the path and its permissions")));
     }
     if (!S_ISREG(status.st_mode)) {
         fail(location, "is not a regular file; name the registry's file, not its directory");
     }
     const int wanted = access == Access::write ? R_OK | W_OK : R_OK;
     if (::faccessat(AT_FDCWD, path, wanted, AT_EACCESS) != 0) {
+        const int error = errno;
+        const bool writing = access == Access::write;
         fail(location,
-             access == Access::write
-                 ? fmt::format("cannot be written: {}; run as its owner", std::strerror(errno))
-                 : fmt::format("cannot be read: {}; run as its owner, or as a member of its group",
-                               std::strerror(errno)));
+             fmt::format(
+                 "cannot be {}: {}; {}", writing ? "written" : "read", std::strerror(error),
+                 base::file_remedy(error, writing ? "run as its owner"
+                                                  : "run as its owner, or as a member of its "
+                                                    "group")));
     }
 }
 
@@ -163,7 +180,8 @@ SqliteSession::SqliteSession(Location location, const std::string& path, Access 
 
 SqlError SqliteSession::error(int code) const {
     const char* const message = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
-    return {fmt::format("registry {}: {}", location().shown, explain(code, message)),
+    const int system = database_ ? sqlite3_system_errno(database_.get()) : 0;
+    return {fmt::format("registry {}: {}", location().shown, explain(code, system, message)),
             std::to_string(code)};
 }
 

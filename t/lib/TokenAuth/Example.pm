@@ -40,13 +40,13 @@ sub _http {
     my ($http) = slurp("$root/examples/$self->{name}/nginx.conf") =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
     my $upstream = free_port();
     $http =~ s{/var/lib/tokensync/db}{$self->{dir}/db}g or die 'no store named';
-    $http =~ s{include    token_auth_params}{include $root/conf/token_auth_params}g;
     $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream} or die 'no upstream named';
     $http =~ s{127\.0\.0\.1:8080}{127.0.0.1:%PORT%} or die 'no listen';
     return $http . <<"END";
     server {
         listen 127.0.0.1:$upstream;
-        return 200 "subject=\$http_x_token_subject org=\$http_x_token_org group=\$http_x_token_group role=\$http_x_token_role scopes=\$http_x_token_scopes credential=\$http_authorization length=\$content_length\\n";
+        token_auth_forward off;
+        return 200 "subject=\$http_x_token_subject org=\$http_x_token_org group=\$http_x_token_group role=\$http_x_token_role scopes=\$http_x_token_scopes credential=\$http_authorization length=\$content_length uri=\$request_uri\\n";
     }
 END
 }

@@ -103,7 +103,7 @@ sub decision {
 sub import_lines {
     my ($self, @lines) = @_;
     my $file = spew("$self->{dir}/import.jsonl", json_lines(@lines));
-    $self->ctl_ok('import', $file);
+    $self->ctl_ok('import', '--replace', $file);
     unlink $file;
     return;
 }
@@ -146,7 +146,8 @@ sub stop {
     return $? & 127 ? 'signal ' . ($? & 127) : $? >> 8;
 }
 
-sub log_of { return -e $_[1]{log} ? slurp($_[1]{log}) : '' }
+# Its log, without the times of a text.
+sub log_of { return -e $_[1]{log} ? slurp($_[1]{log}) =~ s/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ //mgr : '' }
 
 # Copies the registry as a backup would, while nobody writes it.
 sub copy_registry {

@@ -1,0 +1,30 @@
+// Forwarding: what an upstream gets of the caller's identity, and what it does not get.
+//
+// nginx's upstream modules send the request's fields as they find them in r->headers_in, so the
+// module changes these: every upstream, mirror and subrequest then gets the same.
+#pragma once
+
+#include "nginx/conf.hpp"
+#include "nginx/context.hpp"
+
+namespace token_auth::nginx {
+
+// Phase handlers: take a client's own X-Token-... fields off.
+ngx_int_t post_read_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept;
+
+// Notes that `conf` checks the request, so that forward() takes off what it reads. False without
+// memory.
+bool note_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept;
+
+// Whether the request's fields are not yet those that an upstream is to get.
+inline bool must_forward(const ngx_http_request_t* r, const Context& context) noexcept {
+    return context.kept.checks.conf != nullptr &&
+           r->headers_in.headers.part.elts != context.kept.forwarded;
+}
+
+// Takes credentials and organizations off the request's fields and puts the identity in. False
+// without memory.
+bool forward(ngx_http_request_t* r, Context& context) noexcept;
+
+}  // namespace token_auth::nginx
