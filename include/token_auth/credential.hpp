@@ -1,6 +1,7 @@
 // Parses credentials: the Authorization field, or a token alone. Views point into the input.
 //
-// Sources: RFC 9110 sections 11.2 (token68) and 11.4 (credentials), RFC 6750 section 2.1 (Bearer).
+// Sources: RFC 9110 sections 11.2 (token68, auth-param) and 11.4 (credentials), RFC 6750
+// section 2.1 (Bearer).
 #pragma once
 
 #include <cstddef>
@@ -37,5 +38,9 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
 
 // Parses a value that is the whole token (from another field, an argument or a cookie).
 Credential parse_bare(std::string_view value) noexcept;
+
+// The id in a token of the form that tokenctl makes, "<prefix>_<id>.<secret>"; else empty. It
+// proves nothing, and is no part of the secret.
+std::string_view claimed_id(std::string_view token) noexcept;
 
 }  // namespace token_auth

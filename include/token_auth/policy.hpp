@@ -13,9 +13,9 @@
 
 namespace token_auth {
 
-// The values of a requirement; each holds any number of words separated by spaces. No value requires
-// nothing. Empty values beside others are skipped; if all are empty, they require nothing of scopes,
-// and a group or a role that nobody has. A value of only spaces is met by nobody.
+// The values of a requirement; each holds any number of words separated by spaces. No value
+// requires nothing. Empty values beside others are skipped; if all are empty, they require nothing
+// of scopes, and a group or a role that nobody has. A value of only spaces is met by nobody.
 struct Words {
     const std::string_view* values = nullptr;
     std::size_t count = 0;

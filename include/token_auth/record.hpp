@@ -356,6 +356,10 @@ struct KeyUse {
 };
 inline constexpr std::size_t key_uses_max = 16;
 
+// Generations are milliseconds since 1970 or somewhat more: 2^43 is in the year 2248. A record of a
+// higher one is damaged. If it were served, no later store could be.
+inline constexpr std::uint64_t generation_max = std::uint64_t{1} << 43;
+
 struct StoreMeta {
     std::uint64_t transaction = 0;       // mdb_txn_id of the transaction that wrote it
     std::uint64_t generation = 0;        // grows with every commit, across rebuilds too

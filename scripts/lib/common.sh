@@ -18,6 +18,14 @@ doing=
 stage() { doing=$*; say "$*"; }
 trap 'say "$(basename "$0"): interrupted${doing:+ while $doing}"; exit 130' INT
 
+# How nginx's configure is to build the module. Some compilers define _FORTIFY_SOURCE themselves (Ubuntu's
+# do), and nginx's -Werror rejects a second definition.
+# shellcheck disable=SC2034
+module_options=(
+    --with-cc-opt="-O2 -g -fPIC -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -flto=auto"
+    --with-ld-opt="-O2 -flto=auto -Wl,-z,relro -Wl,-z,now"
+)
+
 packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev

@@ -23,6 +23,15 @@ nginx_source() {
     tar -xf "$archive" -C "$directory" --strip-components=1
 }
 
+# copy_nginx_source FROM DIRECTORY: the same for a source tree that is there already; nothing is written
+# to it.
+copy_nginx_source() {
+    [ -e "$1/src/core/nginx.h" ] || die "no nginx source in $1: there is no src/core/nginx.h"
+    rm -rf "$2"
+    mkdir -p "$2"
+    cp -R "$1/." "$2"
+}
+
 nginx_archive() {
     local file
     for file in "$build/apt-$1"/nginx_*.orig.tar.*; do
@@ -39,7 +48,9 @@ configure_nginx() {
     shift
     (
         cd "$directory"
-        ./configure --prefix="$directory" "$@" >configure.log 2>&1 ||
+        local configure=./configure
+        [ -e "$configure" ] || configure=auto/configure  # in a repository
+        "$configure" --prefix="$directory" "$@" >configure.log 2>&1 ||
             { tail -n 20 configure.log >&2; exit 1; }
     ) || die "configuring nginx in $directory failed (above)"
 }

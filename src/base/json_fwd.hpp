@@ -10,7 +10,10 @@ namespace token_auth::base {
 // Members stay in the order in which they were added.
 using Json = nlohmann::ordered_json;
 
-// The value on one line, with a newline at its end. Bytes that are no UTF-8 are replaced.
+// The value on one line, fit for a terminal: characters that are invisible (base/text.hpp) as
+// \u202e. Bytes that are no UTF-8 are replaced.
+std::string json_text(const Json& value);
+// With a newline at its end.
 std::string json_line(const Json& value);
 
 }  // namespace token_auth::base

@@ -6,7 +6,7 @@ namespace token_auth {
 namespace {
 
 // tchar of RFC 9110 section 5.6.2. A scheme's name ends at any other byte.
-using SchemeChars =
+using TokenChars =
     CharClass<'-', '_', '.', '+', '!', '#', '$', '%', '&', '\'', '*', '^', '`', '|', '~'>;
 
 using Token68Chars = CharClass<'-', '.', '_', '~', '+', '/'>;
@@ -16,8 +16,8 @@ constexpr char lower(char c) noexcept {
 }
 
 // Compares case-insensitively; `word` is in lower case.
-bool begins_with(std::string_view text, std::string_view word) noexcept {
-    if (text.size() < word.size()) {
+bool equals(std::string_view text, std::string_view word) noexcept {
+    if (text.size() != word.size()) {
         return false;
     }
     for (std::size_t i = 0; i < word.size(); ++i) {
@@ -40,7 +40,7 @@ bool has_scheme(std::string_view field, const char (&name)[size]) noexcept {
     for (std::size_t i = 0; i < letters; ++i) {
         different |= static_cast<unsigned>((field[i] | 0x20) ^ name[i]);
     }
-    return different == 0 && (field.size() == letters || !SchemeChars::contains(field[letters]));
+    return different == 0 && (field.size() == letters || !TokenChars::contains(field[letters]));
 }
 
 std::string_view trim_spaces(std::string_view text) noexcept {
@@ -58,6 +58,127 @@ Credential check_token(std::string_view token) noexcept {
         return {CredentialStatus::malformed_token, {}};
     }
     return {CredentialStatus::well_formed, token};
+}
+
+// auth-params, from left to right.
+class Parameters {
+  public:
+    explicit Parameters(std::string_view text) noexcept : rest_(text) {}
+
+    // Skips white space and the commas between elements, which may be empty. False if nothing is
+    // left.
+    bool next() noexcept {
+        skip([](char c) { return is_space(c) || c == ','; });
+        return !rest_.empty();
+    }
+
+    // Takes "name =", and white space around. False if there is none, or no value behind.
+    bool take_name(std::string_view& name) noexcept {
+        name = take_token();
+        skip(is_space);
+        if (name.empty() || rest_.empty() || rest_.front() != '=') {
+            return false;
+        }
+        rest_.remove_prefix(1);
+        skip(is_space);
+        return !rest_.empty() && rest_.front() != '=';
+    }
+
+    // Takes a value up to the next comma or the end. The content of a quoted-string stays as it is
+    // written: a token needs no escapes. False if the syntax is broken.
+    bool take_value(std::string_view& value) noexcept {
+        if (rest_.front() == '"') {
+            if (!take_quoted(value)) {
+                return false;
+            }
+        } else {
+            value = take_token();
+            if (value.empty()) {
+                return false;
+            }
+        }
+        skip(is_space);
+        return rest_.empty() || rest_.front() == ',';
+    }
+
+  private:
+    static bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+
+    template <typename Predicate>
+    void skip(Predicate skips) noexcept {
+        while (!rest_.empty() && skips(rest_.front())) {
+            rest_.remove_prefix(1);
+        }
+    }
+
+    std::string_view take_token() noexcept {
+        std::size_t size = 0;
+        while (size < rest_.size() && TokenChars::contains(rest_[size])) {
+            ++size;
+        }
+        const std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+
+    // False without a closing quote.
+    bool take_quoted(std::string_view& content) noexcept {
+        std::size_t end = 1;
+        while (end < rest_.size() && rest_[end] != '"') {
+            end += rest_[end] == '\\' ? 2 : 1;
+        }
+        if (end >= rest_.size()) {
+            return false;
+        }
+        content = rest_.substr(1, end - 1);
+        rest_.remove_prefix(end + 1);
+        return true;
+    }
+
+    std::string_view rest_;
+};
+
+bool begins_parameter(std::string_view text) noexcept {
+    Parameters parameters(text);
+    std::string_view name;
+    return parameters.next() && parameters.take_name(name);
+}
+
+Credential parse_parameters(std::string_view text) noexcept {
+    constexpr Credential malformed = {CredentialStatus::malformed_request, {}};
+    Parameters parameters(text);
+    std::string_view token;
+    bool has_token = false;
+    while (parameters.next()) {
+        std::string_view name;
+        std::string_view value;
+        if (!parameters.take_name(name) || !parameters.take_value(value)) {
+            return malformed;
+        }
+        if (equals(name, "token")) {
+            if (has_token) {
+                return malformed;
+            }
+            has_token = true;
+            token = value;
+        }
+    }
+    return token.empty() ? malformed : check_token(token);
+}
+
+// What follows the scheme Token: a token68, or parameters of which one is the token, as Rails
+// clients write it.
+Credential parse_token_scheme(std::string_view text) noexcept {
+    if (begins_parameter(text)) {
+        return parse_parameters(text);
+    }
+    const std::size_t size = text.find_first_of(" \t,");
+    const bool has_parameters = size != std::string_view::npos &&
+                                is_token68(text.substr(0, size)) &&
+                                begins_parameter(text.substr(size));
+    const bool is_empty = text.find_first_not_of(" \t,") == std::string_view::npos;
+    return has_parameters || is_empty ? Credential{CredentialStatus::malformed_request, {}}
+                                      : check_token(text);
 }
 
 }  // namespace
@@ -88,17 +209,22 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
         return {CredentialStatus::malformed_request, {}};
     }
     rest = trim_spaces(rest);
+    return is_token ? parse_token_scheme(rest) : check_token(rest);
+}
 
-    // Rails clients quote the token. A token68 has no quotes, so this form is unambiguous.
-    constexpr std::string_view quoted = "token=\"";
-    if (is_token && begins_with(rest, quoted)) {
-        rest.remove_prefix(quoted.size());
-        if (rest.size() < 2 || rest.find('"') != rest.size() - 1) {
-            return {CredentialStatus::malformed_request, {}};
-        }
-        rest.remove_suffix(1);
+std::string_view claimed_id(std::string_view token) noexcept {
+    constexpr std::size_t sizes[] = {11, 16};  // of today's tokens, and of those of 0.1
+    const std::size_t dot = token.rfind('.');
+    if (dot == std::string_view::npos || !CharClass<>::contains_all(token.substr(dot + 1))) {
+        return {};
     }
-    return check_token(rest);
+    for (const std::size_t size : sizes) {
+        if (dot > size && token[dot - size - 1] == '_' &&
+            CharClass<>::contains_all(token.substr(dot - size, size))) {
+            return token.substr(dot - size, size);
+        }
+    }
+    return {};
 }
 
 Credential parse_bare(std::string_view value) noexcept {

@@ -624,7 +624,8 @@ MetaState decode(std::string_view value, StoreMeta& out) noexcept {
     }
     out.source = reader.bytes(reader.integer<std::uint16_t>());
     out.position = reader.bytes(reader.integer<std::uint16_t>());
-    return reader.done() && is_identifier(out.source) && out.position.size() <= position_max
+    return reader.done() && out.generation <= generation_max && is_identifier(out.source) &&
+                   out.position.size() <= position_max
                ? MetaState::whole
                : MetaState::damaged;
 }

@@ -97,7 +97,11 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     if (!claims.known) {
-        return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
+        if (identify.no_digest) {
+            return Code::store_unavailable;
+        }
+        denial.unproven_id = claimed_id(token);
+        return Code::token_unknown;
     }
     const Code code = decide(claims, requirements, ngx_time(), client_address(r));
     if (!remember(r, context, claims, code == Code::ok)) {
@@ -105,6 +109,9 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     }
     if (code == Code::scope_missing) {
         denial.scopes = missing_scopes(claims, requirements).words;
+    }
+    if (code == Code::organization_missing && is_field(r, *conf.organization)) {
+        context.remedy_field = view(conf.organization->field_name);
     }
     return code;
 }
@@ -276,6 +283,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     context->decided = true;
     context->code = code;
     if (answer(code).status == 0) {
+        if (context->kept.field_count != 0) {
+            retract(*context);  // a denial that an error_page led here from
+        }
         return NGX_OK;
     }
     context->error_body = conf.error_body;

@@ -38,6 +38,8 @@ struct Kept {
     // The header fields of the last denial.
     ngx_table_elt_t* fields[denial_fields_max];
     ngx_uint_t field_count;
+    ngx_uint_t status;     // of the answer that they belong to
+    bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
 
     Taken taken;
     Check checks;
@@ -66,6 +68,8 @@ struct Context {
     std::string_view organization;
     std::string_view role;
     std::string_view role_scopes;
+
+    std::string_view remedy_field;  // of organization_missing: the field to name it in, if one is
 
     std::uint64_t generation;  // 0: no store was read
     std::int64_t synced;       // Unix milliseconds

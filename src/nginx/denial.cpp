@@ -1,6 +1,7 @@
 #include "nginx/denial.hpp"
 
 #include "nginx/conf.hpp"
+#include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/text.hpp"
@@ -11,8 +12,16 @@ namespace {
 constexpr std::string_view retry_after =
     "5";  // seconds; workers look for a lost store every second
 
+constexpr ngx_uint_t proxy_authentication_required = 407;  // RFC 9110 section 15.5.8
+
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
+
+ngx_uint_t status_of(const ngx_http_request_t* r, Code code) noexcept {
+    const ngx_uint_t status = answer(code).status;
+    return status == NGX_HTTP_UNAUTHORIZED && is_connect(r) ? proxy_authentication_required
+                                                            : status;
+}
 
 // Null if out of memory.
 ngx_table_elt_t* add_field(ngx_http_request_t* r, Context& context, std::string_view name,
@@ -94,6 +103,11 @@ u_char* append_challenge(u_char* end, std::string_view scheme, const Denial& den
 void link_challenge(ngx_http_request_t* r, ngx_table_elt_t* field) noexcept {
 #if (nginx_version >= 1023000)
     ngx_table_elt_t** last = &r->headers_out.www_authenticate;
+#ifdef NGX_HTTP_PROXY_AUTH_REQUIRED  // since nginx passes CONNECT on
+    if (is_connect(r)) {
+        last = &r->headers_out.proxy_authenticate;
+    }
+#endif
     while (*last != nullptr) {
         last = &(*last)->next;
     }
@@ -115,7 +129,7 @@ bool add_challenge(ngx_http_request_t* r, Context& context, std::string_view sch
     }
     const u_char* const end = append_challenge(begin, scheme, denial, answer_);
     ngx_table_elt_t* field =
-        add_field(r, context, "WWW-Authenticate",
+        add_field(r, context, is_connect(r) ? "Proxy-Authenticate" : "WWW-Authenticate",
                   {reinterpret_cast<char*>(begin), static_cast<std::size_t>(end - begin)});
     if (field == nullptr) {
         return false;
@@ -128,7 +142,7 @@ bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) n
     if (add_field(r, context, "Cache-Control", "no-store") == nullptr) {
         return false;
     }
-    if (answer(context.code).status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+    if (context.kept.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
         return add_field(r, context, "Retry-After", retry_after) != nullptr;
     }
     return ((denial.schemes & scheme_bearer) == 0 || add_challenge(r, context, "Bearer", denial)) &&
@@ -139,64 +153,104 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
     const Answer& answer_ = answer(context.code);
     ngx_log_t* log = r->connection->log;
     ngx_str_t name = str(answer_.name);
-    ngx_str_t id = str(context.token.bytes().empty() ? "-" : context.token.id());
+    ngx_str_t id = str(!context.token.bytes().empty() ? context.token.id()
+                       : !denial.unproven_id.empty()  ? denial.unproven_id
+                                                      : "-");
+    const char* const mark = denial.unproven_id.empty() ? "" : " (unproven)";
+    ngx_str_t remedy = str(context.remedy_field);
+    const char* const before_remedy =
+        remedy.len == 0 ? "" : ", remedy: Name the organization in the ";
+    const char* const after_remedy = remedy.len == 0 ? "" : " request header.";
     const ngx_uint_t level =
         context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
     // nginx's log handler adds the client and the request line, which may contain the token.
     ngx_log_handler_pt const handler = log->handler;
     if (denial.token_from_variable) {
         log->handler = nullptr;
-        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V, client: %V",
-                      static_cast<ngx_uint_t>(answer_.status), &name, &id,
+        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V%s%s%V%s, client: %V",
+                      context.kept.status, &name, &id, mark, before_remedy, &remedy, after_remedy,
                       &r->connection->addr_text);
     } else {
-        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V",
-                      static_cast<ngx_uint_t>(answer_.status), &name, &id);
+        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V%s%s%V%s", context.kept.status,
+                      &name, &id, mark, before_remedy, &remedy, after_remedy);
     }
     log->handler = handler;
 }
 
-// All of the document is static text without anything to escape.
-ngx_buf_t* problem_document(ngx_http_request_t* r, const Answer& answer_) noexcept {
-    constexpr std::size_t room = 128;
-    ngx_buf_t* buffer = ngx_create_temp_buf(
-        r->pool, room + answer_.title.size() + answer_.detail.size() + answer_.name.size());
+// Nothing in the document needs to be escaped: all of it is static text, but for a field's name,
+// which consists of letters, digits and hyphens.
+ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexcept {
+    constexpr std::size_t room = 256;
+    const Answer& answer_ = answer(context.code);
+    const std::string_view title = context.kept.status == proxy_authentication_required
+                                       ? "Proxy Authentication Required"
+                                       : answer_.title;
+    ngx_buf_t* buffer =
+        ngx_create_temp_buf(r->pool, room + title.size() + answer_.detail.size() +
+                                         answer_.name.size() + context.remedy_field.size());
     if (buffer == nullptr) {
         return nullptr;
     }
-    const char digits[] = {static_cast<char>('0' + answer_.status / 100),
-                           static_cast<char>('0' + answer_.status / 10 % 10),
-                           static_cast<char>('0' + answer_.status % 10)};
+    const ngx_uint_t status = context.kept.status;
+    const char digits[] = {static_cast<char>('0' + status / 100),
+                           static_cast<char>('0' + status / 10 % 10),
+                           static_cast<char>('0' + status % 10)};
     u_char* end = buffer->last;
     end = append(end, R"({"type":"about:blank","title":")");
-    end = append(end, answer_.title);
+    end = append(end, title);
     end = append(end, R"(","status":)");
     end = append(end, {digits, sizeof(digits)});
     end = append(end, R"(,"detail":")");
     end = append(end, answer_.detail);
     end = append(end, R"(","code":")");
     end = append(end, answer_.name);
+    if (!context.remedy_field.empty()) {
+        end = append(end, R"(","remedy":"Name the organization in the )");
+        end = append(end, context.remedy_field);
+        end = append(end, " request header.");
+    }
     buffer->last = append(end, R"("})");
     return buffer;
 }
 
-ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
-    if (r->err_status == NGX_HTTP_BAD_REQUEST && r == r->main) {
-        // After an error_page, only find_context() finds the context.
-        const Context* denied = find_context(r);
-        if (denied != nullptr && denied->keep_connection) {
-            r->keepalive = 1;
-        }
+// Whether the location that answers may keep the connection, by ngx_http_update_location_config().
+bool may_keep_connection(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    return core.keepalive_timeout != 0 && r->connection->requests < core.keepalive_requests &&
+           ngx_current_msec - r->connection->start_time <= core.keepalive_time;
+}
+
+// Whether the answer is still the refusal, and not where an error_page led to.
+bool is_refusal(const Kept& kept, ngx_uint_t status) noexcept {
+    return status == kept.status ||
+           (kept.may_be_anothers &&
+            (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN ||
+             status == proxy_authentication_required));
+}
+
+void mend_header(ngx_http_request_t* r, Context& context) noexcept {
+    if (r->err_status == NGX_HTTP_BAD_REQUEST && context.keep_connection &&
+        may_keep_connection(r)) {
+        r->keepalive = 1;
     }
-    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    // An error_page clears r->ctx, so with a context, this is nginx's own page.
-    if (context == nullptr || !context->denied || r != r->main ||
-        context->error_body != error_problem ||
-        r->headers_out.status != answer(context->code).status) {
+    if (context.kept.field_count != 0 && !is_refusal(context.kept, r->headers_out.status)) {
+        retract(context);
+    }
+}
+
+ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
+    Context* const context = r == r->main ? find_context(r) : nullptr;
+    if (context == nullptr) {
         return next_header_filter(r);
     }
-    const Answer& answer_ = answer(context->code);
-    ngx_buf_t* const document = problem_document(r, answer_);
+    mend_header(r, *context);
+    // An error_page clears r->ctx, so with a context, this is nginx's own page.
+    if (ngx_http_get_module_ctx(r, ngx_http_token_auth_module) == nullptr || !context->denied ||
+        context->error_body != error_problem || r->headers_out.status != context->kept.status) {
+        return next_header_filter(r);
+    }
+    ngx_buf_t* const document = problem_document(r, *context);
     if (document == nullptr) {
         return NGX_ERROR;
     }
@@ -232,19 +286,23 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept {
     retract(context);  // a denial before an internal redirect
     context.denied = true;
+    context.kept.status = status_of(r, context.code);
+    context.kept.may_be_anothers = static_cast<const ngx_http_core_loc_conf_t*>(
+                                       ngx_http_get_module_loc_conf(r, ngx_http_core_module))
+                                       ->satisfy == NGX_HTTP_SATISFY_ANY;
     if (!add_fields(r, context, denial)) {
         // Out of memory: refuse without a challenge.
         context.code = Code::store_unavailable;
+        context.kept.status = status_of(r, context.code);
     }
     log_denial(r, context, denial);
-    const ngx_int_t status = answer(context.code).status;
-    if (status == NGX_HTTP_BAD_REQUEST) {
+    if (context.kept.status == NGX_HTTP_BAD_REQUEST) {
         // After a 400, nginx closes the connection, because it cannot tell where the next request
         // begins. Here it can: nginx has parsed the request, only a field's value is malformed.
         r->expect_tested = 1;  // no "100 Continue" for a body that is discarded
         context.keep_connection = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
     }
-    return status;
+    return static_cast<ngx_int_t>(context.kept.status);
 }
 
 void retract(Context& context) noexcept {

@@ -10,16 +10,17 @@ namespace token_auth::nginx {
 
 struct Denial {
     std::string_view realm;
-    unsigned schemes;          // to challenge for
-    Words scopes;              // required, for scope_missing
-    bool token_from_variable;  // the token may be part of the request line, which nginx logs
+    unsigned schemes;              // to challenge for
+    Words scopes;                  // required, for scope_missing
+    bool token_from_variable;      // the token may be part of the request line, which nginx logs
+    std::string_view unproven_id;  // that an unknown token claims; empty if it has none
 };
 
 // Adds the denial's header fields to the answer and logs it. Returns the HTTP status for the access
 // handler to return: with "satisfy any", nginx's core may still let the request in.
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept;
 
-// Removes the denial's header fields again.
+// Removes the header fields of the last denial again.
 void retract(Context& context) noexcept;
 
 // Installs the filters that replace nginx's page with a problem document.

@@ -64,6 +64,11 @@ class PageReader {
     bool holds(std::uint64_t page) const noexcept { return page < page_count_; }
 
     Commit newest() const noexcept;
+    // Whether its main tree may be one: not if there is noise in the meta page.
+    bool fits(const Commit& commit) const noexcept {
+        return (commit.main.flags & ~tree_flags_known) == 0 && commit.main.depth != 0 &&
+               commit.main.depth <= depth_max && holds(commit.main.root) && holds(commit.last_page);
+    }
     // The tree of free pages: transactions, and the pages that each of them freed.
     Tree free_pages(const Commit& commit) const noexcept;
     // Whether it is still newest(). No read before moves behind it.

@@ -282,6 +282,10 @@ bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
     if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
         return true;
     }
+    if (!reader.fits(next)) {
+        advise("it is damaged", rebuild);
+        return false;
+    }
     advise("it is of format 1, made by tokensync 0.1, or of another program", "tokensync run");
     return false;
 }

@@ -130,6 +130,12 @@ Directory::Directory(const StoreOptions& options) : site_(find_site(options)) {
         }
         site_ = find_site(options);
     }
+    if (geteuid() == 0 && site_.owner != 0) {
+        throw StoreError(
+            fmt::format("the store's directory {} belongs to another account than a moment ago; "
+                        "run tokensync again",
+                        site_.path));
+    }
     require_no_stranger(site_.real);
 }
 

@@ -18,6 +18,7 @@ struct StoreOptions {
     std::chrono::milliseconds lock_wait{0};  // how long to wait for another tokensync
     std::uint64_t generation = 0;            // what is written has a higher one
     bool read_through = false;               // look at every record before it is opened
+    bool rebuild = false;  // what is damaged there is a store of ours, be its lock file lost
 };
 
 // Where a store is, and whose its files are to be.

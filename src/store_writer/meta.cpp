@@ -145,6 +145,9 @@ std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {
     StoreMeta record;
     switch (decode(value, record)) {
         case MetaState::whole:
+            if (record.generation > generation_of_store_max) {
+                damaged(path);
+            }
             return owned(record);
         case MetaState::unfinished:
             return std::nullopt;

@@ -38,6 +38,12 @@ struct Contents {
     bool operator==(const Contents& other) const noexcept;
 };
 
+// The highest generation that is taken from the clock or the lock file, and from a store. One that
+// is higher is of a clock that is wrong by many years, or noise; and there is room for all commits
+// to come.
+inline constexpr std::uint64_t generation_of_clock_max = generation_max / 2;
+inline constexpr std::uint64_t generation_of_store_max = generation_max / 4 * 3;
+
 struct Meta {
     std::uint64_t generation = 0;
     std::int64_t synced = 0;   // Unix milliseconds

@@ -73,8 +73,8 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       directory_((lock_->hold(options.lock_wait), options)),
       generation_(std::max(options.generation, lock_->generation())) {
     remove_leftover(site(), *lock_);
-    damage_ = inspect(directory_.real(), lock_->generation() > 0,
-                      options.read_through || lock_->at_work());
+    damage_ = inspect(directory_.real(), {lock_->is_known(), options.rebuild,
+                                          options.read_through || lock_->at_work()});
     if (damage_.empty() && lock_->is_spoiled()) {
         damage_ = fmt::format("the store {} may hold half of a commit that failed", path());
     }
@@ -181,7 +181,10 @@ Meta StoreWriter::next_meta(const Meta& meta) const {
     const std::int64_t now = milliseconds_now();
     Meta next = meta;
     // The clock makes a store that was deleted, and its lock file too, newer than the one before.
-    next.generation = std::max(generation_ + 1, static_cast<std::uint64_t>(now));
+    next.generation = generation_ + 1;
+    if (static_cast<std::uint64_t>(now) <= generation_of_clock_max) {
+        next.generation = std::max(next.generation, static_cast<std::uint64_t>(now));
+    }
     next.synced = meta.synced == 0 ? now : meta.synced;
     if (next.created == 0) {
         next.created = meta_ ? meta_->created : now;

@@ -22,13 +22,19 @@ namespace token_auth::store_writer {
 
 class Replacement;
 
+// How to look at a store.
+struct Inspection {
+    bool known = false;         // tokensync made it: the lock file says so
+    bool rebuild = false;       // whoever runs this says so, if it is damaged
+    bool read_through = false;  // every record, not only the first pages
+};
+
 class StoreWriter {
   public:
     // Looks at the store in a directory without liblmdb, which a damaged one may crash: what is
-    // wrong with it, empty if nothing is, or if there is none. `ours`: tokensync made the
-    // directory. `read_through`: every record. Throws if the directory is to be left alone.
-    using Inspect =
-        std::function<std::string(const std::string& directory, bool ours, bool read_through)>;
+    // wrong with it, empty if nothing is, or if there is none. Throws if the directory is to be
+    // left alone.
+    using Inspect = std::function<std::string(const std::string& directory, const Inspection& how)>;
 
     // Opens the store for writing and makes it if there is none; holds its lock. Throws StoreError.
     // A store of ours that is damaged is no error: see damage().

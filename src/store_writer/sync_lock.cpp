@@ -15,6 +15,7 @@
 
 #include "store_writer/error.hpp"
 #include "store_writer/file.hpp"
+#include "store_writer/meta.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -48,7 +49,7 @@ SyncLock::SyncLock(const Site& site) : store_(site.path), path_(site.real + ".sy
 
 // One in which nothing was written is of no use to anybody.
 SyncLock::~SyncLock() {
-    if (held_ && generation_ == 0 && !at_work_ && is_in_place()) {
+    if (held_ && !known_ && !at_work_ && is_in_place()) {
         unlink(path_.c_str());
     }
 }
@@ -56,22 +57,43 @@ SyncLock::~SyncLock() {
 void SyncLock::open_file() {
     file_ = base::FileDescriptor(
         open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    const int error = file_.is_open() ? 0 : errno;
     struct stat info {};
-    if (!file_.is_open() && errno == ENOENT) {
+    const bool there =
+        (file_.is_open() ? fstat(file_.get(), &info) : lstat(path_.c_str(), &info)) == 0;
+    if (there) {
+        require_own(info);
+    }
+    if (error == ENOENT) {
         fail_file("make the store's directory", store_, ENOENT);
     }
-    if (!file_.is_open()) {
-        fail_file("open tokensync's lock file", path_, errno,
-                  errno == ELOOP    ? "remove that link"
-                  : errno == EACCES ? "put the store into a directory of tokensync's own (see "
-                                      "docs/TOKENSYNC.md)"
-                                    : remedy(errno));
-    }
-    if (fstat(file_.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-        throw StoreError(fmt::format("{} is not a regular file; remove it", path_));
+    if (error != 0) {
+        fail_file("open tokensync's lock file", path_, error,
+                  error != EACCES ? remedy(error)
+                  : there         ? "give it the mode 0600 again (chmod 600)"
+                                  : "put the store into a directory of tokensync's own (see "
+                                    "docs/TOKENSYNC.md)");
     }
     if ((info.st_mode & 07777) != 0600 && fchmod(file_.get(), 0600) != 0) {
         fail_file("set the mode of", path_, errno);
+    }
+}
+
+// Another account could hold its lock or change what it says, and under another name it may be a
+// file that is not meant to be written.
+void SyncLock::require_own(const struct stat& info) const {
+    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
+        throw StoreError(fmt::format("tokensync's lock file {} is {}; remove it", path_,
+                                     S_ISDIR(info.st_mode)   ? "a directory"
+                                     : S_ISREG(info.st_mode) ? "a file that has another name, too"
+                                                             : "not a regular file"));
+    }
+    if (info.st_uid != geteuid()) {
+        throw StoreError(
+            fmt::format("tokensync's lock file {} belongs to another account (user {}, not {}); "
+                        "run tokensync as the account that owns the store, and give it that file, "
+                        "too (chown)",
+                        path_, info.st_uid, geteuid()));
     }
 }
 
@@ -116,8 +138,10 @@ void SyncLock::read() {
     text.remove_prefix(head.size());
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), generation);
     text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    if (parsed.ec == std::errc() && (text == working || text == idle || text == spoiled)) {
+    if (parsed.ec == std::errc() && generation <= generation_of_clock_max &&
+        (text == working || text == idle || text == spoiled)) {
         generation_ = std::max(generation_, generation);
+        known_ = true;
         at_work_ = text != idle;
         spoiled_ = text == spoiled;
     }
@@ -152,6 +176,7 @@ void SyncLock::set_at_work(bool at_work) {
     const Held held = commit();
     read();
     at_work_ = at_work;
+    known_ = true;
     write();
     if (at_work && fdatasync(file_.get()) != 0) {
         fail_file("write", path_, errno);

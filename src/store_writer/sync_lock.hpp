@@ -7,6 +7,8 @@
 // "tokensync watch". The kernel lets go of them when the process ends, in every PID namespace.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -28,6 +30,9 @@ class SyncLock {
     // Takes the store for this process alone. Throws StoreError if another one has it for all of
     // `wait`.
     void hold(std::chrono::milliseconds wait);
+
+    // Whether tokensync wrote the file: there is a store of ours beside it, or was to be.
+    bool is_known() const noexcept { return known_; }
 
     // No store at this path had a higher generation; 0 if there was none.
     std::uint64_t generation() const noexcept { return generation_; }
@@ -75,6 +80,7 @@ class SyncLock {
 
   private:
     void open_file();
+    void require_own(const struct stat& info) const;
     void read();
     void write() const;
     bool is_in_place() const noexcept;
@@ -83,6 +89,7 @@ class SyncLock {
     std::string path_;
     base::FileDescriptor file_;
     bool held_ = false;
+    bool known_ = false;
     bool at_work_ = false;
     bool spoiled_ = false;
     std::uint64_t generation_ = 0;

@@ -16,9 +16,7 @@ std::string text_of(const base::Json& object, const char* outcome = nullptr) {
         all["outcome"] = outcome;
     }
     all.update(object);
-    std::string text = base::json_line(all);
-    text.pop_back();
-    return text;
+    return base::json_text(all);
 }
 
 base::Json object_of(const registry::TokenView& view, std::int64_t now) {

@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "cli/output.hpp"
 #include "cli/table.hpp"
+#include "store_writer/error.hpp"
 #include "tokensync/record_encoder.hpp"
 #include "tokensync/record_sink.hpp"
 #include "tokensync/sorted_diff.hpp"
@@ -43,6 +44,7 @@ struct Result {
     bool behind = false;
     bool moved = false;  // the store was written meanwhile
     bool other = false;  // another registry's store
+    bool damaged = false;
 
     void add(Difference difference) {
         ++total;
@@ -269,6 +271,18 @@ Result compare(registry::Source& source, View& view) {
     return result;
 }
 
+// A page that cannot be read is a difference, too; what is behind it is not compared.
+Result compare_or_find_damage(registry::Source& source, View& view) {
+    try {
+        return compare(source, view);
+    } catch (const store_writer::DamagedStore&) {
+        Result result;
+        result.add({"differs", "store", "a page that cannot be read", {"damaged"}});
+        result.damaged = true;
+        return result;
+    }
+}
+
 void print(const std::string& path, const std::string& source, const Result& result) {
     if (result.total == 0) {
         cli::write_out(fmt::format("the store {} and {} hold the same\n", path, source));
@@ -287,11 +301,13 @@ void print(const std::string& path, const std::string& source, const Result& res
     cli::note(fmt::format("{} {} between the store {} and {}; {}",
                           base::counted(result.total, "difference"),
                           result.total == 1 ? "was found" : "were found", path, source,
-                          result.behind  ? "the store is behind: run \"tokensync run\""
-                          : result.other ? "check --registry or --source, and --db, or take the "
-                                           "store over with \"tokensync run --force\""
-                                         : "mend it with \"tokensync run --full\" (stop a "
-                                           "running watch first)"));
+                          result.damaged  ? "the store is damaged: run \"tokensync run\", or "
+                                            "reload a running watch (SIGHUP)"
+                          : result.behind ? "the store is behind: run \"tokensync run\""
+                          : result.other  ? "check --registry or --source, and --db, or take the "
+                                            "store over with \"tokensync run --force\""
+                                          : "mend it with \"tokensync run --full\" (stop a "
+                                            "running watch first)"));
 }
 
 void print_json(const Result& result) {
@@ -315,11 +331,11 @@ void print_json(const Result& result) {
 
 bool check(registry::Source& source, const std::string& path, bool json) {
     View view(path);
-    Result result = compare(source, view);
+    Result result = compare_or_find_damage(source, view);
     for (int attempt = 1; attempt < attempts && result.total > 0 && (result.behind || result.moved);
          ++attempt) {
         std::this_thread::sleep_for(between_attempts);
-        result = compare(source, view);
+        result = compare_or_find_damage(source, view);
     }
     json ? print_json(result) : print(path, source.title(), result);
     return result.total == 0;

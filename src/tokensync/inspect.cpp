@@ -19,7 +19,8 @@
 namespace token_auth::tokensync {
 namespace {
 
-enum class State { none, unfinished, store, damaged, foreign, format_1 };
+// empty and unmarked: a sound LMDB file, without any record or without a meta record.
+enum class State { none, empty, unfinished, store, damaged, foreign, unmarked, format_1 };
 
 bool exists(const std::string& file) {
     return access(file.c_str(), F_OK) == 0;
@@ -37,15 +38,19 @@ State state_of(const std::string& file) {
     }
     const Commit commit = reader.newest();
     if (commit.main.entries == 0) {
-        return State::unfinished;
+        return State::empty;
+    }
+    if (!reader.fits(commit)) {
+        return State::damaged;
     }
     if ((commit.main.flags & tree_flags_known) != tree_integer_key) {
         return State::format_1;
     }
     std::string_view value;
     StoreMeta meta;
-    if (reader.find(commit.main, meta_record_key, value) != Found::found) {
-        return State::damaged;
+    const Found found = reader.find(commit.main, meta_record_key, value);
+    if (found != Found::found) {
+        return found == Found::absent ? State::unmarked : State::damaged;
     }
     switch (decode(std::string(value.substr(0, meta_record_max)), meta)) {
         case MetaState::whole:
@@ -107,29 +112,37 @@ std::string problem_of(const std::string& directory, bool read_through) {
     }
 }
 
+[[noreturn]] void refuse(const std::string& directory, const char* otherwise) {
+    throw store_writer::StoreError(
+        fmt::format("the directory {} holds the LMDB file of another program, or a damaged store "
+                    "that is not known here; name an empty or a new directory with --db{}",
+                    directory, otherwise));
+}
+
 }  // namespace
 
-std::string inspect(const std::string& directory, bool ours, bool read_through) {
+std::string inspect(const std::string& directory, const store_writer::Inspection& how) {
     const std::string file = directory + "/data.mdb";
     require_no_old_tokensync(directory);
     const State state = state_of(file);
-    const bool known = ours || exists(directory + "/sync.lock");
-    if (state == State::foreign ||
-        (!known && (state == State::damaged || state == State::format_1))) {
-        throw store_writer::StoreError(
-            fmt::format("the directory {} holds the LMDB file of another program, or a damaged "
-                        "store that is not known here; name an empty or a new directory with --db",
-                        directory));
+    const bool known = how.known || exists(directory + "/sync.lock");
+    if (state == State::foreign || (!known && (state == State::empty || state == State::unmarked ||
+                                               state == State::format_1))) {
+        refuse(directory, "");
+    }
+    if (state == State::damaged && !known && !how.rebuild) {
+        refuse(directory, ", or run \"tokensync run --rebuild\" if it was this store");
     }
     switch (state) {
         case State::none:
+        case State::empty:
         case State::unfinished:
             unlink(file.c_str());
             return {};
         case State::format_1:
             return fmt::format("the store {} is of format 1, made by tokensync 0.1", directory);
         default:
-            return problem_of(directory, read_through);
+            return problem_of(directory, how.read_through);
     }
 }
 

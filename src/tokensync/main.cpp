@@ -24,6 +24,7 @@
 #include "tokensync/report.hpp"
 #include "tokensync/restart.hpp"
 #include "tokensync/status.hpp"
+#include "tokensync/supervise.hpp"
 #include "tokensync/sync.hpp"
 #include "tokensync/watch.hpp"
 
@@ -88,6 +89,8 @@ void report(const Outcome& outcome, const store_writer::Meta& meta, bool json) {
 int run(Options& options) {
     const std::unique_ptr<registry::Source> source = open_source(options);
     options.store.lock_wait = run_waits;
+    options.store.rebuild = options.rebuild;
+    options.store.read_through = true;
     // Before the store is touched: a wrong registry must leave nothing behind.
     source->identity();
     become_owner(options.store);
@@ -95,7 +98,7 @@ int run(Options& options) {
     SyncOptions sync;
     sync.force = options.store.force;
     sync.full = options.full;
-    sync.rebuild = options.rebuild || is_restarted();
+    sync.rebuild = options.rebuild || faults_before() > 0;
     sync.commit_unchanged = true;
     for (int attempt = 1;; ++attempt) {
         auto writer = std::make_unique<store_writer::StoreWriter>(options.store, inspect);
@@ -128,8 +131,9 @@ int watch_command(Options& options) {
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
     }
-    watch(*source, options.store, std::chrono::seconds(heartbeat), format);
-    return cli::exit_done;
+    return watch(*source, options.store, std::chrono::seconds(heartbeat), format)
+               ? cli::exit_done
+               : exit_registry_lost;
 }
 
 int compact_command(Options& options) {
@@ -185,8 +189,8 @@ void add_writing_options(cli::Command command, Options& options) {
 
 void add_run(cli::Command root, Options& options) {
     cli::Command command = root.command("run", "Bring the store up to date once", [&options] {
-        restart_on_fault(options.arguments);
-        return run(options);
+        return supervise(options.store, {options.arguments, false, {}},
+                         [&options] { return run(options); });
     });
     add_writing_options(command, options);
     command.flag("--full", options.full, "Read everything, not only what changed");
@@ -197,8 +201,9 @@ void add_run(cli::Command root, Options& options) {
 void add_watch(cli::Command root, Options& options) {
     cli::Command command =
         root.command("watch", "Stay connected and keep the store up to date", [&options] {
-            restart_on_fault(options.arguments);
-            return watch_command(options);
+            const Supervision how{options.arguments, true,
+                                  [&options] { open_source(options)->identity(); }};
+            return supervise(options.store, how, [&options] { return watch_command(options); });
         });
     add_writing_options(command, options);
     command

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -22,7 +24,9 @@
 #include "tokensync/inspect.hpp"
 #include "tokensync/read_ahead.hpp"
 #include "tokensync/restart.hpp"
+#include "tokensync/scrub.hpp"
 #include "tokensync/service.hpp"
+#include "tokensync/supervise.hpp"
 #include "tokensync/sync.hpp"
 
 namespace token_auth::tokensync {
@@ -42,16 +46,16 @@ constexpr std::chrono::milliseconds between_commits{20};
 // For somebody who is putting another store in place of this one, or has just done so.
 constexpr std::chrono::milliseconds replacing_takes{1000};
 
-// SIGTERM and SIGINT as a descriptor, so that they end every wait at once and nothing else.
-base::FileDescriptor stop_signals() {
+// Signals as a descriptor, so that they interrupt nothing.
+base::FileDescriptor descriptor_of(std::initializer_list<int> numbers) {
     sigset_t signals;
     sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    for (const int number : numbers) {
+        sigaddset(&signals, number);
+    }
     if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
         throw base::Error(fmt::format("cannot block signals: {}", std::strerror(errno)));
     }
-    signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
     base::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!descriptor.is_open()) {
         throw base::Error(fmt::format("cannot wait for signals: {}", std::strerror(errno)));
@@ -68,22 +72,30 @@ class Watch {
           heartbeat_(heartbeat),
           show_progress_(format == LogFormat::text),
           log_(format),
-          stop_(stop_signals()) {
+          scrub_(options.path),
+          stop_(descriptor_of({SIGTERM, SIGINT})),
+          read_all_(descriptor_of({SIGHUP})) {
+        signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
         options_.read_through = true;
         source_.stop_on(stop_.get());
     }
 
-    void run() {
+    // False if it ended because the registry cannot be opened with these rights.
+    bool run() {
         if (geteuid() == 0) {
             open_registry_as_root();
             become_owner(options_);
         }
-        while (!stopped(std::chrono::milliseconds(0))) {
+        if (faults_before() > 1) {
+            rest(std::min(first_retry * (1 << faults_before()), last_retry));
+        }
+        while (!registry_lost_ && !stopped(std::chrono::milliseconds(0))) {
             try {
                 begun_ = Clock::now();
                 step();
                 begun_.reset();
                 recovered();
+                scrub();
                 source_.wait(longest_sleep());
                 let_changes_gather();
             } catch (const registry::Stopped&) {
@@ -101,14 +113,17 @@ class Watch {
                 if (!started_ && error.kind() != base::ErrorKind::failed) {
                     throw;
                 }
-                failed(error.what());
+                failed_at_registry(error.what());
             } catch (const std::runtime_error& error) {
-                failed(error.what());
+                failed_at_registry(error.what());
             }
         }
-        service_.stopping();
         writer_.reset();
-        log_.stopped();
+        if (!registry_lost_) {
+            service_.stopping();
+            log_.stopped();
+        }
+        return !registry_lost_;
     }
 
   private:
@@ -125,6 +140,20 @@ class Watch {
         }
     }
 
+    // A damaged store is read through and made anew by the next step.
+    void scrub() {
+        std::array<signalfd_siginfo, 8> signals{};
+        if (read(read_all_.get(), signals.data(), sizeof(signals)) > 0) {
+            scrub_.read_all();
+        }
+        try {
+            scrub_.step();
+        } catch (const store_writer::DamagedStore&) {
+            options_.read_through = true;
+            writer_.reset();
+        }
+    }
+
     void step() {
         if (writer_ && !writer_->in_place()) {
             reopen();
@@ -132,7 +161,7 @@ class Watch {
         if (!writer_) {
             wait_for_directory();
             writer_ = std::make_unique<store_writer::StoreWriter>(options_, inspect);
-            options_.read_through = false;
+            options_.read_through = !writer_->damage().empty();
             options_.lock_wait = replacing_takes;
             if (unread_) {
                 read_ahead(options_.path + "/data.mdb");
@@ -143,7 +172,7 @@ class Watch {
         Progress progress(!started_ && show_progress_, [this] { tick(); });
         SyncOptions sync;
         sync.force = options_.force && !started_;
-        sync.rebuild = is_restarted() && !started_;
+        sync.rebuild = faults_before() > 0 && !started_;
         // Workers do not take up one that was put in place with a lower generation.
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
         sync.commit_unchanged = beat || !started_ || lower;
@@ -225,6 +254,12 @@ class Watch {
         retry_ = first_retry;
     }
 
+    // If root's rights are at hand, they are tried when the registry fails again.
+    void failed_at_registry(const std::string& problem) {
+        registry_lost_ = is_supervised() && problem == problem_;
+        failed(problem);
+    }
+
     void failed(const std::string& problem) {
         // Whoever wants to mend the store by hand finds it unlocked meanwhile.
         writer_.reset();
@@ -266,7 +301,10 @@ class Watch {
     WatchLog log_;
     Service service_;
     bool unread_ = true;  // the store that is at the path
+    Scrub scrub_;
     base::FileDescriptor stop_;
+    base::FileDescriptor read_all_;
+    bool registry_lost_ = false;
     std::unique_ptr<store_writer::StoreWriter> writer_;
     bool started_ = false;
     bool reopened_ = false;
@@ -279,9 +317,9 @@ class Watch {
 
 }  // namespace
 
-void watch(registry::Source& source, const store_writer::StoreOptions& options,
+bool watch(registry::Source& source, const store_writer::StoreOptions& options,
            std::chrono::seconds heartbeat, LogFormat format) {
-    Watch(source, options, heartbeat, format).run();
+    return Watch(source, options, heartbeat, format).run();
 }
 
 }  // namespace token_auth::tokensync

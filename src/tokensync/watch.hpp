@@ -15,8 +15,12 @@ namespace token_auth::tokensync {
 // wrong with the store, and what is refused, is thrown.
 //
 // Each `heartbeat` (0: never) the store is told that it is still up to date. A store that is
-// replaced meanwhile, by "tokensync compact" or by hand, is gone on with within a second.
-void watch(registry::Source& source, const store_writer::StoreOptions& options,
+// replaced meanwhile, by "tokensync compact" or by hand, is gone on with within a second. Damage to
+// it is looked for once an hour, and on SIGHUP (see scrub.hpp).
+//
+// False if the registry can be opened with rights only that this process gave up (see
+// supervise.hpp).
+bool watch(registry::Source& source, const store_writer::StoreOptions& options,
            std::chrono::seconds heartbeat, LogFormat format);
 
 }  // namespace token_auth::tokensync

@@ -44,7 +44,7 @@ void WatchLog::write(const char* level, const char* event, const std::string& te
         all["level"] = level;
         all["event"] = event;
         all.update(fields);
-        line = all.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+        line = base::json_text(all);
     }
     try {
         cli::note(line);

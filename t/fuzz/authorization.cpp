@@ -2,6 +2,7 @@
 // say, written down here a second time.
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "fuzz.hpp"
 #include "token_auth/credential.hpp"
@@ -41,13 +42,111 @@ Expected expected_of_token(const std::string& token) {
                                    : Expected{CredentialStatus::malformed_token, {}};
 }
 
+const std::string name_characters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+!#$%&'*^`|~";
+
+std::string trimmed(const std::string& text) {
+    const std::size_t first = text.find_first_not_of(" \t");
+    return first == std::string::npos
+               ? std::string()
+               : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// The elements of a list, split at commas outside of quotes.
+std::vector<std::string> elements_of(const std::string& list) {
+    std::vector<std::string> elements(1);
+    bool quoted = false;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i] == ',' && !quoted) {
+            elements.emplace_back();
+            continue;
+        }
+        elements.back() += list[i];
+        if (quoted && list[i] == '\\' && i + 1 < list.size()) {
+            elements.back() += list[++i];
+        } else if (list[i] == '"') {
+            quoted = !quoted;
+        }
+    }
+    return elements;
+}
+
+// name "=" and at least something that is no "=" behind it.
+bool is_parameter(const std::string& element, std::string& name, std::string& value) {
+    const std::size_t equals = element.find('=');
+    if (equals == std::string::npos) {
+        return false;
+    }
+    name = trimmed(element.substr(0, equals));
+    value = trimmed(element.substr(equals + 1));
+    return !name.empty() && name.find_first_not_of(name_characters) == std::string::npos &&
+           !value.empty() && value[0] != '=';
+}
+
+bool begins_with_parameter(const std::string& text) {
+    const std::size_t first = text.find_first_not_of(", \t");
+    std::string name;
+    std::string value;
+    return first != std::string::npos && is_parameter(text.substr(first), name, value);
+}
+
+// Takes the quotes off. False if it is neither a token nor a quoted-string.
+bool unquote(std::string& value) {
+    if (value[0] != '"') {
+        return value.find_first_not_of(name_characters) == std::string::npos;
+    }
+    std::size_t end = 1;
+    while (end < value.size() && value[end] != '"') {
+        end += value[end] == '\\' ? 2 : 1;
+    }
+    if (end + 1 != value.size()) {
+        return false;
+    }
+    value = value.substr(1, end - 1);
+    return true;
+}
+
+Expected expected_of_parameters(const std::string& text) {
+    std::vector<std::string> tokens;
+    for (const std::string& element : elements_of(text)) {
+        std::string name;
+        std::string value;
+        if (trimmed(element).empty()) {
+            continue;
+        }
+        if (!is_parameter(element, name, value) || !unquote(value)) {
+            return {CredentialStatus::malformed_request, {}};
+        }
+        if (name.size() == 5 && starts_with(name, "token")) {
+            tokens.push_back(value);
+        }
+    }
+    if (tokens.size() != 1 || tokens[0].empty()) {
+        return {CredentialStatus::malformed_request, {}};
+    }
+    return expected_of_token(tokens[0]);
+}
+
+Expected expected_of_token_scheme(const std::string& text) {
+    if (begins_with_parameter(text)) {
+        return expected_of_parameters(text);
+    }
+    const std::size_t end = text.find_first_of(" \t,");
+    if (end != std::string::npos && expected_token68(text.substr(0, end)) &&
+        begins_with_parameter(text.substr(end))) {
+        return {CredentialStatus::malformed_request, {}};
+    }
+    if (text.find_first_not_of(" \t,") == std::string::npos) {
+        return {CredentialStatus::malformed_request, {}};
+    }
+    return expected_of_token(text);
+}
+
 Expected expected(const std::string& whole, unsigned schemes) {
     const std::string field = without_spaces(whole);
     const bool bearer = starts_with(field, "bearer");
     const std::string rest = field.substr(std::min<std::size_t>(bearer ? 6 : 5, field.size()));
-    const bool name_ends = rest.find_first_of(
-                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+!"
-                               "#$%&'*^`|~") != 0;
+    const bool name_ends = rest.find_first_of(name_characters) != 0;
     if (!(bearer && (schemes & scheme_bearer) != 0 && name_ends) &&
         !(starts_with(field, "token") && (schemes & scheme_token) != 0 && name_ends)) {
         return {CredentialStatus::missing, {}};
@@ -56,15 +155,7 @@ Expected expected(const std::string& whole, unsigned schemes) {
         return {CredentialStatus::malformed_request, {}};
     }
     const std::string value = without_spaces(rest);
-    if (bearer || !starts_with(value, "token=\"")) {
-        return expected_of_token(value);
-    }
-    const std::string quoted = value.substr(7);
-    const std::size_t quote = quoted.find('"');
-    if (quote == std::string::npos || quote == 0 || quote + 1 != quoted.size()) {
-        return {CredentialStatus::malformed_request, {}};
-    }
-    return expected_of_token(quoted.substr(0, quote));
+    return bearer ? expected_of_token(value) : expected_of_token_scheme(value);
 }
 
 void check(const Credential& got, const Expected& wanted, const Exact& exact) {

@@ -21,6 +21,10 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         location / { token_auth api; }
         location /html/ { token_auth api; token_auth_error html; alias $dir/html/; }
         location /page/ { token_auth api; error_page 400 401 403 /denied.txt; alias $dir/html/; }
+        location /closing/ { token_auth api; error_page 400 /closed.txt; alias $dir/html/; }
+        location = /closed.txt { keepalive_timeout 0; return 200 "closed\n"; }
+        location /last/ { token_auth api; error_page 400 /last.txt; alias $dir/html/; }
+        location = /last.txt { keepalive_requests 1; return 200 "last\n"; }
         location = /denied.txt { return 200 "denied\\n"; }
         location = /lost { token_auth api; token_auth_db $dir/nowhere; }
     }
@@ -72,6 +76,14 @@ goes_on('POST of a client that waits for 100 Continue', 401, 'POST', '/secret', 
     like $body, qr/credentials_missing/, 'it is whole';
     print $socket '67890', request('GET', '/secret', @token);
     is_deeply [ (response($socket))[ 0, 2 ] ], [ 200, "secret\n" ], 'the rest is read off';
+}
+
+# An error_page whose location keeps no connection: the answer says what nginx does.
+for my $path (qw(/closing/secret /last/secret)) {
+    my $socket = $server->connect;
+    my ($status, $head) = exchange($socket, 'GET', $path, Authorization => 'Bearer');
+    is_deeply [ $status, field($head, 'Connection') ], [ 400, 'close' ], "$path: announced";
+    is eval { (response($socket))[0] }, 0, "$path: and closed";
 }
 
 # Pipelined.

@@ -51,6 +51,9 @@ my @cases = (
     [ 'notice', '401 token_malformed, token id -', '/secret', bearer('a,b') ],
     [ 'notice', '400 request_malformed, token id -', '/secret', Authorization => 'Bearer' ],
     [ 'notice', '401 token_unknown, token id -', '/secret', bearer('nobody-token') ],
+    [ 'notice', '401 token_unknown, token id 0123456789a (unproven)', '/secret', bearer('ak_0123456789a.SecretPart') ],
+    [ 'notice', '401 organization_missing, token id bob, remedy: Name the organization in the X-Org-Id request header.',
+        '/secret', bearer('bob-token') ],
     [ 'notice', '401 token_expired, token id expired', '/secret', bearer('expired-token') ],
     [ 'notice', '401 token_revoked, token id carol', '/secret', bearer('carol-token') ],
     [ 'notice', '403 address_not_allowed, token id elsewhere', '/secret', bearer('elsewhere-token') ],
@@ -71,10 +74,11 @@ is_deeply [ grep { /token_auth/ } logged('info', ['/secret', bearer('acme-token'
 
 # A token in the request line: nginx logs that line, the module leaves it out.
 my @lines = logged('info', map { ["/argument?access_token=$_"] }
-        qw(nobody-token expired-token elsewhere-token acme-token a%2Cb));
+        qw(nobody-token expired-token elsewhere-token acme-token a%2Cb ak_0123456789a.secret-token));
 is_deeply [ map { /token_auth: (.*), client: 127\.0\.0\.1$/ } @lines ],
     [ '401 token_unknown, token id -', '401 token_expired, token id expired',
-    '403 address_not_allowed, token id elsewhere', '401 token_malformed, token id -' ],
+    '403 address_not_allowed, token id elsewhere', '401 token_malformed, token id -',
+    '401 token_unknown, token id -' ],
     'denials by an argument';
 is_deeply [ grep { /-token|a%2Cb/ } @lines ], [], 'are logged without it';
 

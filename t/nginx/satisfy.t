@@ -295,3 +295,50 @@ location @open { satisfy any; token_auth api; allow all; }
 --- request
 GET /secret
 --- answer: let in
+
+
+=== TEST 20: an error_page's location that lets in: nothing of the refusal stays
+--- http_config eval: $::HttpConfig
+--- config
+error_page 401 = @second;
+location = /secret { token_auth api; }
+location = /upstream { token_auth api; error_page 401 = @upstream; }
+location = /anonymous { token_auth api; error_page 401 = @anonymous; }
+location = /basic { token_auth api; error_page 401 = @basic; }
+location = /open { token_auth api; error_page 401 = @open; }
+location = /moved { token_auth api; error_page 401 =302 https://login.example/; }
+location @second { token_auth api token=$http_x_api_key; }
+location @upstream { token_auth api token=$http_x_api_key; rewrite ^ /up break; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT; }
+location = /up { add_header WWW-Authenticate 'Own realm="up"' always; return 401 "up\n"; }
+location @anonymous { token_auth other; token_auth_anonymous on; rewrite ^ /secret break; }
+location @basic { auth_basic users; rewrite ^ /secret break; }
+location @open { rewrite ^ /secret break; }
+--- request eval
+[map { "GET /$_" } qw(secret upstream anonymous basic open moved)]
+--- more_headers eval
+['X-Api-Key: acme-token', 'X-Api-Key: acme-token', 'X-A: 1', $::Basic . "\nX-Api-Key: x", 'X-A: 1', 'X-A: 1']
+--- error_code eval
+[200, 401, 200, 200, 200, 302]
+--- raw_response_headers_unlike eval
+[('Bearer|Token realm|no-store') x 6]
+
+
+=== TEST 21: they stay while the answer has the refusal's status
+--- http_config eval: $::HttpConfig
+--- config
+location = /page { token_auth api; error_page 401 /secret; }
+location = /same { token_auth api; error_page 401 =401 /secret; }
+location = /other { token_auth api; error_page 401 =403 /secret; }
+location = /any { satisfy any; token_auth api; auth_basic users; error_page 401 /secret; }
+location = /again { token_auth first; error_page 401 = @again; }
+location @again { token_auth api; }
+--- request eval
+[map { "GET /$_" } qw(page same other again any)]
+--- more_headers eval
+[('X-A: 1') x 4, $::Forbidden]
+--- error_code eval
+[401, 401, 403, 401, 401]
+--- raw_response_headers_like eval
+[('no-store.*WWW-Authenticate: Bearer realm="api"\r\nWWW-Authenticate: Token realm="api"\r\n') x 2,
+    '\A(?!.*(?:no-store|WWW-Authenticate)).*\z', '\A(?!.*first).*WWW-Authenticate: Bearer realm="api"\r\n',
+    'no-store.*WWW-Authenticate: Bearer realm="api", error="insufficient_scope".*Basic']

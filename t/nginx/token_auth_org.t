@@ -83,6 +83,7 @@ token_auth_org required from=$http_x_anyreach_org;
     "Authorization: Bearer acme-token\nX-Org-Id: globex"]
 --- answer eval
 ['let in', 'organization_missing', 'let in']
+--- organization: X-Anyreach-Org
 
 
 === TEST 6: from a capture of the host
@@ -192,17 +193,22 @@ token_auth_org required from=$http_x_org_id$arg_org;
 ['let in', 'let in', 'organization_malformed']
 
 
-=== TEST 14: two fields that name organizations never let anybody in for a second one
-Up to nginx 1.22 the first counts, later both, with a comma between them.
---- http_config eval: $::HttpConfig
+=== TEST 14: several fields with different values are malformed, in every version of nginx
+--- http_config
+underscores_in_headers on;
+token_auth_db $TEST_NGINX_DB;
+token_auth api;
 --- config
-location = /secret { add_header X-Org "$token_auth_org"; }
---- more_headers
-Authorization: Bearer bob-token
-X-Org-Id: globex
-X-Org-Id: acme
---- error_code_like: ^40[03]$
---- response_body_unlike: secret
+--- request eval
+[('GET /secret') x 8]
+--- more_headers eval
+[map { CORE::join "\n", "Authorization: Bearer $_->[0]-token", @$_[1 .. $#$_] }
+    ['bob', 'X-Org-Id: globex', 'X-Org-Id: acme'], ['bob', 'X-Org-Id: acme', 'X-Org-Id: globex'],
+    ['acme', 'X-Org-Id: acme', 'X-Org-Id: globex'], ['bob', 'X-Org-Id: acme', 'X-Org-Id:'],
+    ['bob', 'X-Org-Id:', 'X-Org-Id: acme'], ['bob', 'X-Org-Id: acme', 'x_org_id: globex'],
+    ['bob', 'X-Org-Id: acme', 'X-Org-Id: acme'], ['bob', 'X_Org_Id: acme', 'x-org-id: acme']]
+--- answer eval
+[('organization_malformed') x 6, 'let in', 'let in']
 
 
 === TEST 15: inherited with its source, and set anew
@@ -237,3 +243,20 @@ add_header X-Org $token_auth_org always;
 ['X-Org: acme', 'X-Org: acme', 'X-Org:', 'X-Org: acme']
 --- response_body_like eval
 ['^secret', '^secret', 'not_a_member', '^secret']
+
+
+=== TEST 17: the remedy of a missing organization names the field, if it comes from one
+--- http_config
+token_auth_db $TEST_NGINX_DB;
+token_auth api;
+map $http_x_other $http_x_mapped { default $http_x_other; }
+--- config
+token_auth_org required from=$arg_org;
+location = /mapped { token_auth_org required from=$http_x_mapped; }
+--- request eval
+['GET /secret', 'GET /mapped']
+--- more_headers
+Authorization: Bearer bob-token
+--- answer eval
+[('organization_missing') x 2]
+--- organization: none

@@ -87,7 +87,10 @@ subtest 'text that a terminal would obey' => sub {
     TokenAuth::Tools::sql($url, unchecked "UPDATE tokens SET name = 'a\e\xc2\x9b\xe2\x80\xae\xe2\x80\x8bb'$bad WHERE name = 'odd'");
     my $shown = 'a\x1b\u{9b}\u{202e}\u{200b}b' . ($bad ? '\xff' : '');
     like(done(tokenctl('list'))->{out}, qr/ \Q$shown\E$/m, 'is escaped in tables');
+    my $json = done(tokenctl(qw(list --json)))->{out};
+    like($json, qr/"name":"a\\u001b\\u009b\\u202e\\u200bb/, 'in JSON as JSON does');
     my ($odd) = grep { $_->{name} =~ /\Aa/ } @{ json_of(done(tokenctl(qw(list --json)))) };
+    is($odd->{name}, "a\e\x{9b}\x{202e}\x{200b}b" . ($bad ? "\x{fffd}" : ''), 'which is the same text');
     TokenAuth::Tools::sql($url, unchecked "UPDATE tokens SET name = 'odd', successor = 'x\e' WHERE id = '$odd->{id}'");
     ok(fails_with(tokenctl('rotate', $odd->{id}), 1, qr/rotate its successor x\\x1b$/), 'and in messages');
 };

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Fcntl qw(:flock);
+use POSIX ();
 use Test::More;
 use TokenAuth::Sync;
 
@@ -191,18 +192,23 @@ subtest 'a fault in the writing part' => sub {
     equal($world);
 };
 
-subtest 'as root, with another account\'s directory' => sub {
-    plan skip_all => 'needs root' if $> != 0;
+# A store of nobody's, and a registry that only root may read.
+sub world_of_nobody {
     my ($uid, $gid) = (getpwnam 'nobody')[ 2, 3 ];
-    my $group = getgrnam 'www-data';
-    plan skip_all => 'needs nobody and www-data' if !defined $uid || !defined $group;
+    plan skip_all => 'needs root' if $> != 0;
+    plan skip_all => 'needs nobody and www-data' if !defined $uid || !defined getgrnam 'www-data';
     my $world = TokenAuth::Sync->new;
     $world->populate(1);
     my $place = $world->dir . '/place';
     mkdir $place or die;
     chown $uid, $gid, $place or die;
-    my $at = { db => "$place/db" };
-    chmod 0600, $world->registry or die;    # only root may read it
+    chmod 0600, map { $world->registry . $_ } '', '-wal', '-shm';
+    return ($world, { db => "$place/db" }, $place, $uid);
+}
+
+subtest 'as root, with another account\'s directory' => sub {
+    my ($world, $at, $place, $uid) = world_of_nobody();
+    my $group = getgrnam 'www-data';
     is $world->sync($at, 'run', '--group', 'www-data')->{status}, 0, 'the registry is opened before';
     is_deeply [ map { (stat "$place/$_")[4] } qw(db db/data.mdb db.sync) ], [ ($uid) x 3 ], 'all is its owner\'s';
     is_deeply [ map { (stat "$place/$_")[5] } qw(db db/data.mdb) ], [ ($group) x 2 ], 'the group is nginx\'s';
@@ -213,6 +219,97 @@ subtest 'as root, with another account\'s directory' => sub {
     symlink $world->dir . '/secret', "$place/db.sync" or die;
     is $world->sync($at, 'run')->{status}, 1, 'a link to a file of root\'s is refused';
     is TokenAuth::Sync::slurp($world->dir . '/secret'), 'root only', 'the file is as it was';
+};
+
+subtest 'as root, with a registry that only root may read' => sub {
+    my ($world, $at, $place, $uid) = world_of_nobody();
+    $world->populate(500);
+    is $world->sync($at, 'run')->{status}, 0, 'made';
+    my $many = $world->run_program({ stdin => <<'SQL' }, 'sqlite3', $world->registry);
+INSERT INTO users (id, created_at) SELECT 'many' || value, 0 FROM generate_series(1, 110000);
+SQL
+    is $many->{status}, 0, 'too many changes to be applied one by one' or diag $many->{err};
+    $world->ctl_ok('revoke', 't1');
+    my $run = $world->sync($at, 'run');
+    is $run->{status}, 0, 'run reads all' or diag $run->{err};
+    is $world->sync({ %$at, stdin => "t1-token\n" }, 'explain')->{out} =~ /token_revoked/, 1, 'a revocation arrives';
+
+    # A fault in the writing part: it is begun again with the registry.
+    my $watch = $world->watch($at);
+    my $worker = sub {
+        my ($pid) = split ' ', TokenAuth::Sync::slurp("/proc/$watch->{pid}/task/$watch->{pid}/children");
+        return $pid // die 'no child process';
+    };
+    for my $fault (1, 2) {
+        ok TokenAuth::Sync::eventually(sub { (() = $world->log_of($watch) =~ /, generation \d/g) >= $fault }), 'watch is up';
+        is((stat '/proc/' . $worker->())[4], $uid, 'as the store\'s owner') if $fault == 2;
+        kill 'SEGV', $worker->();
+        ok TokenAuth::Sync::eventually(sub { (() = $world->log_of($watch) =~ /beginning again/g) == $fault }), "fault $fault";
+    }
+    my $decides = sub {
+        my ($token, $code) = @_;
+        return TokenAuth::Sync::eventually(
+            sub { $world->sync({ %$at, stdin => "$token-token\n" }, 'explain')->{out} =~ /$code/ });
+    };
+    $world->ctl_ok('revoke', 't2');
+    ok $decides->('t2', 'token_revoked'), 'a revocation arrives';
+    # Another file takes the registry's place.
+    $world->copy_registry($world->registry, $world->dir . '/copy.db');
+    chmod 0600, glob $world->dir . '/copy.db*';
+    unlink map { $world->registry . $_ } '-wal', '-shm';
+    rename $world->dir . "/copy.db$_", $world->registry . $_ for grep { -e $world->dir . "/copy.db$_" } '', '-wal';
+    $world->ctl_ok('revoke', 't3');
+    chmod 0600, map { $world->registry . $_ } '', '-wal', '-shm';
+    ok $decides->('t3', 'token_revoked'), 'from another file, too' or diag $world->log_of($watch);
+    is $world->stop($watch), 0, 'it ends well' or diag $world->log_of($watch);
+    ok TokenAuth::Sync::eventually(sub { $world->sync($at, 'run')->{status} == 0 }), 'and nothing of it is left';
+};
+
+subtest 'as root, links that are exchanged on the way' => sub {
+    my ($world, $at, $place, $uid) = world_of_nobody();
+    my @run = ($world->tool('tokensync'), $world->locations("$place/way/db"), 'run');
+    my $outside = $world->dir . '/outside';    # root's
+    mkdir $_ or die for $outside, "$place/own";
+    chown $uid, -1, "$place/own";
+    symlink 'own', "$place/way" or die;
+    my $swapper = fork // die "fork: $!";
+    if ($swapper == 0) {
+        $> = $uid;
+        for (;;) {
+            for my $to ($outside, 'own') {
+                symlink $to, "$place/next" or POSIX::_exit(1);
+                rename "$place/next", "$place/way" or POSIX::_exit(1);
+            }
+        }
+    }
+    my %ends;
+    ++$ends{ $world->run_program({}, @run)->{status} } for 1 .. 50;
+    kill 'KILL', $swapper;
+    waitpid $swapper, 0;
+    is_deeply [ glob "$outside/* $outside/.[!.]*" ], [], 'nothing is made outside';
+    is_deeply [ grep { (lstat)[4] != $uid } glob "$place/* $place/own/* $place/own/db/*" ], [], 'nothing of root\'s inside';
+    cmp_ok $ends{3} // 0, '>', 0, 'some are refused';
+};
+
+subtest 'as root, where others could lead it elsewhere' => sub {
+    my ($world, undef, $place, $uid) = world_of_nobody();
+    my $root = $world->dir . '/root';
+    mkdir $root or die;
+    my $refused = sub {
+        my ($db, $text, $what) = @_;
+        my $run = $world->sync({ db => $db }, 'run');
+        is $run->{status}, 3, "$what: exit status";
+        like $run->{err}, $text, "$what: which, and why";
+        return;
+    };
+    symlink $root, "$place/link" or die;
+    system 'chown', '-h', $uid, "$place/link";
+    $refused->("$place/link/db", qr{\Q$place\E, on the way to the store \S+, belongs to another account \($uid\)}, 'a link of another account');
+    chmod 0777, $root;
+    $refused->("$root/db", qr{root, on the way to the store \S+, can be written by others}, 'a directory that all may write');
+    chmod 01777, $root;
+    is $world->sync({ db => "$root/db" }, 'run')->{status}, 0, 'a sticky one is well';
+    is((stat "$root/db/data.mdb")[4], 0, 'and stays root\'s');
 };
 
 done_testing;

@@ -70,11 +70,76 @@ subtest 'damage that only a look at everything shows' => sub {
     my $data = TokenAuth::Sync::slurp($world->db . '/data.mdb');
     my $page = int(index($data, 't1500', 3 * 4096) / 4096);
     ok over($world, $page, noise(4096)), 'one page is noise';
-    is $world->sync('check')->{status}, 1, 'check ends with an error';
-    my $json = $world->json('run', '--full');
-    ok $json->{rebuilt}, 'run --full makes a new one';
+    my $check = $world->sync('check');
+    is $check->{status}, 4, 'check finds it: exit status';
+    like $check->{out}, qr/store +a page that cannot be read +damaged/, 'what';
+    like $check->{err}, qr/the store is damaged: run "tokensync run"/, 'the remedy';
+    my $json = $world->json('run');
+    ok $json->{rebuilt}, 'run makes a new one';
     like $json->{damage}, qr/damaged/, 'and says why';
     is $world->sync('check')->{status}, 0, 'equal';
+
+    my $watch = $world->watch;
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /up to date/ }), 'watch is up';
+    $data = TokenAuth::Sync::slurp($world->db . '/data.mdb');
+    ok over($world, int(index($data, 't1500', 3 * 4096) / 4096), noise(4096)), 'noise again';
+    kill 'HUP', $watch->{pid};
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /damaged.*; a new one took its place/ }), 'SIGHUP: found';
+    is $world->sync('check')->{status}, 0, 'and mended';
+    is $world->stop($watch), 0, 'the watch ends well' or diag $world->log_of($watch);
+};
+
+subtest 'a watch goes on after any number of faults' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2);
+    my $watch = $world->watch;
+    for my $fault (1 .. 3) {
+        ok TokenAuth::Sync::eventually(sub { (() = $world->log_of($watch) =~ /full load/g) >= $fault }), 'up';
+        kill 'SEGV', $watch->{pid};
+        ok TokenAuth::Sync::eventually(sub { (() = $world->log_of($watch) =~ /beginning again with a new store/g) == $fault }),
+            "fault $fault";
+    }
+    $world->ctl_ok('revoke', 't1');
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t1-token') eq 'token_revoked' }), 'a revocation arrives';
+    is $world->stop($watch), 0, 'and it ends well' or diag $world->log_of($watch);
+};
+
+subtest 'noise in a meta page is not called another format' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(3);
+    $world->sync_ok('run');
+    my $file = $world->db . '/data.mdb';
+    my $data = TokenAuth::Sync::slurp($file);
+    substr $data, $_ * 4096 + 88, 40, noise(40) for 0, 1;
+    TokenAuth::Sync::spew($file, $data);
+    my $run = $world->sync('run');
+    is $run->{status}, 0, 'exit status' or diag $run->{err};
+    unlike $run->{err}, qr/format 1,/, 'not of format 1';
+    like $run->{err}, qr/a new one took its place/, 'replaced';
+};
+
+subtest 'a generation that no clock gives' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    $world->sync_ok('run');
+    my $before = $world->json('status')->{generation};
+    my $sync = $world->db . '.sync';
+    for my $far (2**43, '18446744073709551615') {
+        my $content = TokenAuth::Sync::slurp($sync);
+        $content =~ s/ \d{20} /sprintf ' %020s ', $far/e or die $content;
+        TokenAuth::Sync::spew($sync, $content);
+        $world->sync_ok('run');
+        my $after = $world->json('status')->{generation};
+        ok $after > $before && $after < 2**42, "in the lock file ($far): ignored";
+        $before = $after;
+        $world->tamper(sub { substr $_[0]{ 'ff' x 8 }, 32, 16, unpack 'H*', pack 'Q<', $far });
+        my $run = $world->sync('run');
+        is $run->{status}, 0, 'in the store: a new one' or diag $run->{err};
+        like $run->{err}, qr/damaged.*; a new one took its place/, 'as the store is damaged';
+        $after = $world->json('status')->{generation};
+        ok $after > $before && $after < 2**42, 'of the clock';
+        $before = $after;
+    }
 };
 
 subtest 'a store of another version' => sub {

@@ -49,6 +49,76 @@ subtest 'the LMDB files of another program' => sub {
         'LMDB');
 };
 
+# Empty, with integer keys, and of a sort that tokensync never makes.
+for my $case (['without a record', 'HEADER=END\n'], [ 'with integer keys', "integerkey=1\nHEADER=END\n 0102030405060708\n 41\n" ],
+    [ 'with duplicates', "duplicates=1\nHEADER=END\n 41\n 42\n" ]) {
+    subtest "another program's LMDB files, $case->[0]" => sub {
+        my $world = TokenAuth::Sync->new;
+        mkdir $world->db or die;
+        my $dump = $world->dir . '/dump';
+        TokenAuth::Sync::spew($dump, "VERSION=3\nformat=bytevalue\ntype=btree\n" . $case->[1] =~ s/\\n/\n/gr . "DATA=END\n");
+        is $world->run_program({}, 'mdb_load', '-f', $dump, $world->db)->{status}, 0, 'made';
+        refused_directory($world, qr/db holds the LMDB file of another program, .*; name an empty or/, 'LMDB');
+        my $before = listing($world->db);
+        is $world->sync('run', '--rebuild')->{status}, 1, '--rebuild does not take it over';
+        is listing($world->db), $before, 'nor touch it';
+    };
+}
+
+subtest 'a damaged store whose lock file was lost' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    for my $lost (sub { unlink $_[0] }, sub { TokenAuth::Sync::spew($_[0], 'noise') }) {
+        $world->sync_ok('run');
+        TokenAuth::Sync::spew($world->db . '/data.mdb', 'noise ' x 5000);
+        $lost->($world->db . '.sync');
+        my $run = $world->sync('run');
+        is $run->{status}, 1, 'run: exit status';
+        like $run->{err}, qr/not known here; .*, or run "tokensync run --rebuild" if it was this store/, 'the remedy';
+        $run = $world->sync('run', '--rebuild');
+        is $run->{status}, 0, 'run --rebuild' or diag $run->{err};
+        is $world->decision('t1-token'), 'ok', 'mends it';
+    }
+};
+
+subtest 'a lock file that cannot be used' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(1);
+    $world->sync_ok('run');
+    my $file = $world->db . '.sync';
+    my $fails = sub {
+        my ($text, $what) = @_;
+        my $run = $world->sync('run');
+        is $run->{status}, 1, "$what: exit status";
+        like $run->{err}, $text, "$what: what to do";
+        return;
+    };
+    rename $file, "$file.kept" or die;
+    mkdir $file or die;
+    $fails->(qr/lock file \S+db\.sync is a directory; remove it/, 'a directory');
+    rmdir $file or die;
+    symlink "$file.kept", $file or die;
+    $fails->(qr/lock file \S+db\.sync is not a regular file; remove it/, 'a link');
+    unlink $file;
+    TokenAuth::Sync::spew($world->dir . '/other', 'precious');
+    link $world->dir . '/other', $file or die;
+    $fails->(qr/lock file \S+db\.sync is a file that has another name, too; remove it/, 'a hard link');
+    unlink $file;
+    is TokenAuth::Sync::slurp($world->dir . '/other'), 'precious', 'the file is as it was';
+    rename "$file.kept", $file or die;
+SKIP: {
+        my ($uid, $gid) = (getpwnam 'nobody')[ 2, 3 ];
+        skip 'needs root and nobody', 4 if $> != 0 || !defined $uid;
+        chown $uid, -1, $file or die;
+        $fails->(qr/db\.sync belongs to another account \(user $uid, not 0\); run tokensync as the account that owns/, 'of another account');
+        chown $uid, $gid, $world->dir, $world->db, $world->db . '/data.mdb' or die;
+        chmod 0400, $file or die;
+        $fails->(qr/db\.sync: Permission denied; give it the mode 0600 again/, 'read-only');
+        chmod 0600, $file;
+    }
+    is $world->sync('run')->{status}, 0, 'mended';
+};
+
 subtest 'noise in a directory that is not known to be ours' => sub {
     my $world = TokenAuth::Sync->new;
     mkdir $world->db or die;

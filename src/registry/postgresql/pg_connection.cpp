@@ -411,6 +411,11 @@ void PgConnection::roll_back() noexcept {
     }
 }
 
+bool PgConnection::roll_back_to_idle() noexcept {
+    roll_back();
+    return PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;
+}
+
 void PgConnection::prune() noexcept {
     try {
         run("BEGIN ISOLATION LEVEL READ COMMITTED; "

@@ -39,6 +39,9 @@ class PgConnection final : public Session {
     void commit() override;
     void roll_back() noexcept override;
 
+    // Whether it can be used again: not in the middle of a COPY.
+    bool roll_back_to_idle() noexcept;
+
     // Waits for a notification, at most `timeout`; whether there was one. All that have come are
     // taken off.
     bool notified(std::chrono::milliseconds timeout);

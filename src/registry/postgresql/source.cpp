@@ -208,8 +208,14 @@ auto PostgresqlSource::with_server(const Body& body) {
             server_ = std::make_unique<Server>(location_, stop_fd());
         }
         return body(*server_);
-    } catch (...) {
+    } catch (const base::Error&) {
         server_.reset();
+        throw;
+    } catch (...) {
+        // What a sink throws; to connect again may take rights given up by now.
+        if (server_ && !server_->connection.roll_back_to_idle()) {
+            server_.reset();
+        }
         throw;
     }
 }

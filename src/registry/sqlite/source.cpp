@@ -113,10 +113,11 @@ void SqliteSource::read(const std::function<void(sqlite::SqliteSession&)>& body)
             require_version(location_, session_->version(), oldest_readable_schema);
             body(*session_);
         });
-    } catch (...) {
+    } catch (const SqlError&) {
         session_.reset();
         throw;
     }
+    // After what a sink throws it can be used again; to open it may take rights given up by now.
 }
 
 std::string SqliteSource::identity() {

@@ -5,7 +5,8 @@
 # (or `--- answer eval` with a list, one for each request) checks three things of each request: the
 # status, the whole header byte for byte except Server, Date and Connection, and the body.
 # "let in" is the protected file without any trace of the module. The sections realm, schemes, scope
-# (of the challenge; a list if requests differ) and html (1: nginx's own page) change the default.
+# (of the challenge; a list if requests differ), html (1: nginx's own page) and organization (the field that
+# the remedy of organization_missing names, or "none") change the default.
 # A block without user_files gets a file named "secret"; a block without request asks for it.
 package TokenAuth::Answers;
 
@@ -59,8 +60,11 @@ sub answer_body {
         my $title = "$status $html_titles{$status}";
         return qr{\A<html>\r\n<head><title>$title</title></head>\r\n<body>\r\n<center><h1>$title};
     }
+    my $field = $with{organization} // 'X-Org-Id';
+    my $remedy = $code eq 'organization_missing' && $field ne 'none'
+        ? qq(,"remedy":"Name the organization in the $field request header.") : '';
     return qq({"type":"about:blank","title":"$titles{$status}","status":$status,)
-        . qq("detail":"$detail","code":"$code"});
+        . qq("detail":"$detail","code":"$code"$remedy});
 }
 
 # A pattern for the whole header.
@@ -80,7 +84,7 @@ sub answer_header {
     my $content =
         $with{html}
         ? "Content-Type: text/html\r\nContent-Length: \\d+"
-        : "Content-Type: application/problem\\+json\r\nContent-Length: " . length answer_body($code);
+        : "Content-Type: application/problem\\+json\r\nContent-Length: " . length answer_body($code, %with);
     return "\\AHTTP/1[.]1 $status $reasons{$status}\r\nServer: [^\r\n]+\r\nDate: [^\r\n]+\r\n"
         . "$content\r\nConnection: [^\r\n]+\r\n" . join('', map { quotemeta($_) . "\r\n" } @own) . '\z';
 }
@@ -106,7 +110,7 @@ Test::Nginx::Util::add_block_preprocessor(
         my $many = ref $answers;
         my @codes = $many ? @$answers : $answers =~ /(\S.*\S)/;
         my %with;
-        for my $section (qw(realm schemes scope html)) {
+        for my $section (qw(realm schemes scope html organization)) {
             my $text = text_of($block, $section);
             $with{$section} = $text if defined $text;
         }
