@@ -144,7 +144,7 @@ class Draft {
 void fill(SqliteSession& session, const std::string& registry_id, std::int64_t now) {
     session.run(fmt::format("PRAGMA application_id = {}", application_id));
     session.write([&] {
-        for (const std::string_view statement : sqlite_schema()) {
+        for (const std::string& statement : sqlite_schema()) {
             session.execute(statement);
         }
         session.execute("INSERT INTO meta (name, value) VALUES ('registry_id', $1)", {registry_id});

@@ -177,6 +177,12 @@ std::string SqliteSource::all(Sink& sink) {
     return format_position(last);
 }
 
+std::vector<Fate> SqliteSource::fates(const std::vector<HeldToken>& tokens) {
+    std::vector<Fate> found;
+    read([&](Session& session) { found = fates_of(session, tokens, true); });
+    return found;
+}
+
 // Whether the registry has more than what was read last.
 bool SqliteSource::moved_on() {
     if (!in_place()) {

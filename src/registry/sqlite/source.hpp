@@ -32,6 +32,7 @@ class SqliteSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
+    std::vector<Fate> fates(const std::vector<HeldToken>& tokens) override;
     void wait(std::chrono::milliseconds timeout) override;
 
   private:
