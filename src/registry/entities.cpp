@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -319,6 +320,40 @@ std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location) {
 
 void read_changed(Session& session, const ChangedKeys& keys, Sink& sink) {
     EntityReader(session, sink).read(keys);
+}
+
+std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& tokens, bool trail) {
+    std::vector<std::string_view> ids;
+    for (const HeldToken& token : tokens) {
+        ids.emplace_back(token.id);
+    }
+    const std::string list = session.list(ids);
+    std::unordered_map<std::string, std::string> digests;
+    std::unordered_set<std::string> removed;
+    const auto present = session.query(
+        fmt::format("SELECT id, digest FROM tokens WHERE id {}", session.in_list()), {list});
+    while (present->next()) {
+        digests.emplace(present->text(0), present->text(1));
+    }
+    if (trail) {
+        const auto rows = session.query(
+            fmt::format("SELECT key FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE "
+                        "entity = 'token' AND key {} GROUP BY key) AND action IN ('{}', '{}')",
+                        session.in_list(), removal_action, set_aside_action),
+            {list});
+        while (rows->next()) {
+            removed.emplace(rows->text(0));
+        }
+    }
+    std::vector<Fate> fates;
+    for (const HeldToken& token : tokens) {
+        const auto found = digests.find(token.id);
+        fates.push_back(found != digests.end() && found->second != to_hex(token.digest)
+                            ? Fate::rekeyed
+                        : found == digests.end() && removed.contains(token.id) ? Fate::removed
+                                                                               : Fate::lost);
+    }
+    return fates;
 }
 
 void read_all(Session& session, Sink& sink) {

@@ -31,6 +31,9 @@ std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location);
 // Gives the sink the entities of those keys as they are in the transaction's snapshot.
 void read_changed(Session& session, const ChangedKeys& keys, Sink& sink);
 
+// As Source::fates(); `trail`: whether the audit trail may be read.
+std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& tokens, bool trail);
+
 // Streams everything, in the order of the store's keys.
 void read_all(Session& session, Sink& sink);
 

@@ -28,6 +28,19 @@ class Sink {
     virtual void gone_token(const Digest& digest) = 0;
 };
 
+// A token that a store holds.
+struct HeldToken {
+    std::string id;
+    Digest digest{};
+};
+
+// Why a source does not give a token that it gave before.
+enum class Fate {
+    lost,     // nothing says that this was meant: SQL, damage, another file
+    removed,  // on purpose: the last row of the audit trail about its id says so
+    rekeyed,  // its id has another digest now
+};
+
 // Thrown out of what the descriptor of stop_on() ended.
 class Stopped : public std::runtime_error {
   public:
@@ -61,6 +74,15 @@ class Source {
     // Gives the sink everything, of one snapshot: organizations, roles, tokens by digest, then the
     // memberships of users who have more than memberships_max. Returns the position.
     virtual std::string all(Sink& sink) = 0;
+
+    // What became of tokens that changes() or all() says are gone, or did not give; a few thousand
+    // at a time. It asks the audit trail, by the ids that the store's records hold, so it does not
+    // matter which position the store has, nor how much of the change log is left: it holds for
+    // changes(), a full load and a rebuild alike. What is read is at least as new as what the call
+    // before read. `lost` for all where there is no trail, or none that this account may read.
+    virtual std::vector<Fate> fates(const std::vector<HeldToken>& tokens) {
+        return std::vector<Fate>(tokens.size(), Fate::lost);
+    }
 
     // Whether nothing changed between two positions, the latter of which all() gave last.
     virtual bool no_change_between(const std::string& position, const std::string& latest) {
