@@ -518,8 +518,8 @@ std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& token
     if (trail) {
         const auto rows = session.query(
             fmt::format("SELECT key FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE "
-                        "entity = 'token' AND key {} GROUP BY key) AND action = '{}'",
-                        session.in_list(), removal_action),
+                        "entity = 'token' AND key {} GROUP BY key) AND action IN ('{}', '{}')",
+                        session.in_list(), removal_action, set_aside_action),
             {list});
         while (rows->next()) {
             removed.emplace(rows->text(0));
