@@ -44,6 +44,8 @@ struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    bool strips_early;                 // some server takes X-Token-... fields off
+    bool strips_late;                  // some location differs in that from its server
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
@@ -81,6 +83,7 @@ struct LocConf {
     time_t max_age;  // seconds; 0: no limit
     ngx_uint_t error_body;
     ngx_flag_t forward;
+    bool strips_early;  // the server does, before it knows the location
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;
@@ -94,6 +97,11 @@ void* create_main_conf(ngx_conf_t* cf) noexcept;
 char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+// Whether a client's own X-Token-... fields are taken off.
+inline bool strips(const LocConf& conf) noexcept {
+    return conf.store != NGX_CONF_UNSET_UINT && conf.forward != 0;
+}
 
 // Warns of requirements that nobody has to meet, because token_auth is off.
 void warn_of_open_rules(ngx_conf_t* cf) noexcept;

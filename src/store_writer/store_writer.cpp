@@ -72,6 +72,7 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       // Not before the lock is held: another one may be putting a directory in place.
       directory_((lock_->hold(options.lock_wait), options)),
       generation_(std::max(options.generation, lock_->generation())) {
+    lock_->hold_data(directory_.data_file());
     remove_leftover(site(), *lock_);
     damage_ = inspect(directory_.real(), {lock_->is_known(), options.rebuild,
                                           options.read_through || lock_->at_work()});
@@ -109,6 +110,9 @@ StoreWriter::~StoreWriter() {
 
 void StoreWriter::open() {
     environment_ = open_environment(directory_.real());
+    if (lock_) {
+        lock_->hold_data(directory_.data_file());
+    }
     require_whole(environment_.get(), path());
     set_map_size(environment_.get(), path(), std::max<std::uint64_t>(size().map, first_map_size));
     const TransactionHandle transaction = begin(environment_.get(), path());
@@ -262,7 +266,7 @@ void StoreWriter::read_into_memory() {
     // What is mapped cannot leave the page cache.
     const std::uint64_t used = size().used;
     environment_.reset();
-    read_in_large_pieces(directory_.real() + "/data.mdb", used);
+    read_in_large_pieces(directory_.data_file(), used);
     open();
 }
 
@@ -272,6 +276,7 @@ void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
     {
         const SyncLock::Held held = old.lock_->commit();
         old.lock_->raise_generation(generation_);
+        old.lock_->require_in_place();
         beside.take_place();
         if (old.lock_->is_spoiled()) {
             old.lock_->set_spoiled(false);
@@ -281,6 +286,7 @@ void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
     lock_ = std::move(old.lock_);
     lock_->set_at_work(true);
     directory_.moved(site);
+    lock_->hold_data(directory_.data_file());
 }
 
 }  // namespace token_auth::store_writer

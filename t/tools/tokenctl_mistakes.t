@@ -95,6 +95,31 @@ subtest 'text that a terminal would obey' => sub {
     ok(fails_with(tokenctl('rotate', $odd->{id}), 1, qr/rotate its successor x\\x1b$/), 'and in messages');
 };
 
+subtest 'what nobody sees is refused, wherever it is given' => sub {
+    my %invisible = (
+        'bidi override' => "\xe2\x80\xae", 'bidi isolate' => "\xe2\x81\xa6", 'zero-width space' => "\xe2\x80\x8b",
+        'zero-width joiner' => "\xe2\x80\x8d", 'byte order mark' => "\xef\xbb\xbf", 'line separator' => "\xe2\x80\xa8",
+        'paragraph separator' => "\xe2\x80\xa9", 'next line (C1)' => "\xc2\x85", 'CSI (C1)' => "\xc2\x9b", 'a control' => "\x07",
+    );
+    ok(succeeds(tokenctl(qw(user add eve))), 'a user');
+    my $before = tokenctl('export')->{out};
+    my $line = sub { qq({"type":"token","id":"t9","kind":"organization","organization":"acme","digest":"sha256:) . '0' x 64 . qq(",$_[0]}\n) };
+    for my $what (sort keys %invisible) {
+        my $text = "a$invisible{$what}b";
+        my @given = (
+            [qw(create --org acme --name), $text], [qw(create --org acme --name n --description), $text],
+            [qw(user set eve --name), $text], [qw(user add new --name), $text], [qw(org suspend acme --actor), $text],
+            [ { env => { SUDO_USER => $text } }, qw(org suspend acme) ], [qw(org add), $text], [qw(role set), $text, 'x'],
+            [qw(role set reader), $text], [qw(user set eve --email), "$text\@example.org"], [qw(create --org acme --name n --prefix), $text],
+            (map { [ { stdin => $_ }, qw(import -) ] } $line->(qq("name":"$text")), $line->(qq("name":"n","description":"$text")),
+                qq({"type":"user","id":"eve","display_name":"$text"}\n), qq({"type":"user","id":"$text"}\n)),
+        );
+        my @taken = grep { tokenctl(@$_)->{status} eq '0' } @given;
+        is(@taken, 0, $what) or diag map { ref $_->[0] ? "@$_[1 .. $#$_]\n" : "@$_\n" } @taken;
+    }
+    is(tokenctl('export')->{out}, $before, 'nothing changed');
+};
+
 subtest 'help' => sub {
     my $create = done(tokenctl(qw(create --help)))->{out};
     like($create, qr/^ +--scope SCOPE  /m, 'one scope for each --scope');

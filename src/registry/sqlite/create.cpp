@@ -13,11 +13,11 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
-#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
 #include "registry/version.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -117,9 +117,9 @@ class Draft {
             default:
                 fail(location_,
                      fmt::format("cannot be made in {}: {}; {}", directory, std::strerror(problem),
-                                 base::file_remedy(problem,
-                                                   "run as an account that may write in "
-                                                   "that directory")));
+                                 file_remedy(problem,
+                                             "run as an account that may write in "
+                                             "that directory")));
         }
     }
 
