@@ -95,7 +95,7 @@ void SyncLock::open_file() {
 // file that is not meant to be written.
 void SyncLock::require_own(const struct stat& info) const {
     if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
-        throw StoreError(fmt::format("tokensync's lock file {} is {}; remove it", path_,
+        throw StoreError(fmt::format("tokensync's lock file {} is {}; move it away", path_,
                                      S_ISDIR(info.st_mode)   ? "a directory"
                                      : S_ISREG(info.st_mode) ? "a file that has another name, too"
                                                              : "not a regular file"));
