@@ -259,8 +259,14 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
     return done;
 }
 
-// Under "satisfy any", another module may have let the request in before this one was asked. False
-// without memory.
+bool is_in_access_phase(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    return core.phase_engine.handlers[r->phase_handler].checker == ngx_http_core_access_phase;
+}
+
+// Under "satisfy any", another module may have let the request in before this one was asked; and
+// nginx asks no access module in a subrequest. False without memory.
 [[gnu::noinline]] bool note_unasked(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
@@ -318,23 +324,22 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    const bool has_upstream = r->content_handler != nullptr;
-    if (has_upstream && r == r->main && !note_unasked(r)) {
+    // A subrequest of the access phase, such as that of auth_request, still sees the credential.
+    const bool forwards = r->content_handler != nullptr && !is_in_access_phase(r->main);
+    if (forwards && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     Context* const context = find_context(r);
     if (context == nullptr) {
         return NGX_DECLINED;
     }
-    if (r == r->main) {
-        context->settled = true;
-        if (context->denied && ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr) {
-            retract(*context);
-        }
+    if (r == r->main && context->denied &&
+        ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr) {
+        retract(*context);
     }
-    // A subrequest of the access phase, such as that of auth_request, still sees the credential.
-    const bool forwards = has_upstream && context->settled && must_forward(r, *context);
-    return forwards && !forward(r, *context) ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_DECLINED;
+    return forwards && must_forward(r, *context) && !forward(r, *context)
+               ? NGX_HTTP_SERVICE_UNAVAILABLE
+               : NGX_DECLINED;
 }
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {

@@ -39,9 +39,11 @@ std::string_view lone_variable(std::string_view text) noexcept {
     return !is_capture && NameChars::contains_all(text) ? text : std::string_view{};
 }
 
+constexpr std::string_view field_variable_prefix = "http_";
+
 // Sets what is_field() asks for. False if memory is short.
 bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noexcept {
-    constexpr std::string_view prefix = "http_";
+    constexpr std::string_view prefix = field_variable_prefix;
     if (variable.size() <= prefix.size() ||
         ngx_strncasecmp(str(variable).data, str(prefix).data, prefix.size()) != 0) {
         return true;
@@ -63,12 +65,7 @@ bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noex
     }
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
-    for (ngx_uint_t i = 0; i < core.prefix_variables.nelts; ++i) {
-        if (view(known[i].name) == prefix) {
-            out.field_handler = known[i].get_handler;
-        }
-    }
+    out.field_handler = field_handler(core);
     return true;
 }
 
@@ -125,6 +122,16 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
     }
     out->variable = ngx_http_get_variable_index(cf, &name);
     return out->variable != NGX_ERROR && find_field(cf, view(name), *out) ? out : nullptr;
+}
+
+ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept {
+    const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
+    for (ngx_uint_t i = 0; i < core.prefix_variables.nelts; ++i) {
+        if (view(known[i].name) == field_variable_prefix) {
+            return known[i].get_handler;
+        }
+    }
+    return nullptr;
 }
 
 // nginx looks a request's field up by a variable's name; more cheaply, the module does so itself.
@@ -238,7 +245,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     auto& main =
         *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
     main.strips_early = main.strips_early || conf->strips_early;
-    main.strips_late = main.strips_late || strips(*conf) != conf->strips_early;
+    main.strips = main.strips || strips(*conf);
     conf->outer = prev;
     if (conf->realm == nullptr) {
         return NGX_CONF_OK;

@@ -23,6 +23,9 @@ struct Expression {
 // Null, without a message, if memory is short.
 Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
 
+// nginx's handler of all $http_... variables but a few that it knows; null if there is none.
+ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept;
+
 // Whether the value is that of a request's field, and not of a variable with such a name.
 bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept;
 
@@ -45,7 +48,7 @@ struct MainConf {
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
     bool strips_early;                 // some server takes X-Token-... fields off
-    bool strips_late;                  // some location differs in that from its server
+    bool strips;                       // some server or location does
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off

@@ -41,8 +41,6 @@ struct Kept {
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
 
-    bool restored;  // the fields of unstripped are in the request again
-
     Taken taken;
     Check checks;
     const void* forwarded;               // the elements of the fields that forward() made
@@ -54,7 +52,6 @@ struct Context {
     bool decided;          // there is a result
     bool deciding;         // variables are asked for by the module's own directives
     bool names_itself;     // and some were the module's
-    bool settled;          // the access phase is over
     bool denied;           // it is a denial that still stands
     bool keep_connection;  // although this is a 400
     bool logging;          // the request has reached the log phase
