@@ -1,5 +1,8 @@
 #include "nginx/access.hpp"
 
+#include <algorithm>
+#include <new>
+
 #include "nginx/conf.hpp"
 #include "nginx/context.hpp"
 #include "nginx/denial.hpp"
@@ -225,8 +228,43 @@ inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context&
     return true;
 }
 
+// Whether the request has such a field, and no two that differ.
+bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
+    const std::string_view value = field_value(fields, name);
+    return !value.empty() && value != ",";
+}
+
+// Whether the request is a CORS preflight (Fetch Standard, "CORS-preflight fetch"). Browsers send
+// no credentials with it, but keep the query.
+[[gnu::noinline]] bool is_preflight(ngx_http_request_t* r, const LocConf& conf,
+                                    Context& context) noexcept {
+    const ngx_list_part_t& fields = client_fields(r);
+    if (r->main->method != NGX_HTTP_OPTIONS || !has_field(fields, "origin") ||
+        !has_field(fields, "access-control-request-method")) {
+        return false;
+    }
+    const Expression* const authorization_field = nullptr;
+    const auto* places = &authorization_field;
+    ngx_uint_t count = 1;
+    if (conf.places != nullptr) {
+        places = static_cast<const Expression* const*>(conf.places->elts);
+        count = conf.places->nelts;
+    }
+    return std::all_of(places, places + count, [&](const Expression* place) {
+        if (place != nullptr && !place->is_cookie && !is_field(r, *place)) {
+            return true;
+        }
+        Credential credential;
+        return take_credential(r, conf, place, context, credential) &&
+               credential.status == CredentialStatus::missing;
+    });
+}
+
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
+    if (conf.preflight != 0 && is_preflight(r, conf, context)) {
+        return Code::preflight;
+    }
     Credential credential;
     if (!find_credential(r, conf, context, credential)) {
         return Code::store_unavailable;

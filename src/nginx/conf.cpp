@@ -123,6 +123,9 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
     if (name.len == 0) {
         return out;
     }
+    constexpr std::string_view cookie_prefix = "cookie_";
+    out->is_cookie = name.len > cookie_prefix.size() &&
+                     ngx_strncasecmp(name.data, str(cookie_prefix).data, cookie_prefix.size()) == 0;
     out->variable = ngx_http_get_variable_index(cf, &name);
     return out->variable != NGX_ERROR && find_field(cf, view(name), *out) ? out : nullptr;
 }
@@ -195,6 +198,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->store = NGX_CONF_UNSET_UINT;
     conf->schemes = 0;
     conf->anonymous = NGX_CONF_UNSET;
+    conf->preflight = NGX_CONF_UNSET;
     conf->organization_mode = NGX_CONF_UNSET_UINT;
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
@@ -225,6 +229,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_bitmask_value(conf->schemes, prev->schemes,
                                  (NGX_CONF_BITMASK_SET | scheme_bearer | scheme_token));
     ngx_conf_merge_value(conf->anonymous, prev->anonymous, 0);
+    ngx_conf_merge_value(conf->preflight, prev->preflight, 0);
     ngx_conf_merge_bitmask_value(conf->kinds, prev->kinds, (NGX_CONF_BITMASK_SET | kinds_all));
     merge_pointer(conf->groups, prev->groups);
     merge_pointer(conf->roles, prev->roles);

@@ -13,6 +13,7 @@ namespace token_auth::nginx {
 struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
+    bool is_cookie;      // $cookie_some_name
     // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
     // empty.
     ngx_str_t field;
@@ -70,6 +71,7 @@ struct LocConf {
     ngx_uint_t store;    // index into MainConf::stores
     ngx_uint_t schemes;  // a set of Scheme
     ngx_flag_t anonymous;
+    ngx_flag_t preflight;
 
     ngx_uint_t organization_mode;  // an OrganizationMode
     Expression* organization;

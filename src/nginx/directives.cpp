@@ -498,6 +498,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, schemes), schemes},
     {ngx_string("token_auth_anonymous"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, anonymous), nullptr},
+    {ngx_string("token_auth_preflight"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, preflight), nullptr},
     {ngx_string("token_auth_org"), everywhere | NGX_CONF_TAKE12, set_organization,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, set_kinds,
