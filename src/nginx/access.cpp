@@ -9,6 +9,7 @@
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
@@ -297,6 +298,26 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
     return done;
 }
 
+// Decides, and notes what follows. Returns what the phase handler is to return.
+inline ngx_int_t check(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                       Denial& denial) noexcept {
+    begin_decision(r, context, conf);
+    context.deciding = true;
+    const Code code = decide_request(r, conf, context, denial);
+    context.deciding = false;
+    context.decided = true;
+    context.code = code;
+    if (answer(code).status == 0) {
+        if (context.kept.field_count != 0) {
+            retract(context);  // a denial that an error_page led here from
+        }
+        return NGX_OK;
+    }
+    denial.schemes = static_cast<unsigned>(conf.schemes);
+    denial.token_from_variable = conf.places != nullptr;
+    return deny(r, context, denial);
+}
+
 // Under "satisfy any", another module may have let the request in before this one was asked. False
 // without memory.
 [[gnu::noinline]] bool note_unasked(ngx_http_request_t* r) noexcept {
@@ -338,25 +359,32 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         (conf.forward == 0 && must_forward(r, *context) && !forward(r, *context))) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    begin_decision(r, *context, conf);
-    context->deciding = true;
-    const Code code = decide_request(r, conf, *context, denial);
-    context->deciding = false;
-    context->decided = true;
-    context->code = code;
-    if (answer(code).status == 0) {
-        if (context->kept.field_count != 0) {
-            retract(*context);  // a denial that an error_page led here from
-        }
-        return NGX_OK;
+    return check(r, conf, *context, denial);
+}
+
+ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    void* const room = ngx_palloc(r->pool, sizeof(Context));
+    if (room == nullptr) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    denial.schemes = static_cast<unsigned>(conf.schemes);
-    denial.token_from_variable = conf.places != nullptr;
-    return deny(r, *context, denial);
+    auto* const context = new (room) Context{};
+    const Context* const main = find_context(r);
+    if (main != nullptr) {
+        context->kept.taken = main->kept.taken;
+        context->kept.unforwarded = main->kept.unforwarded;
+    }
+    ngx_http_set_ctx(r, context, ngx_http_token_auth_module);
+    Denial denial{};
+    if (!evaluate_realm(r, conf, denial.realm)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    return denial.realm == "off" ? NGX_DECLINED : check(r, conf, *context, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    const bool has_upstream = r->content_handler != nullptr;
+    const bool has_upstream = r->content_handler != nullptr && r->content_handler != verify_handler;
     if (has_upstream && r == r->main && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }

@@ -7,6 +7,7 @@
 #include "nginx/context.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/char_class.hpp"
 #include "token_auth/credential.hpp"
@@ -102,6 +103,29 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
         return static_cast<char*>(NGX_CONF_ERROR);
     }
     return NGX_CONF_OK;
+}
+
+// A handler is not inherited, but by the blocks of a location that have no path of their own, "if"
+// and "limit_except".
+void inherit_verify(ngx_conf_t* cf, const LocConf& prev, LocConf& conf) noexcept {
+    auto& core = *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (core.noname && core.handler == nullptr && prev.verifies) {
+        core.handler = verify_handler;
+        conf.verify_file = prev.verify_file;
+        conf.verify_line = prev.verify_line;
+    }
+    conf.verifies = core.handler == verify_handler;
+}
+
+char* refuse_open_verify(ngx_conf_t* cf, const LocConf& conf) noexcept {
+    // ngx_conf_log_error() would name the end of the enclosing block.
+    ngx_log_error(
+        NGX_LOG_EMERG, cf->log, 0,
+        "\"token_auth_verify\" would let everybody in, because \"token_auth\" is off here; "
+        "add a \"token_auth\" there or in an enclosing block in %s:%ui",
+        conf.verify_file, conf.verify_line);
+    return static_cast<char*>(NGX_CONF_ERROR);
 }
 
 }  // namespace
@@ -245,8 +269,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     main.strips_early = main.strips_early || conf->strips_early;
     main.strips_late = main.strips_late || strips(*conf) != conf->strips_early;
     conf->outer = prev;
+    inherit_verify(cf, *prev, *conf);
     if (conf->realm == nullptr) {
-        return NGX_CONF_OK;
+        return conf->verifies ? refuse_open_verify(cf, *conf) : NGX_CONF_OK;
     }
     for (LocConf* each = conf; each != nullptr; each = each->outer) {
         each->enforces_below = true;

@@ -86,6 +86,9 @@ struct LocConf {
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location
+    bool verifies;      // token_auth_verify
+    const char* verify_file;
+    ngx_uint_t verify_line;
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;

@@ -17,24 +17,32 @@ constexpr std::uint16_t proxy_authentication_required = 407;  // RFC 9110 sectio
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::uint16_t status_of(const ngx_http_request_t* r, Code code) noexcept {
-    const std::uint16_t status = answer(code).status;
+std::uint16_t status_of(const ngx_http_request_t* r, const Context& context) noexcept {
+    std::uint16_t status = answer(context.code).status;
+    if (status == NGX_HTTP_BAD_REQUEST && context.conf->verifies) {
+        status = NGX_HTTP_UNAUTHORIZED;  // who asks takes a 400 for an error of its own
+    }
     return status == NGX_HTTP_UNAUTHORIZED && is_connect(r) ? proxy_authentication_required
                                                             : status;
+}
+
+// The reason phrase of the status.
+std::string_view title_of(const Context& context) noexcept {
+    const Answer& answer_ = answer(context.code);
+    if (context.kept.status == answer_.status) {
+        return answer_.title;
+    }
+    return context.kept.status == proxy_authentication_required ? "Proxy Authentication Required"
+                                                                : "Unauthorized";
 }
 
 // Null if out of memory.
 ngx_table_elt_t* add_field(ngx_http_request_t* r, Context& context, std::string_view name,
                            std::string_view value) noexcept {
-    auto* field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
-    if (field == nullptr) {
-        return nullptr;
+    ngx_table_elt_t* const field = add_response_field(r, name, value);
+    if (field != nullptr) {
+        context.kept.fields[context.kept.field_count++] = field;
     }
-    *field = ngx_table_elt_t{};
-    field->hash = 1;
-    field->key = str(name);
-    field->value = str(value);
-    context.kept.fields[context.kept.field_count++] = field;
     return field;
 }
 
@@ -195,9 +203,7 @@ ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexc
     constexpr std::size_t room = 256;
     const Answer& answer_ = answer(context.code);
     const std::string_view field = remedy_field(r, context);
-    const std::string_view title = context.kept.status == proxy_authentication_required
-                                       ? "Proxy Authentication Required"
-                                       : answer_.title;
+    const std::string_view title = title_of(context);
     ngx_buf_t* buffer = ngx_create_temp_buf(
         r->pool, room + title.size() + answer_.detail.size() + answer_.name.size() + field.size());
     if (buffer == nullptr) {
@@ -299,14 +305,14 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept {
     retract(context);  // a denial before an internal redirect
     context.denied = true;
-    context.kept.status = status_of(r, context.code);
+    context.kept.status = status_of(r, context);
     context.kept.may_be_anothers = static_cast<const ngx_http_core_loc_conf_t*>(
                                        ngx_http_get_module_loc_conf(r, ngx_http_core_module))
                                        ->satisfy == NGX_HTTP_SATISFY_ANY;
     if (!add_fields(r, context, denial)) {
         // Out of memory: refuse without a challenge.
         context.code = Code::store_unavailable;
-        context.kept.status = status_of(r, context.code);
+        context.kept.status = status_of(r, context);
     }
     log_denial(r, context, denial);
     if (context.kept.status == NGX_HTTP_BAD_REQUEST) {
