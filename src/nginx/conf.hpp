@@ -52,7 +52,7 @@ struct MainConf {
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
-enum ErrorBody : ngx_uint_t { error_problem, error_html };
+enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {

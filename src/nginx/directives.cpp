@@ -496,6 +496,7 @@ ngx_conf_bitmask_t kinds[] = {
 ngx_conf_enum_t error_bodies[] = {
     {ngx_string("problem"), error_problem},
     {ngx_string("html"), error_html},
+    {ngx_string("grpc"), error_grpc},
     {ngx_null_string, 0},
 };
 

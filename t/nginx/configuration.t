@@ -212,7 +212,7 @@ accepted('everything at once', <<"END");
     token_auth_scope "b:read c:*" \$host;
     token_auth_scope_any a b;
     token_auth_max_age 5m;
-    token_auth_error html;
+    token_auth_error grpc;
     token_auth_preflight on;
     server {
         location = /verify { token_auth_verify; limit_except GET { token_auth_scope x; } }

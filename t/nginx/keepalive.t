@@ -20,6 +20,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         root $dir/html;
         location / { token_auth api; }
         location /html/ { token_auth api; token_auth_error html; alias $dir/html/; }
+        location /grpc/ { token_auth api; token_auth_error grpc; alias $dir/html/; }
         location = /verify { token_auth api; token_auth_verify; }
         location /page/ { token_auth api; error_page 400 401 403 /denied.txt; alias $dir/html/; }
         location /closing/ { token_auth api; error_page 400 /closed.txt; alias $dir/html/; }
@@ -66,6 +67,7 @@ for my $place ('/secret', '/html/secret', '/page/secret') {
 }
 for my $case ([ 'no credentials' ], [ 'a malformed one', Authorization => 'Bearer' ]) {
     my ($name, @fields) = @$case;
+    goes_on("gRPC, $name", 200, 'POST', '/grpc/secret', body => $large, 'Content-Type' => 'application/grpc', @fields);
     goes_on("token_auth_verify, $name", 401, 'POST', '/verify', body => $large, @fields);
 }
 goes_on('token_auth_verify, let in', 200, 'POST', '/verify', body => $large, @token);

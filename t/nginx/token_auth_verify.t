@@ -105,6 +105,29 @@ location = /secret { token_auth_verify; }
 --- verify: 1
 
 
+=== TEST 5: gRPC's form is never an answer to who asks
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_error grpc;
+location = /secret { token_auth_verify; }
+--- more_headers eval
+"Authorization: Bearer expired-token\nContent-Type: application/grpc"
+--- answer: token_expired
+
+
+=== TEST 17: nor to a subrequest
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_error grpc;
+location = /secret { token_auth off; auth_request /verify; }
+location = /verify { internal; token_auth_verify; }
+--- request eval
+['GET /secret', 'GET /secret']
+--- more_headers eval
+[map { "Authorization: Bearer $_\nContent-Type: application/grpc" } qw(expired-token elsewhere-token)]
+--- error_code eval: [401, 403]
+
+
 === TEST 6: any method, with a body that is read off
 --- http_config eval: $::HttpConfig
 --- config eval: $::Verify
