@@ -47,6 +47,10 @@ bool is_space(char32_t c) noexcept {
     return is_in(spaces, c);
 }
 
+bool is_utf8(std::string_view text) noexcept {
+    return text.find('\0') == std::string_view::npos && utf8::is_valid(text.begin(), text.end());
+}
+
 bool is_blank(std::string_view text) noexcept {
     return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
 }

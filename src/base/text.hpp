@@ -24,6 +24,9 @@ bool is_invisible(char32_t c) noexcept;
 // Whether it shows as a space.
 bool is_space(char32_t c) noexcept;
 
+// Whether a text is UTF-8, without a NUL.
+bool is_utf8(std::string_view text) noexcept;
+
 // Whether a text is empty or ASCII white space only.
 bool is_blank(std::string_view text) noexcept;
 

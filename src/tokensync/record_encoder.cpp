@@ -1,11 +1,11 @@
 #include "tokensync/record_encoder.hpp"
 
 #include <fmt/core.h>
-#include <utf8.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
@@ -73,7 +73,7 @@ const char* Encoder::printable_name(std::string_view name, std::string_view& out
     if (std::all_of(name.begin(), name.end(), is_plain)) {
         return nullptr;
     }
-    if (name.find('\0') != std::string_view::npos || !utf8::is_valid(name.begin(), name.end())) {
+    if (!base::is_utf8(name)) {
         return "has a name that is no text in UTF-8";
     }
     // Only SQL of somebody else's can write such a name; in a header field it could end the field.
