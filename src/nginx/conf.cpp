@@ -7,6 +7,7 @@
 #include "nginx/context.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/char_class.hpp"
 #include "token_auth/credential.hpp"
@@ -101,6 +102,29 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
     return NGX_CONF_OK;
 }
 
+// A handler is not inherited, but by the blocks of a location that have no path of their own, "if"
+// and "limit_except".
+void inherit_verify(ngx_conf_t* cf, const LocConf& prev, LocConf& conf) noexcept {
+    auto& core = *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (core.noname && core.handler == nullptr && prev.verifies) {
+        core.handler = verify_handler;
+        conf.verify_file = prev.verify_file;
+        conf.verify_line = prev.verify_line;
+    }
+    conf.verifies = core.handler == verify_handler;
+}
+
+char* refuse_open_verify(ngx_conf_t* cf, const LocConf& conf) noexcept {
+    // ngx_conf_log_error() would name the end of the enclosing block.
+    ngx_log_error(
+        NGX_LOG_EMERG, cf->log, 0,
+        "\"token_auth_verify\" would let everybody in, because \"token_auth\" is off here; "
+        "add a \"token_auth\" there or in an enclosing block in %s:%ui",
+        conf.verify_file, conf.verify_line);
+    return static_cast<char*>(NGX_CONF_ERROR);
+}
+
 }  // namespace
 
 Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
@@ -120,6 +144,9 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
     if (name.len == 0) {
         return out;
     }
+    constexpr std::string_view cookie_prefix = "cookie_";
+    out->is_cookie = name.len > cookie_prefix.size() &&
+                     ngx_strncasecmp(name.data, str(cookie_prefix).data, cookie_prefix.size()) == 0;
     out->variable = ngx_http_get_variable_index(cf, &name);
     return out->variable != NGX_ERROR && find_field(cf, view(name), *out) ? out : nullptr;
 }
@@ -202,6 +229,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->store = NGX_CONF_UNSET_UINT;
     conf->schemes = 0;
     conf->anonymous = NGX_CONF_UNSET;
+    conf->preflight = NGX_CONF_UNSET;
     conf->organization_mode = NGX_CONF_UNSET_UINT;
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
@@ -232,6 +260,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_bitmask_value(conf->schemes, prev->schemes,
                                  (NGX_CONF_BITMASK_SET | scheme_bearer | scheme_token));
     ngx_conf_merge_value(conf->anonymous, prev->anonymous, 0);
+    ngx_conf_merge_value(conf->preflight, prev->preflight, 0);
     ngx_conf_merge_bitmask_value(conf->kinds, prev->kinds, (NGX_CONF_BITMASK_SET | kinds_all));
     merge_pointer(conf->groups, prev->groups);
     merge_pointer(conf->roles, prev->roles);
@@ -247,8 +276,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     main.strips_early = main.strips_early || conf->strips_early;
     main.strips = main.strips || strips(*conf);
     conf->outer = prev;
+    inherit_verify(cf, *prev, *conf);
     if (conf->realm == nullptr) {
-        return NGX_CONF_OK;
+        return conf->verifies ? refuse_open_verify(cf, *conf) : NGX_CONF_OK;
     }
     for (LocConf* each = conf; each != nullptr; each = each->outer) {
         each->enforces_below = true;

@@ -13,6 +13,7 @@ namespace token_auth::nginx {
 struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
+    bool is_cookie;      // $cookie_some_name
     // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
     // empty.
     ngx_str_t field;
@@ -54,7 +55,7 @@ struct MainConf {
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
-enum ErrorBody : ngx_uint_t { error_problem, error_html };
+enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {
@@ -73,6 +74,7 @@ struct LocConf {
     ngx_uint_t store;    // index into MainConf::stores
     ngx_uint_t schemes;  // a set of Scheme
     ngx_flag_t anonymous;
+    ngx_flag_t preflight;
 
     ngx_uint_t organization_mode;  // an OrganizationMode
     Expression* organization;
@@ -87,6 +89,9 @@ struct LocConf {
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location
+    bool verifies;      // token_auth_verify
+    const char* verify_file;
+    ngx_uint_t verify_line;
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;

@@ -78,10 +78,14 @@ struct Context {
 // none.
 Context* find_cleared_context(ngx_http_request_t* r) noexcept;
 
-// Returns the main request's context. Null if there is none.
+// Returns the subrequest's own context, if check_subrequest() made one, else the main request's.
+// Null if there is none.
 inline Context* find_context(ngx_http_request_t* r) noexcept {
-    r = r->main;
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    if (context == nullptr && r != r->main) {
+        r = r->main;
+        context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    }
     return context != nullptr || (!r->internal && !r->filter_finalize) ? context
                                                                        : find_cleared_context(r);
 }

@@ -7,6 +7,7 @@
 
 #include "nginx/conf.hpp"
 #include "nginx/text.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
@@ -416,6 +417,20 @@ char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
                : set_words(cf, *conf, conf->scopes_any, scope_word);
 }
 
+// token_auth_verify
+char* set_verify(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    auto& core = *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (core.handler == verify_handler) {
+        return duplicate;
+    }
+    core.handler = verify_handler;
+    conf->verify_file = reinterpret_cast<const char*>(cf->conf_file->file.name.data);
+    conf->verify_line = cf->conf_file->line;
+    return NGX_CONF_OK;
+}
+
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
@@ -481,6 +496,7 @@ ngx_conf_bitmask_t kinds[] = {
 ngx_conf_enum_t error_bodies[] = {
     {ngx_string("problem"), error_problem},
     {ngx_string("html"), error_html},
+    {ngx_string("grpc"), error_grpc},
     {ngx_null_string, 0},
 };
 
@@ -498,6 +514,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, schemes), schemes},
     {ngx_string("token_auth_anonymous"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, anonymous), nullptr},
+    {ngx_string("token_auth_preflight"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, preflight), nullptr},
     {ngx_string("token_auth_org"), everywhere | NGX_CONF_TAKE12, set_organization,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, set_kinds,
@@ -518,6 +536,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, forward), nullptr},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_verify"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_verify,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
