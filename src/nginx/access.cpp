@@ -318,8 +318,12 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
-    if (context != nullptr) {
-        context->logging = true;
+    if (context == nullptr) {
+        return NGX_OK;
+    }
+    context->logging = true;
+    if (context->decided && r == r->main) {
+        count_request(*context->conf->label, context->code);
     }
     return NGX_OK;
 }

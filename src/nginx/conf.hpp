@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "nginx/counters.hpp"
 #include "nginx/ngx.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/store_pool.hpp"
@@ -40,12 +41,21 @@ inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
     return evaluate_variables(r, expression, out);
 }
 
+// Where a directive stands, for messages; null: nowhere.
+struct Place {
+    const char* directive;
+    const char* file;
+    ngx_uint_t line;
+};
+
 struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    ngx_array_t labels;                // of Label*: each name once
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
+    Place zone_user;                   // the first directive that needs a zone
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
@@ -81,6 +91,8 @@ struct LocConf {
     time_t max_age;  // seconds; 0: no limit
     ngx_uint_t error_body;
     ngx_flag_t forward;
+    Label* label;              // set if token_auth is on
+    ngx_uint_t status_format;  // of token_auth_status in this location
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;
@@ -94,6 +106,9 @@ void* create_main_conf(ngx_conf_t* cf) noexcept;
 char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+// Returns the label of a name, a new one if there is none yet. Null after a message.
+Label* obtain_label(ngx_conf_t* cf, ngx_str_t name) noexcept;
 
 // Warns of requirements that nobody has to meet, because token_auth is off.
 void warn_of_open_rules(ngx_conf_t* cf) noexcept;

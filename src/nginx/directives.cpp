@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "nginx/conf.hpp"
+#include "nginx/status.hpp"
 #include "nginx/text.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
@@ -416,6 +417,44 @@ char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
                : set_words(cf, *conf, conf->scopes_any, scope_word);
 }
 
+// token_auth_label <name>
+char* set_label(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    const ngx_str_t name = arguments(cf)[1];
+    if (conf->label != NGX_CONF_UNSET_PTR) {
+        return duplicate;
+    }
+    if (!is_identifier(view(name))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"token_auth_label\"; write 1 to 64 of A-Z a-z "
+                           "0-9 . _ -",
+                           &name);
+        return failed;
+    }
+    conf->label = obtain_label(cf, name);
+    return conf->label == nullptr ? failed : NGX_CONF_OK;
+}
+
+// Makes `handler` answer requests to the location. It shows what the zone holds.
+void set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) noexcept {
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (main.zone_user.directive == nullptr) {
+        main.zone_user = {reinterpret_cast<const char*>(arguments(cf)[0].data),
+                          reinterpret_cast<const char*>(cf->conf_file->file.name.data),
+                          cf->conf_file->line};
+    }
+    static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module))
+        ->handler = handler;
+}
+
+// token_auth_status prometheus | json
+char* set_status(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
+    set_handler(cf, status_handler);
+    return ngx_conf_set_enum_slot(cf, command, data);
+}
+
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
@@ -484,6 +523,12 @@ ngx_conf_enum_t error_bodies[] = {
     {ngx_null_string, 0},
 };
 
+ngx_conf_enum_t status_formats[] = {
+    {ngx_string("prometheus"), status_prometheus},
+    {ngx_string("json"), status_json},
+    {ngx_null_string, 0},
+};
+
 constexpr ngx_uint_t blocks = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 constexpr ngx_uint_t everywhere = blocks | NGX_HTTP_LMT_CONF;
 
@@ -518,6 +563,10 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, forward), nullptr},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_label"), blocks | NGX_CONF_TAKE1, set_label, NGX_HTTP_LOC_CONF_OFFSET,
+     0, nullptr},
+    {ngx_string("token_auth_status"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_status,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, status_format), status_formats},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
