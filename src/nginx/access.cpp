@@ -6,6 +6,7 @@
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
@@ -285,6 +286,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     if (answer(code).status == 0) {
         if (context->kept.field_count != 0) {
             retract(*context);  // a denial that an error_page led here from
+        }
+        if (code == Code::ok) {
+            note_use(r, *context);
         }
         return NGX_OK;
     }

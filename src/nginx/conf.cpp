@@ -209,6 +209,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->error_body = NGX_CONF_UNSET_UINT;
     conf->forward = NGX_CONF_UNSET;
     conf->status_format = NGX_CONF_UNSET_UINT;
+    conf->usage_public = NGX_CONF_UNSET;
     return conf;
 }
 

@@ -5,6 +5,7 @@
 
 #include "nginx/counters.hpp"
 #include "nginx/ngx.hpp"
+#include "nginx/usage_table.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/store_pool.hpp"
 
@@ -56,6 +57,8 @@ struct MainConf {
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
     Place zone_user;                   // the first directive that needs a zone
+    bool notes_use;                    // there is a token_auth_usage
+    UsageTable* usage;                 // in the zone; null if use is not noted
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
@@ -93,6 +96,7 @@ struct LocConf {
     ngx_flag_t forward;
     Label* label;              // set if token_auth is on
     ngx_uint_t status_format;  // of token_auth_status in this location
+    ngx_flag_t usage_public;   // of token_auth_usage in this location
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;

@@ -8,6 +8,7 @@
 #include "nginx/conf.hpp"
 #include "nginx/status.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
@@ -455,6 +456,26 @@ char* set_status(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
     return ngx_conf_set_enum_slot(cf, command, data);
 }
 
+// token_auth_usage [public]
+char* set_usage(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto& conf = *static_cast<LocConf*>(data);
+    if (cf->args->nelts == 2 && view(arguments(cf)[1]) != "public") {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"token_auth_usage\", it takes \"public\" "
+                           "or nothing",
+                           &arguments(cf)[1]);
+        return failed;
+    }
+    if (conf.usage_public != NGX_CONF_UNSET) {
+        return duplicate;
+    }
+    conf.usage_public = cf->args->nelts == 2 ? 1 : 0;
+    static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module))
+        ->notes_use = true;
+    set_handler(cf, usage_handler);
+    return NGX_CONF_OK;
+}
+
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
@@ -567,6 +588,8 @@ ngx_command_t commands[] = {
      0, nullptr},
     {ngx_string("token_auth_status"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_status,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, status_format), status_formats},
+    {ngx_string("token_auth_usage"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     set_usage, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,

@@ -59,6 +59,10 @@ void for_each_result(const LabelCounters& counters, Count count, Visit visit) no
     }
 }
 
+std::uint64_t usage_lost(const MainConf& main) noexcept {
+    return main.usage == nullptr ? 0 : main.usage->lost();
+}
+
 void begin_metric(Page& page, std::string_view name, std::string_view type,
                   std::string_view help) noexcept {
     page << "# HELP " << name << " " << help << "\n# TYPE " << name << " " << type << "\n";
@@ -108,6 +112,9 @@ void add_prometheus(Page& page, const MainConf& main) noexcept {
                  "When the last completed sync of the store ended, in Unix seconds.");
     add_stores(page, main, "token_auth_store_last_sync_timestamp_seconds", true,
                [&](const StoreState& store) { page.add_seconds(store.synced); });
+    begin_metric(page, "token_auth_usage_lost_total", "counter",
+                 "Last uses of tokens that had no room, or lost it before anybody asked.");
+    page << "token_auth_usage_lost_total " << usage_lost(main) << "\n";
     begin_metric(page, "token_auth_build_info", "gauge",
                  "Always 1; the versions of module and nginx are in its labels.");
     page << "token_auth_build_info{version=\"" << version << "\",nginx=\"" NGINX_VERSION "\"} 1\n";
@@ -147,7 +154,7 @@ void add_json(Page& page, const MainConf& main) noexcept {
         page << "}";
         separator = ",";
     });
-    page << "}}\n";
+    page << "},\"usage_lost\":" << usage_lost(main) << "}\n";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 
 namespace token_auth::nginx {
 namespace {
@@ -28,6 +29,7 @@ struct Entry {
 struct Shared {
     Entry<MinGeneration>* stores;  // by path
     Entry<LabelCounters>* labels;
+    UsageTable* usage;
 };
 
 // Returns the value of a name, a new one of zeros if there is none yet. Null without room.
@@ -62,7 +64,11 @@ bool obtain_all(ngx_slab_pool_t& pool, Shared& shared, MainConf& conf) noexcept 
             return false;
         }
     }
-    return true;
+    if (conf.notes_use && shared.usage == nullptr) {
+        shared.usage = make_usage_table(pool, conf.zone->shm.size / 2);
+    }
+    conf.usage = conf.notes_use ? shared.usage : nullptr;
+    return !conf.notes_use || conf.usage != nullptr;
 }
 
 // Runs in the master, before the workers of this configuration start.

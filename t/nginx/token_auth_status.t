@@ -40,7 +40,7 @@ subtest 'the exposition' => sub {
     like $head, qr{^Content-Type: text/plain; version=0\.0\.4; charset=utf-8\r$}m, 'Content-Type';
     is_deeply [ $text =~ /^# TYPE (\S+ \S+)$/mg ], [
         map { "token_auth_$_" } 'requests_total counter', 'rechecks_total counter', 'store_up gauge', 'store_generation gauge',
-        'store_tokens gauge', 'store_last_sync_timestamp_seconds gauge', 'build_info gauge' ], 'metrics and their types';
+        'store_tokens gauge', 'store_last_sync_timestamp_seconds gauge', 'usage_lost_total counter', 'build_info gauge' ], 'metrics and their types';
     my $metrics = metrics($server);
     is_deeply results($metrics, 'default'), { ok => 3, credentials_missing => 1 }, 'requests';
     is_deeply results($metrics, 'default', 'token_auth_rechecks_total'), {}, 'rechecks';
@@ -73,7 +73,7 @@ subtest 'JSON' => sub {
     is $status, 200, 'answered';
     like $head, qr{^Content-Type: application/json; charset=utf-8\r$}m, 'Content-Type, with the charset that nginx adds';
     my $all = decode_json($text);
-    is_deeply [ sort keys %$all ], [qw(labels nginx stores version)], 'what there is';
+    is_deeply [ sort keys %$all ], [qw(labels nginx stores usage_lost version)], 'what there is';
     is_deeply [ sort keys %{ $all->{labels} } ], [qw(default odd)], 'labels';
     is $all->{labels}{default}{requests}{ok}, 3, 'requests';
     is $all->{labels}{odd}{requests}{scope_missing}, 0, 'and zeros';

@@ -28,8 +28,8 @@ like nginx_t('token_auth_zone 32k; ' . join ' ', map { "server { listen 127.0.0.
 
 # Directives that show what is in it.
 like nginx_t("token_auth_zone off;\nserver { listen 127.0.0.1:1; location / {\n$_; } }"),
-    qr/\[emerg\] [^\n]*"token_auth_status" has nothing to show, because "token_auth_zone" is off; give it a size, or remove the directive in [^\n]*test\.conf:\d+/,
+    qr/\[emerg\] [^\n]*"\w+" has nothing to show, because "token_auth_zone" is off; give it a size, or remove the directive in [^\n]*test\.conf:\d+/,
     "off with $_"
-    for 'token_auth_status json';
+    for 'token_auth_status json', 'token_auth_usage';
 
 done_testing;
