@@ -9,14 +9,9 @@
 namespace token_auth::base {
 namespace {
 
-struct Range {
-    char32_t first;
-    char32_t last;
-};
-
 // Source: Unicode 15, categories Cc, Zl and Zp, property Default_Ignorable_Code_Point; the latter
 // has all of Bidi_Control.
-constexpr Range invisible[] = {
+constexpr CodePoints invisible[] = {
     {0x0000, 0x001F}, {0x007F, 0x009F},   {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},
     {0x115F, 0x1160}, {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
     {0x2060, 0x206F}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
@@ -24,18 +19,25 @@ constexpr Range invisible[] = {
 };
 
 // Source: Unicode 15, category Zs; and U+2800, a Braille pattern without dots.
-constexpr Range spaces[] = {
+constexpr CodePoints spaces[] = {
     {0x0020, 0x0020}, {0x00A0, 0x00A0}, {0x1680, 0x1680}, {0x2000, 0x200A},
     {0x202F, 0x202F}, {0x205F, 0x205F}, {0x2800, 0x2800}, {0x3000, 0x3000},
 };
 
-template <std::size_t Size>
-bool is_in(const Range (&ranges)[Size], char32_t c) {
-    return std::any_of(std::begin(ranges), std::end(ranges),
-                       [&](const Range& each) { return c >= each.first && c <= each.last; });
+bool is_in(std::span<const CodePoints> ranges, char32_t c) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const CodePoints& each) { return c >= each.first && c <= each.last; });
 }
 
 }  // namespace
+
+std::span<const CodePoints> invisible_code_points() noexcept {
+    return invisible;
+}
+
+std::span<const CodePoints> space_code_points() noexcept {
+    return spaces;
+}
 
 bool is_invisible(char32_t c) noexcept {
     return is_in(invisible, c);

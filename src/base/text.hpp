@@ -3,10 +3,20 @@
 
 #include <charconv>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace token_auth::base {
+
+struct CodePoints {
+    char32_t first;
+    char32_t last;
+};
+
+// In ascending order: those that is_invisible() and is_space() are true for.
+std::span<const CodePoints> invisible_code_points() noexcept;
+std::span<const CodePoints> space_code_points() noexcept;
 
 // Whether a code point shows as nothing, or turns the text around it: controls, separators of lines
 // and paragraphs, zero-width characters, controls of the writing direction.

@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "base/file_remedy.hpp"
 #include "base/text.hpp"
 
 namespace token_auth::cli {
@@ -29,10 +28,8 @@ void write_out(std::string_view text) {
             if (errno == EINTR) {
                 continue;
             }
-            const int error = errno;
-            throw base::Error(fmt::format("cannot write to standard output: {}; {}",
-                                          std::strerror(error),
-                                          base::file_remedy(error, "see where it goes")));
+            throw base::Error(
+                fmt::format("cannot write to standard output: {}", std::strerror(errno)));
         }
         text.remove_prefix(static_cast<std::size_t>(written));
     }

@@ -10,7 +10,9 @@ using IdentifierChars = CharClass<'-', '.', '_'>;
 }  // namespace
 
 bool is_identifier(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= identifier_max && IdentifierChars::contains_all(text);
+    // "." and ".." would be other places in a path.
+    return !text.empty() && text.size() <= identifier_max && IdentifierChars::contains_all(text) &&
+           text != "." && text != "..";
 }
 
 bool is_group(std::string_view text) noexcept {

@@ -101,7 +101,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         if (identify.no_digest) {
             return Code::store_unavailable;
         }
-        denial.unproven_id = claimed_id(token);
+        denial.unknown_token = token;
         return Code::token_unknown;
     }
     const Code code = decide(claims, requirements, ngx_time(), client_address(r));
@@ -110,9 +110,6 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     }
     if (code == Code::scope_missing) {
         denial.scopes = missing_scopes(claims, requirements).words;
-    }
-    if (code == Code::organization_missing && is_field(r, *conf.organization)) {
-        context.remedy_field = view(conf.organization->field_name);
     }
     return code;
 }
@@ -150,14 +147,13 @@ bool remember_taken(ngx_http_request_t* r, Context& context, const Taken& taken)
 }
 
 // Reads what stands in a place. False if that fails.
-bool read_place(ngx_http_request_t* r, const Expression* place, Taken& out) noexcept {
-    out.is_set = true;
-    out.place = place;
+bool read_place(ngx_http_request_t* r, const Expression* place, std::string_view& value,
+                bool& is_repeated) noexcept {
     if (place != nullptr) {
-        return evaluate(r, *place, out.value);
+        return evaluate(r, *place, value);
     }
-    const ngx_table_elt_t* const field = authorization(r, out.is_repeated);
-    out.value = field == nullptr ? std::string_view{} : view(field->value);
+    const ngx_table_elt_t* const field = authorization(r, is_repeated);
+    value = field == nullptr ? std::string_view{} : view(field->value);
     return true;
 }
 
@@ -165,26 +161,29 @@ bool read_place(ngx_http_request_t* r, const Expression* place, Taken& out) noex
 bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expression* place,
                      Context& context, Credential& out) noexcept {
     const Taken* const before = find_taken(context, place);
-    Taken taken{};
+    std::string_view value;
+    bool is_repeated = false;
     if (before != nullptr) {
-        taken = *before;
-    } else if (!read_place(r, place, taken)) {
+        value = before->value;
+        is_repeated = before->is_repeated;
+    } else if (!read_place(r, place, value, is_repeated)) {
         return false;
     }
-    if (taken.is_repeated) {
+    if (is_repeated) {
         out = {CredentialStatus::malformed_request, {}};
     } else if (place != nullptr) {
-        out = parse_bare(taken.value);
+        out = parse_bare(value);
     } else {
-        out = parse_authorization(taken.value, static_cast<unsigned>(conf.schemes));
+        out = parse_authorization(value, static_cast<unsigned>(conf.schemes));
     }
     return before != nullptr || out.status == CredentialStatus::missing ||
-           remember_taken(r, context, taken);
+           remember_taken(r, context, {true, is_repeated, place, value, nullptr});
 }
 
-// Takes the credential from where the location says. False if that fails.
-bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                     Credential& out) noexcept {
+// Takes the credential from the places of a location, or as earlier checks took it. False if that
+// fails.
+[[gnu::noinline]] bool find_in_places(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                                      Credential& out) noexcept {
     if (conf.places == nullptr) {
         return take_credential(r, conf, nullptr, context, out);
     }
@@ -200,6 +199,29 @@ bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& contex
                    (next.status != out.status || next.token != out.token)) {
             out = {CredentialStatus::malformed_request, {}};
         }
+    }
+    return true;
+}
+
+// Takes the credential from where the location says. False if that fails.
+inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                            Credential& out) noexcept {
+    Taken& taken = context.kept.taken;
+    if (conf.places != nullptr || taken.is_set) {
+        return find_in_places(r, conf, context, out);
+    }
+    bool is_repeated = false;
+    const ngx_table_elt_t* const field = authorization(r, is_repeated);
+    if (field == nullptr) {
+        return true;
+    }
+    out = is_repeated
+              ? Credential{CredentialStatus::malformed_request, {}}
+              : parse_authorization(view(field->value), static_cast<unsigned>(conf.schemes));
+    if (out.status != CredentialStatus::missing) {
+        taken.is_set = true;
+        taken.is_repeated = is_repeated;
+        taken.value = view(field->value);
     }
     return true;
 }
@@ -240,9 +262,11 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
 
 // Under "satisfy any", another module may have let the request in before this one was asked. False
 // without memory.
-bool note_unasked(ngx_http_request_t* r, const LocConf& conf) noexcept {
+[[gnu::noinline]] bool note_unasked(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     const Context* const context = find_context(r);
-    if (context != nullptr && context->conf == &conf) {
+    if (conf.realm == nullptr || (context != nullptr && context->conf == &conf)) {
         return true;
     }
     std::string_view realm;
@@ -292,17 +316,14 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         }
         return NGX_OK;
     }
-    context->error_body = conf.error_body;
     denial.schemes = static_cast<unsigned>(conf.schemes);
     denial.token_from_variable = conf.places != nullptr;
     return deny(r, *context, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    const auto& conf =
-        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     const bool has_upstream = r->content_handler != nullptr;
-    if (has_upstream && r == r->main && conf.realm != nullptr && !note_unasked(r, conf)) {
+    if (has_upstream && r == r->main && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     Context* const context = find_context(r);

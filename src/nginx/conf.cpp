@@ -244,6 +244,12 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
     merge_pointer(conf->label, prev->label);
+    const bool is_server = prev->outer == nullptr;
+    conf->strips_early = is_server ? strips(*conf) : prev->strips_early;
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    main.strips_early = main.strips_early || conf->strips_early;
+    main.strips_late = main.strips_late || strips(*conf) != conf->strips_early;
     conf->outer = prev;
     if (conf->realm == nullptr) {
         return NGX_CONF_OK;

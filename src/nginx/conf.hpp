@@ -54,6 +54,8 @@ struct MainConf {
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
     ngx_array_t labels;                // of Label*: each name once
+    bool strips_early;                 // some server takes X-Token-... fields off
+    bool strips_late;                  // some location differs in that from its server
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
     Place zone_user;                   // the first directive that needs a zone
@@ -97,6 +99,7 @@ struct LocConf {
     Label* label;              // set if token_auth is on
     ngx_uint_t status_format;  // of token_auth_status in this location
     ngx_flag_t usage_public;   // of token_auth_usage in this location
+    bool strips_early;         // the server does, before it knows the location
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;
@@ -113,6 +116,11 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
 
 // Returns the label of a name, a new one if there is none yet. Null after a message.
 Label* obtain_label(ngx_conf_t* cf, ngx_str_t name) noexcept;
+
+// Whether a client's own X-Token-... fields are taken off.
+inline bool strips(const LocConf& conf) noexcept {
+    return conf.store != NGX_CONF_UNSET_UINT && conf.forward != 0;
+}
 
 // Warns of requirements that nobody has to meet, because token_auth is off.
 void warn_of_open_rules(ngx_conf_t* cf) noexcept;

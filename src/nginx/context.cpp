@@ -22,16 +22,8 @@ std::string_view copy(u_char*& end, std::string_view text) noexcept {
 
 }  // namespace
 
-Context* find_context(ngx_http_request_t* r) noexcept {
-    r = r->main;
-    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    if (context != nullptr) {
-        return context;
-    }
-    // Internal redirects clear r->ctx, but not the pool's cleanups.
-    if (!r->internal && !r->filter_finalize) {
-        return nullptr;
-    }
+Context* find_cleared_context(ngx_http_request_t* r) noexcept {
+    // The pool's cleanups are still there.
     for (ngx_pool_cleanup_t* entry = r->pool->cleanup; entry != nullptr; entry = entry->next) {
         if (entry->handler == context_cleanup) {
             return static_cast<Context*>(entry->data);

@@ -37,9 +37,11 @@ struct Taken {
 struct Kept {
     // The header fields of the last denial.
     ngx_table_elt_t* fields[denial_fields_max];
-    ngx_uint_t field_count;
-    ngx_uint_t status;     // of the answer that they belong to
+    std::uint8_t field_count;
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
+    std::uint16_t status;  // of the answer that they belong to
+
+    bool restored;  // the fields of unstripped are in the request again
 
     std::uint64_t noted;  // the token whose use was noted last; see note_use()
     Taken taken;
@@ -47,7 +49,6 @@ struct Kept {
     const void* forwarded;               // the elements of the fields that forward() made
     const ngx_list_part_t* unforwarded;  // the fields before forward() first changed them
     const ngx_list_part_t* unstripped;   // those with the client's own X-Token-..., if it sent any
-    bool restored;                       // these are in the request again
 };
 
 struct Context {
@@ -59,8 +60,7 @@ struct Context {
     bool keep_connection;  // although this is a 400
     bool logging;          // the request has reached the log phase
     Code code;
-    ngx_uint_t error_body;  // of the location that denied
-    const LocConf* conf;    // of the location that decided
+    const LocConf* conf;  // of the location that decided
 
     // Copies in the request's pool. The token is set if it is known, what follows only if it is let
     // in: a refused token speaks for nobody. See names_token().
@@ -70,8 +70,6 @@ struct Context {
     std::string_view role;
     std::string_view role_scopes;
 
-    std::string_view remedy_field;  // of organization_missing: the field to name it in, if one is
-
     std::uint64_t generation;  // 0: no store was read
     std::int64_t synced;       // Unix milliseconds
 
@@ -80,9 +78,17 @@ struct Context {
     Kept kept;
 };
 
-// Returns the main request's context, even after an internal redirect, which clears r->ctx. Null if
-// there is none.
-Context* find_context(ngx_http_request_t* r) noexcept;
+// The context of a main request whose r->ctx an internal redirect has cleared; null if there is
+// none.
+Context* find_cleared_context(ngx_http_request_t* r) noexcept;
+
+// Returns the main request's context. Null if there is none.
+inline Context* find_context(ngx_http_request_t* r) noexcept {
+    r = r->main;
+    auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    return context != nullptr || (!r->internal && !r->filter_finalize) ? context
+                                                                       : find_cleared_context(r);
+}
 
 // The request's fields without those that forward() put in: these are not the client's.
 const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;

@@ -12,13 +12,13 @@ namespace {
 constexpr std::string_view retry_after =
     "5";  // seconds; workers look for a lost store every second
 
-constexpr ngx_uint_t proxy_authentication_required = 407;  // RFC 9110 section 15.5.8
+constexpr std::uint16_t proxy_authentication_required = 407;  // RFC 9110 section 15.5.8
 
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-ngx_uint_t status_of(const ngx_http_request_t* r, Code code) noexcept {
-    const ngx_uint_t status = answer(code).status;
+std::uint16_t status_of(const ngx_http_request_t* r, Code code) noexcept {
+    const std::uint16_t status = answer(code).status;
     return status == NGX_HTTP_UNAUTHORIZED && is_connect(r) ? proxy_authentication_required
                                                             : status;
 }
@@ -149,26 +149,38 @@ bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) n
            ((denial.schemes & scheme_token) == 0 || add_challenge(r, context, "Token", denial));
 }
 
+// The field to name the organization in, if it is missing and looked for in one.
+std::string_view remedy_field(ngx_http_request_t* r, const Context& context) noexcept {
+    return context.code == Code::organization_missing && is_field(r, *context.conf->organization)
+               ? view(context.conf->organization->field_name)
+               : std::string_view{};
+}
+
 void log_denial(ngx_http_request_t* r, const Context& context, const Denial& denial) noexcept {
     const Answer& answer_ = answer(context.code);
     ngx_log_t* log = r->connection->log;
+    const ngx_uint_t level =
+        context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
+    if (log->log_level < level) {
+        return;
+    }
     ngx_str_t name = str(answer_.name);
+    const ngx_uint_t status = context.kept.status;
+    const std::string_view claimed = claimed_id(denial.unknown_token);
     ngx_str_t id = str(!context.token.bytes().empty() ? context.token.id()
-                       : !denial.unproven_id.empty()  ? denial.unproven_id
+                       : !claimed.empty()             ? claimed
                                                       : "-");
-    const char* const mark = denial.unproven_id.empty() ? "" : " (unproven)";
-    ngx_str_t remedy = str(context.remedy_field);
+    const char* const mark = claimed.empty() ? "" : " (unproven)";
+    ngx_str_t remedy = str(remedy_field(r, context));
     const char* const before_remedy =
         remedy.len == 0 ? "" : ", remedy: Name the organization in the ";
     const char* const after_remedy = remedy.len == 0 ? "" : " request header.";
-    const ngx_uint_t level =
-        context.code == Code::credentials_missing ? NGX_LOG_INFO : NGX_LOG_NOTICE;
     // nginx's log handler adds the client and the request line, which may contain the token.
     ngx_log_handler_pt const handler = log->handler;
     if (denial.token_from_variable) {
         log->handler = nullptr;
-        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V%s%s%V%s, client: %V",
-                      context.kept.status, &name, &id, mark, before_remedy, &remedy, after_remedy,
+        ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V%s%s%V%s, client: %V", status,
+                      &name, &id, mark, before_remedy, &remedy, after_remedy,
                       &r->connection->addr_text);
     } else {
         ngx_log_error(level, log, 0, "token_auth: %ui %V, token id %V%s%s%V%s", context.kept.status,
@@ -182,12 +194,12 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexcept {
     constexpr std::size_t room = 256;
     const Answer& answer_ = answer(context.code);
+    const std::string_view field = remedy_field(r, context);
     const std::string_view title = context.kept.status == proxy_authentication_required
                                        ? "Proxy Authentication Required"
                                        : answer_.title;
-    ngx_buf_t* buffer =
-        ngx_create_temp_buf(r->pool, room + title.size() + answer_.detail.size() +
-                                         answer_.name.size() + context.remedy_field.size());
+    ngx_buf_t* buffer = ngx_create_temp_buf(
+        r->pool, room + title.size() + answer_.detail.size() + answer_.name.size() + field.size());
     if (buffer == nullptr) {
         return nullptr;
     }
@@ -204,9 +216,9 @@ ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexc
     end = append(end, answer_.detail);
     end = append(end, R"(","code":")");
     end = append(end, answer_.name);
-    if (!context.remedy_field.empty()) {
+    if (!field.empty()) {
         end = append(end, R"(","remedy":"Name the organization in the )");
-        end = append(end, context.remedy_field);
+        end = append(end, field);
         end = append(end, " request header.");
     }
     buffer->last = append(end, R"("})");
@@ -247,7 +259,8 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     mend_header(r, *context);
     // An error_page clears r->ctx, so with a context, this is nginx's own page.
     if (ngx_http_get_module_ctx(r, ngx_http_token_auth_module) == nullptr || !context->denied ||
-        context->error_body != error_problem || r->headers_out.status != context->kept.status) {
+        context->conf->error_body != error_problem ||
+        r->headers_out.status != context->kept.status) {
         return next_header_filter(r);
     }
     ngx_buf_t* const document = problem_document(r, *context);

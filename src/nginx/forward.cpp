@@ -44,10 +44,16 @@ bool reads_like(std::string_view name, std::string_view other) noexcept {
            });
 }
 
+constexpr std::string_view identity_prefix = "x-token-";
+
+// Every request's fields are asked, so quickly.
+inline bool may_be_identity(const ngx_table_elt_t& field) noexcept {
+    return field.key.len >= identity_prefix.size() && (field.key.data[0] | 0x20) == 'x';
+}
+
 bool is_identity(const ngx_table_elt_t& field) noexcept {
-    constexpr std::string_view prefix = "x-token-";
-    return field.key.len >= prefix.size() && (field.key.data[0] | 0x20) == 'x' &&
-           reads_like(view(field.key).substr(0, prefix.size()), prefix);
+    return may_be_identity(field) &&
+           reads_like(view(field.key).substr(0, identity_prefix.size()), identity_prefix);
 }
 
 // Whether add_identity() put the field in: a client's name lies in the client's bytes.
@@ -62,10 +68,16 @@ bool is_of_client(const ngx_table_elt_t& field) noexcept {
     return is_identity(field) && !is_own(field);
 }
 
-bool any_of_client(const ngx_list_part_t& fields) noexcept {
-    bool any = false;
-    for_each_field(fields, [&](const ngx_table_elt_t& field) { any = any || is_of_client(field); });
-    return any;
+inline bool any_of_client(const ngx_list_part_t& fields) noexcept {
+    for (const ngx_list_part_t* part = &fields; part != nullptr; part = part->next) {
+        const auto* field = static_cast<const ngx_table_elt_t*>(part->elts);
+        for (const auto* const end = field + part->nelts; field != end; ++field) {
+            if (may_be_identity(*field) && is_of_client(*field)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 // Where headers_in has a pointer to a field, lets it point to the copy, or if there is none, to the
@@ -178,17 +190,17 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
 }
 
 // Takes the client's fields off, and keeps the list that had them for restore().
-ngx_int_t strip(ngx_http_request_t* r) noexcept {
-    const ngx_list_part_t& fields = r->headers_in.headers.part;
-    if (!any_of_client(fields)) {
-        return NGX_DECLINED;
-    }
+[[gnu::noinline]] ngx_int_t strip_any(ngx_http_request_t* r) noexcept {
     Context* const context = obtain_context(r);
     if (context == nullptr || !snapshot(r, context->kept.unstripped)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     FieldsCopy copy;
     return copy.make(r, 0, is_of_client) ? NGX_DECLINED : NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+inline ngx_int_t strip(ngx_http_request_t* r) noexcept {
+    return any_of_client(r->headers_in.headers.part) ? strip_any(r) : NGX_DECLINED;
 }
 
 // Puts the client's fields in again, but not beside an identity.
@@ -212,10 +224,6 @@ ngx_int_t restore(ngx_http_request_t* r) noexcept {
     });
     context->kept.restored = true;
     return NGX_DECLINED;
-}
-
-bool strips(const LocConf& conf) noexcept {
-    return conf.store != NGX_CONF_UNSET_UINT && conf.forward != 0;
 }
 
 bool is_field_of(ngx_http_request_t* r, const ngx_table_elt_t& field,
@@ -290,29 +298,18 @@ ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept {
     if (conf.store == NGX_CONF_UNSET_UINT) {
         return NGX_DECLINED;
     }
-    const auto& server = *static_cast<const ngx_http_core_srv_conf_t*>(
-        ngx_http_get_module_srv_conf(r, ngx_http_core_module));
-    const bool stripped = strips(
-        *static_cast<const LocConf*>(server.ctx->loc_conf[ngx_http_token_auth_module.ctx_index]));
     if (conf.forward == 0) {
-        return stripped ? restore(r) : NGX_DECLINED;
+        return conf.strips_early ? restore(r) : NGX_DECLINED;
     }
-    if (!stripped) {
+    if (!conf.strips_early) {
         return strip(r);
     }
     const Context* const context = find_context(r);
     return context != nullptr && context->kept.restored ? strip(r) : NGX_DECLINED;
 }
 
-bool note_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {
-    if (conf.forward == 0) {
-        return true;
-    }
+bool note_further_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {
     Check* const first = &context.kept.checks;
-    if (first->conf == nullptr) {
-        first->conf = &conf;
-        return true;
-    }
     for (const Check* check = first; check != nullptr; check = check->next) {
         if (check->conf->places == conf.places && check->conf->schemes == conf.schemes &&
             check->conf->organization_mode == conf.organization_mode &&

@@ -13,9 +13,21 @@ namespace token_auth::nginx {
 ngx_int_t post_read_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept;
 
+// For a check that is not the first.
+bool note_further_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept;
+
 // Notes that `conf` checks the request, so that forward() takes off what it reads. False without
 // memory.
-bool note_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept;
+inline bool note_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {
+    if (conf.forward == 0) {
+        return true;
+    }
+    if (context.kept.checks.conf != nullptr) {
+        return note_further_check(r, context, conf);
+    }
+    context.kept.checks.conf = &conf;
+    return true;
+}
 
 // Whether the request's fields are not yet those that an upstream is to get.
 inline bool must_forward(const ngx_http_request_t* r, const Context& context) noexcept {

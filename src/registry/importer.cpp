@@ -95,10 +95,10 @@ class Seen {
     std::unordered_set<Key, Hash> keys_;
 };
 
-// What the audit trail says was removed, so that an older file does not bring it back.
-class Removed {
+// What the audit trail says was ended, so that an older file does not bring it back.
+class Ended {
   public:
-    explicit Removed(Reader& reader) {
+    explicit Ended(Reader& reader) {
         AuditFilter deleted;
         deleted.action = "delete";
         deleted.entity = "token";
@@ -109,10 +109,14 @@ class Removed {
                 users_.insert(identifier_in(detail, "user"));
             }
         });
-        AuditFilter ended;
-        ended.action = "remove";
-        ended.entity = "membership";
-        reader.audit(ended, [&](const AuditRow& row) { memberships_[row.key] = row.at; });
+        AuditFilter rotated;
+        rotated.action = "rotate";
+        rotated.entity = "token";
+        reader.audit(rotated, [&](const AuditRow& row) { rotated_.insert(row.key); });
+        AuditFilter left;
+        left.action = "remove";
+        left.entity = "membership";
+        reader.audit(left, [&](const AuditRow& row) { memberships_[row.key] = row.at; });
     }
 
     bool holds(const Token& token) const { return tokens_.count(token.id) != 0; }
@@ -121,12 +125,15 @@ class Removed {
         return found != memberships_.end() && membership.created != 0 &&
                membership.created <= found->second;
     }
+    // Whether a token was rotated here, though its successor may be gone by now.
+    bool rotated(const std::string& id) const { return rotated_.count(id) != 0; }
     // Whether a technical user went with its tokens, as far as can be known.
     bool holds(const User& user) const { return user.technical && users_.count(user.id) != 0; }
 
   private:
     std::unordered_set<std::string> tokens_;
     std::unordered_set<std::string> users_;
+    std::unordered_set<std::string> rotated_;
     std::unordered_map<std::string, std::int64_t> memberships_;
 };
 
@@ -135,7 +142,7 @@ class Import {
     Import(Writer& writer, ImportMode mode, ImportCounts& counts)
         : writer_(writer), mode_(mode), counts_(counts) {
         if (mode == ImportMode::merge) {
-            removed_.emplace(writer);
+            ended_.emplace(writer);
         }
     }
 
@@ -157,18 +164,23 @@ class Import {
 
   private:
     // What is there, with the line's fields in place of its own.
-    static Entity merged(const Json& before, const Json& line) {
+    Entity merged(const Json& before, const Json& line) const {
         Json object = before;
         object.update(line);
         Entity entity = to_entity(object);
         auto* const token = std::get_if<Token>(&entity);
-        if (token != nullptr && before.contains("successor") && before.contains("expires") &&
-            line.value("successor", Json()) != before["successor"]) {
-            // The line was written before the token was rotated.
+        if (token != nullptr && before.contains("expires") && is_older(before, line)) {
             const auto now = std::get<Token>(to_entity(before)).expires;
             token->expires = token->expires == 0 ? now : std::min(token->expires, now);
         }
         return entity;
+    }
+
+    // Whether the line of a token was written before that was rotated, as far as can be known.
+    bool is_older(const Json& before, const Json& line) const {
+        const auto successor = before.find("successor");
+        return successor == before.end() ? ended_->rotated(before.value("id", ""))
+                                         : line.value("successor", Json()) != *successor;
     }
 
     void require_first(const Role& role) { require_first("role", role.id); }
@@ -213,7 +225,7 @@ class Import {
 
     template <typename T>
     void put_unless_removed(T value, bool exists) {
-        if (!exists && removed_ && removed_->holds(value)) {
+        if (!exists && ended_ && ended_->holds(value)) {
             ++counts_.left_out;
             return;
         }
@@ -225,7 +237,7 @@ class Import {
 
     // A technical user that went with its tokens must wait for another.
     void put_user(User user, bool exists) {
-        if (!exists && removed_ && removed_->holds(user)) {
+        if (!exists && ended_ && ended_->holds(user)) {
             waiting_.emplace(user.id, std::move(user));
         } else {
             put(std::move(user));
@@ -241,7 +253,7 @@ class Import {
     Writer& writer_;
     const ImportMode mode_;
     ImportCounts& counts_;
-    std::optional<Removed> removed_;
+    std::optional<Ended> ended_;
     std::map<std::string, User> waiting_;
     Seen seen_;
 };

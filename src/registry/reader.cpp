@@ -100,7 +100,7 @@ TokenView view_of(const Rows& row, const Location& location) {
 AuditRow audit_row_of(const Rows& row) {
     return {row.integer(0),           row.integer(1),           std::string(row.text(2)),
             std::string(row.text(3)), std::string(row.text(4)), std::string(row.text(5)),
-            std::string(row.text(6))};
+            std::string(row.text(6)), std::string(row.text(7))};
 }
 
 // What `make` makes of the one row, if there is one.
@@ -222,6 +222,15 @@ void Reader::tokens(const TokenFilter& filter, const std::function<void(const To
         [&](const Rows& row) { return view_of(row, session_.location()); }, each);
 }
 
+void Reader::token_ids(const TokenFilter& filter,
+                       const std::function<void(const std::string&)>& each) {
+    const Conditions conditions = conditions_of(filter);
+    all(
+        session_.stream(sql("SELECT t.id FROM tokens t", conditions.text() + " ORDER BY t.id"),
+                        conditions.values()),
+        [](const Rows& row) { return std::string(row.text(0)); }, each);
+}
+
 void Reader::audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each) {
     Conditions conditions;
     conditions.add("at >=", filter.since);
@@ -230,11 +239,11 @@ void Reader::audit(const AuditFilter& filter, const std::function<void(const Aud
     conditions.add("key =", filter.key);
     const std::string limit =
         filter.limit == 0 ? "" : fmt::format(" ORDER BY seq DESC LIMIT {}", filter.limit);
-    all(session_.stream(
-            fmt::format("SELECT * FROM (SELECT seq, at, actor, action, entity, key, detail "
-                        "FROM audit{}{}) AS latest ORDER BY seq",
-                        conditions.text(), limit),
-            conditions.values()),
+    all(session_.stream(fmt::format("SELECT * FROM (SELECT seq, at, \"session_user\", actor, "
+                                    "action, entity, key, detail "
+                                    "FROM audit{}{}) AS latest ORDER BY seq",
+                                    conditions.text(), limit),
+                        conditions.values()),
         audit_row_of, each);
 }
 

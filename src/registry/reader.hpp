@@ -44,7 +44,8 @@ struct TokenFilter {
 struct AuditRow {
     std::int64_t seq = 0;
     std::int64_t at = 0;
-    std::string actor;
+    std::string session_user;  // who was logged in to the database; empty: SQLite, or version 1
+    std::string actor;         // who that one said it was
     std::string action;
     std::string entity;
     std::string key;
@@ -85,6 +86,8 @@ class Reader {
     void memberships(const std::string& user, const std::string& organization,
                      const std::function<void(const Membership&)>& each);
     void tokens(const TokenFilter& filter, const std::function<void(const TokenView&)>& each);
+    // As tokens(); nothing else of the rows needs to be right.
+    void token_ids(const TokenFilter& filter, const std::function<void(const std::string&)>& each);
     void audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each);
 
     std::uint64_t count_tokens(const TokenFilter& filter);

@@ -7,8 +7,10 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "registry/bad_row.hpp"
 #include "registry/model.hpp"
 
 namespace token_auth::registry {
@@ -26,6 +28,26 @@ class Sink {
     virtual void gone_organization(const std::string& id) = 0;
     virtual void gone_role(const std::string& id) = 0;
     virtual void gone_token(const Digest& digest) = 0;
+    // A row that no record can hold, beside the gone member of its entity where that has a key.
+    virtual void leave_out(const BadRow& row) = 0;
+    // The row of that key in the change log is given or left out beside this call as it is now, or
+    // is gone. Whether it was left out before.
+    virtual bool changed(std::string_view /*entity*/, const std::string& /*key*/) { return false; }
+};
+
+// A token that a store holds.
+struct HeldToken {
+    std::string id;
+    Digest digest{};
+    std::string user{};
+};
+
+// Why a source does not give a token that it gave before.
+enum class Fate {
+    lost,     // nothing says that this was meant: SQL, damage, another file
+    removed,  // on purpose: the last row of the audit trail about its id says so
+    rekeyed,  // its id has another digest now
+    refused,  // lost, but what is left of it says revoked, or its user is disabled
 };
 
 // Thrown out of what the descriptor of stop_on() ended.
@@ -62,7 +84,17 @@ class Source {
     // memberships of users who have more than memberships_max. Returns the position.
     virtual std::string all(Sink& sink) = 0;
 
-    // Whether nothing changed between two positions, the latter of which all() gave last.
+    // What became of tokens that changes() or all() says are gone, or did not give; a few thousand
+    // at a time. It asks the audit trail, by the ids that the store's records hold, so it does not
+    // matter which position the store has, nor how much of the change log is left: it holds for
+    // changes(), a full load and a rebuild alike. What is read is at least as new as what the call
+    // before read. `lost` for all where there is no trail, or none that this account may read.
+    virtual std::vector<Fate> fates(const std::vector<HeldToken>& tokens) {
+        return std::vector<Fate>(tokens.size(), Fate::lost);
+    }
+
+    // Whether nothing changed between two positions, the latter of which all() gave last: the store
+    // of the first one has all that all() gave. The first one may be the later one.
     virtual bool no_change_between(const std::string& position, const std::string& latest) {
         return position == latest;
     }

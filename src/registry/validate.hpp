@@ -32,7 +32,7 @@ std::optional<Problem> check(const Token& token);
 
 // The clause for a text that is no identifier.
 inline constexpr const char* identifier_rule =
-    "must be 1 to 64 letters, digits, dots, underscores or hyphens";
+    "must be 1 to 64 letters, digits, dots, underscores or hyphens, and not . or ..";
 
 // The technical user of an organization's or group's token that names none; no identifier if the
 // token's id is too long for that, for which there is a clause.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <iterator>
 #include <memory>
 
 #include "base/error.hpp"
@@ -16,20 +16,22 @@ namespace {
 constexpr int first_version = 1;
 constexpr const char* no_version = "its version is missing; restore it from a backup";
 
-// What each version after the first one has that the one before has not.
-constexpr std::array<std::string_view, schema_version - first_version> additions = {
+// What version 2 has that version 1 has not.
+constexpr std::string_view additions[] = {
     "names and e-mail addresses of users (users.display_name, users.email)",
+    "the database's account and its clock in the audit trail (audit.session_user)",
+    "checks of what the tables take, and a table for rows that they refuse (set_aside)",
+    "a log of what REPLACE and deletions without foreign keys remove",
 };
-static_assert(!additions.back().empty(), "say what the version adds");
+static_assert(schema_version == first_version + 1, "say what the new version adds");
 
 Migration migration_of(Session& session) {
     Migration migration;
     migration.from = session.version();
     require_version(session.location(), migration.from, first_version);
-    for (std::int64_t version = first_version; const std::string_view addition : additions) {
-        if (version++ >= migration.from) {
-            migration.additions.emplace_back(addition);
-        }
+    if (migration.from < schema_version) {
+        migration.additions.assign(std::begin(additions), std::end(additions));
+        migration.set_aside = rows_to_set_aside(session);
     }
     return migration;
 }
@@ -50,12 +52,31 @@ void require_owner(Session& session) {
     }
 }
 
-void upgrade(Session& session, int from) {
-    const auto& statements =
-        session.engine() == Engine::postgresql ? postgresql_upgrade(from) : sqlite_upgrade(from);
-    for (const std::string_view statement : statements) {
+// PostgreSQL: from the plan on nobody writes, from the first change on nobody reads. In the order
+// in which tokensync locks them, or one would wait for the other.
+void lock_tables(Session& session, std::string_view mode) {
+    if (session.engine() == Engine::postgresql) {
+        session.run(
+            fmt::format("LOCK TABLE roles, organizations, org_groups, users, memberships, tokens, "
+                        "audit IN {} MODE",
+                        mode));
+    }
+}
+
+void execute_all(Session& session, const Statements& statements) {
+    for (const std::string& statement : statements) {
         session.execute(statement);
     }
+}
+
+void upgrade(Session& session, const Migration& migration, std::string_view actor) {
+    const bool sqlite = session.engine() == Engine::sqlite;
+    lock_tables(session, "ACCESS EXCLUSIVE");
+    execute_all(session, sqlite ? sqlite_upgrade_before(session) : postgresql_upgrade_before());
+    if (!migration.set_aside.empty()) {
+        set_rows_aside(session, actor);
+    }
+    execute_all(session, sqlite ? sqlite_upgrade_behind(session) : postgresql_upgrade_behind());
 }
 
 }  // namespace
@@ -102,24 +123,28 @@ Migration migrate(const Location& location, const Author& author,
     const auto session = open_session(location, Access::write, first_version);
     Migration migration;
     session->read([&] {
-        migration = migration_of(*session);
-        if (!migration.additions.empty()) {
+        migration.from = session->version();
+        require_version(location, migration.from, first_version);
+        if (migration.from < schema_version) {
             require_owner(*session);
         }
     });
-    if (migration.additions.empty()) {
+    if (migration.from == schema_version) {
         return migration;
     }
+    if (location.engine == Engine::sqlite) {
+        // Tables are exchanged, and what names them is to go on naming the new ones.
+        session->run("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON");
+    }
     session->write([&] {
+        lock_tables(*session, "SHARE ROW EXCLUSIVE");
         // Read under the write lock: another tokenctl may have done it meanwhile.
         migration = migration_of(*session);
         if (migration.additions.empty()) {
             return;
         }
         announce(migration);
-        for (int from = static_cast<int>(migration.from); from < schema_version; ++from) {
-            upgrade(*session, from);
-        }
+        upgrade(*session, migration, author.name);
         session->set_version(schema_version);
         Writer(*session, author)
             .log("migrate", "registry", session->registry_id(),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "registry/session.hpp"
+#include "registry/set_aside.hpp"
 
 namespace token_auth::registry {
 
@@ -23,7 +24,8 @@ std::string exists_already(std::int64_t version);
 // What brings a registry from version `from` to this program's.
 struct Migration {
     std::int64_t from = 0;
-    std::vector<std::string_view> additions;  // of each version after `from`; empty: up to date
+    std::vector<std::string_view> additions;  // to it; empty: up to date
+    std::vector<SetAside> set_aside;          // rows that it refuses
 };
 
 // Changes nothing. base::Error for a version that a newer release made.

@@ -108,9 +108,8 @@ Json audit_difference(const Json& from, const Json& to) {
 void Writer::log(std::string_view action, std::string_view entity, const std::string& key,
                  const Json& detail) {
     session_.execute(
-        "INSERT INTO audit (at, actor, action, entity, key, detail) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
-        {author_.now, author_.name, action, entity, key,
+        "INSERT INTO audit (actor, action, entity, key, detail) VALUES ($1, $2, $3, $4, $5)",
+        {author_.name, action, entity, key,
          detail.dump(-1, ' ', false, Json::error_handler_t::replace)});
 }
 
@@ -432,30 +431,49 @@ std::optional<Outcome> Writer::set_revoked(const std::string& token, bool revoke
 }
 
 void Writer::unlink(const char* column, const std::string& other, const std::string& id) {
-    const auto found = other.empty() ? std::nullopt : token(other);
-    if (!found || (found->token.successor != id && found->token.predecessor != id)) {
-        return;
+    const std::string where = fmt::format("WHERE id = $1 AND {} = $2", column);
+    if (session_.query(fmt::format("SELECT 1 FROM tokens {}", where), {other, id})->next()) {
+        session_.execute(fmt::format("UPDATE tokens SET {} = NULL {}", column, where), {other, id});
+        log("unlink", "token", other, Json{{"from", id}});
     }
-    session_.execute(fmt::format("UPDATE tokens SET {0} = NULL WHERE id = $1 AND {0} = $2", column),
-                     {other, id});
-    log("unlink", "token", other, Json{{"from", id}});
 }
 
-void Writer::remove(const Token& value) {
+Json Writer::last_detail(const std::string& id) {
+    try {
+        return audit_detail(to_json(token(id)->token), "token");
+    } catch (const SqlError&) {
+        throw;
+    } catch (const base::Error&) {
+        return Json::object();
+    }
+}
+
+bool Writer::remove_token(const std::string& id) {
+    std::string predecessor;
+    std::string successor;
+    {
+        const auto row =
+            session_.query("SELECT predecessor, successor FROM tokens WHERE id = $1", {id});
+        if (!row->next()) {
+            return false;
+        }
+        predecessor = row->text(0);
+        successor = row->text(1);
+    }
+    const Json detail = last_detail(id);
     // Whoever was linked to it is so no longer: it may be rotated again.
-    unlink("successor", value.predecessor, value.id);
-    unlink("predecessor", value.successor, value.id);
-    session_.execute("DELETE FROM tokens WHERE id = $1", {value.id});
-    log("delete", "token", value.id, audit_detail(to_json(value), "token"));
+    unlink("successor", predecessor, id);
+    unlink("predecessor", successor, id);
+    session_.execute("DELETE FROM tokens WHERE id = $1", {id});
+    log(removal_action, "token", id, detail);
+    return true;
 }
 
 void Writer::remove_tokens(const TokenFilter& filter) {
     std::vector<std::string> ids;
-    tokens(filter, [&](const TokenView& each) { ids.push_back(each.token.id); });
+    token_ids(filter, [&](const std::string& id) { ids.push_back(id); });
     for (const std::string& id : ids) {
-        if (const auto found = token(id)) {
-            remove(found->token);
-        }
+        remove_token(id);
     }
 }
 

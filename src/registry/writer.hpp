@@ -54,7 +54,9 @@ class Writer : public Reader {
     void remove(const Group& group);
     void remove(const User& user);
     void remove(const Membership& membership);
-    void remove(const Token& token);
+    void remove(const Token& token) { remove_token(token.id); }
+    // The same by the id; nothing else of the row needs to be right. False if there is no such one.
+    bool remove_token(const std::string& id);
 
     // Adds a row to the audit trail, for what changes no entity.
     void log(std::string_view action, std::string_view entity, const std::string& key,
@@ -76,6 +78,8 @@ class Writer : public Reader {
     std::optional<Outcome> set_lock(const Lock& lock, const std::string& id, bool locked);
     // Ends the link, `column`, of token `other` to token `id`, if it has one.
     void unlink(const char* column, const std::string& other, const std::string& id);
+    // What the trail says of a token that goes; nothing if its row cannot be read.
+    base::Json last_detail(const std::string& token);
 
     Author author_;
 };

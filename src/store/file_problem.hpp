@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "base/file_remedy.hpp"
+#include "token_auth/file_remedy.hpp"
 #include "token_auth/store.hpp"
 
 namespace token_auth {
@@ -42,7 +42,7 @@ inline void explain_file(char (&out)[problem_size], const char* doing, int error
                       doing, std::strerror(error));
     } else {
         std::snprintf(out, sizeof(out), "cannot %s: %s; %s", doing, std::strerror(error),
-                      base::file_remedy(error, "check the file system of the store"));
+                      file_remedy(error, "check the file system of the store"));
     }
 }
 

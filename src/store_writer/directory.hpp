@@ -49,6 +49,7 @@ class Directory {
     const std::string& path() const noexcept { return site_.path; }
     const std::string& real() const noexcept { return site_.real; }
     const Site& site() const noexcept { return site_; }
+    std::string data_file() const { return site_.real + "/data.mdb"; }
 
     // Gives data.mdb and the directory their modes and their group, whatever the umask was, and
     // removes the lock files of other releases.

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/file_remedy.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -42,7 +42,7 @@ std::string_view remedy(int error) noexcept {
             return "it is no LMDB file, or one of another LMDB version: if it was this store, run "
                    "\"tokensync run --rebuild\"";
         default:
-            return base::file_remedy(error, "if that stays, run \"tokensync run --rebuild\"");
+            return file_remedy(error, "if that stays, run \"tokensync run --rebuild\"");
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "store_writer/error.hpp"
 #include "store_writer/file.hpp"
+#include "store_writer/notes.hpp"
 #include "store_writer/replacement.hpp"
 
 namespace token_auth::store_writer {
@@ -72,6 +73,7 @@ StoreWriter::StoreWriter(const StoreOptions& options, const Inspect& inspect)
       // Not before the lock is held: another one may be putting a directory in place.
       directory_((lock_->hold(options.lock_wait), options)),
       generation_(std::max(options.generation, lock_->generation())) {
+    lock_->hold_data(directory_.data_file());
     remove_leftover(site(), *lock_);
     damage_ = inspect(directory_.real(), {lock_->is_known(), options.rebuild,
                                           options.read_through || lock_->at_work()});
@@ -109,6 +111,9 @@ StoreWriter::~StoreWriter() {
 
 void StoreWriter::open() {
     environment_ = open_environment(directory_.real());
+    if (lock_) {
+        lock_->hold_data(directory_.data_file());
+    }
     require_whole(environment_.get(), path());
     set_map_size(environment_.get(), path(), std::max<std::uint64_t>(size().map, first_map_size));
     const TransactionHandle transaction = begin(environment_.get(), path());
@@ -177,6 +182,23 @@ void StoreWriter::require_unchanged(MDB_txn* transaction) const {
     }
 }
 
+std::string StoreWriter::note(std::string_view id) const {
+    std::string_view value;
+    if (!environment_) {
+        return {};
+    }
+    const TransactionHandle transaction = begin_reading(environment_.get(), path());
+    if (find(transaction.get(), path(), note_key(id), value)) {
+        for (Note each; !value.empty() && each.parse(value);
+             value.remove_prefix(each.bytes.size())) {
+            if (each.id == id) {
+                return std::string(each.bytes);
+            }
+        }
+    }
+    return {};
+}
+
 Meta StoreWriter::next_meta(const Meta& meta) const {
     const std::int64_t now = milliseconds_now();
     Meta next = meta;
@@ -200,16 +222,21 @@ void StoreWriter::adopt(Meta meta, Numbers numbers) {
 }
 
 Tally StoreWriter::commit(const ChangeSet& changes, const Meta& meta, const Numbers& numbers,
-                          const Contents* counted,
+                          const Contents* counted, const ChangeSet* kept,
                           const std::function<void(const Tally&)>& approve) {
     Meta after;
     Tally tally;
     transact([&](MDB_txn* transaction) {
         after = next_meta(meta);
         after.contents = counted != nullptr ? *counted : meta_.value_or(Meta{}).contents;
-        WriteTxn write(transaction, path(), counted != nullptr ? nullptr : &after.contents);
+        WriteTxn write(transaction, path(), counted != nullptr ? nullptr : &after.contents,
+                       meta_ && meta_->contents.counts.held_back != 0);
         changes.apply(write);
-        tally = write.tally();
+        if (kept != nullptr) {
+            write.count_in(after.contents);
+            kept->apply(write);
+        }
+        tally = std::move(write.tally());
         if (approve) {
             approve(tally);
         }
@@ -262,7 +289,7 @@ void StoreWriter::read_into_memory() {
     // What is mapped cannot leave the page cache.
     const std::uint64_t used = size().used;
     environment_.reset();
-    read_in_large_pieces(directory_.real() + "/data.mdb", used);
+    read_in_large_pieces(directory_.data_file(), used);
     open();
 }
 
@@ -272,6 +299,7 @@ void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
     {
         const SyncLock::Held held = old.lock_->commit();
         old.lock_->raise_generation(generation_);
+        old.lock_->require_in_place();
         beside.take_place();
         if (old.lock_->is_spoiled()) {
             old.lock_->set_spoiled(false);
@@ -281,6 +309,7 @@ void StoreWriter::take_place_of(StoreWriter& old, Replacement& beside) {
     lock_ = std::move(old.lock_);
     lock_->set_at_work(true);
     directory_.moved(site);
+    lock_->hold_data(directory_.data_file());
 }
 
 }  // namespace token_auth::store_writer

@@ -15,12 +15,17 @@
 
 #include "store_writer/error.hpp"
 #include "store_writer/file.hpp"
+#include "store_writer/file_users.hpp"
 #include "store_writer/meta.hpp"
 
 namespace token_auth::store_writer {
 namespace {
 
 constexpr std::chrono::milliseconds between_attempts{20};
+// For somebody who looks whether it is held at all.
+constexpr std::chrono::milliseconds hold_waits_least{100};
+// At the end, for those that hold commits off: the mark may stay.
+constexpr std::chrono::milliseconds end_waits{1000};
 constexpr std::string_view head = "tokensync 1 ";  // then the generation, and who works
 constexpr std::string_view working = " working\n";
 constexpr std::string_view idle = " idle   \n";
@@ -30,6 +35,13 @@ constexpr std::size_t content_max = 64;
 // Bytes of the file that are locked; what stands there does not matter.
 constexpr off_t commit_part = 0;
 constexpr off_t replace_part = 1;
+
+bool is_same_file(int one, int other) {
+    struct stat first {};
+    struct stat second {};
+    return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
 
 struct flock part(off_t begin, short type) {
     struct flock lock {};
@@ -98,7 +110,7 @@ void SyncLock::require_own(const struct stat& info) const {
 }
 
 void SyncLock::hold(std::chrono::milliseconds wait) {
-    const auto deadline = std::chrono::steady_clock::now() + wait;
+    const auto deadline = std::chrono::steady_clock::now() + std::max(wait, hold_waits_least);
     for (;;) {
         if (flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
             if (is_in_place()) {
@@ -173,7 +185,7 @@ void SyncLock::set_spoiled(bool spoiled) {
 }
 
 void SyncLock::set_at_work(bool at_work) {
-    const Held held = commit();
+    const Held held = at_work ? commit() : commit(end_waits);
     read();
     at_work_ = at_work;
     known_ = true;
@@ -190,14 +202,15 @@ bool SyncLock::is_in_place() const noexcept {
            open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-SyncLock::Held SyncLock::commit() const {
-    struct flock lock = part(commit_part, F_WRLCK);
-    while (fcntl(file_.get(), F_OFD_SETLKW, &lock) != 0) {
-        if (errno != EINTR) {
-            fail_file("lock", path_, errno);
-        }
+SyncLock::Held SyncLock::commit(std::chrono::milliseconds wait) const {
+    Held held = lock_part(commit_part, wait);
+    if (!held.is_held()) {
+        throw StoreError(fmt::format(
+            "another tokensync{} keeps the store {} from being written, for more than {} s by now; "
+            "let it go on (kill -CONT), or end it",
+            users_of_file(file_.get()), store_,
+            std::chrono::duration_cast<std::chrono::seconds>(wait).count()));
     }
-    Held held(file_.get(), commit_part);
     require_in_place();
     return held;
 }
@@ -212,19 +225,56 @@ void SyncLock::require_in_place() const {
 }
 
 SyncLock::Held SyncLock::replace(std::chrono::milliseconds wait) const {
+    return lock_part(replace_part, wait);
+}
+
+SyncLock::Held SyncLock::lock_part(off_t begin, std::chrono::milliseconds wait) const {
     const auto deadline = std::chrono::steady_clock::now() + wait;
     for (;;) {
-        struct flock lock = part(replace_part, F_WRLCK);
+        struct flock lock = part(begin, F_WRLCK);
         if (fcntl(file_.get(), F_OFD_SETLK, &lock) == 0) {
-            return Held(file_.get(), replace_part);
+            return {file_.get(), begin};
         }
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
             fail_file("lock", path_, errno);
         }
         if (std::chrono::steady_clock::now() >= deadline) {
-            return Held();
+            return {};
         }
         std::this_thread::sleep_for(between_attempts);
+    }
+}
+
+void SyncLock::hold_data(const std::string& file) {
+    base::FileDescriptor data(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!data.is_open() || is_same_file(data.get(), data_.get())) {
+        return;  // what is wrong with it is for those to say who need it
+    }
+    struct flock lock = part(0, F_WRLCK);
+    if (fcntl(data.get(), F_OFD_SETLK, &lock) != 0) {
+        require_no_writer(data.get());
+    }
+    data_ = std::move(data);
+}
+
+// Whoever can read a file can lock it for reading, nginx too: only what writes it counts.
+void SyncLock::require_no_writer(int data) const {
+    struct flock lock = part(0, F_WRLCK);
+    if (fcntl(data, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK) {
+        throw StoreError(fmt::format(
+            "another tokensync{} is writing the store {} under another path, such as another mount "
+            "of its directory; stop one of them",
+            users_of_file(data), store_));
+    }
+}
+
+void SyncLock::require_no_other_path(const std::string& file) const {
+    const base::FileDescriptor data(
+        open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (data.is_open() && flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
+        // Nobody has it under this path.
+        require_no_writer(data.get());
+        flock(file_.get(), LOCK_UN);
     }
 }
 

@@ -27,12 +27,21 @@ class SyncLock {
     SyncLock(const SyncLock&) = delete;
     SyncLock& operator=(const SyncLock&) = delete;
 
+    static constexpr std::chrono::milliseconds commit_waits{15'000};
+
     // Takes the store for this process alone. Throws StoreError if another one has it for all of
     // `wait`.
     void hold(std::chrono::milliseconds wait);
 
     // Whether tokensync wrote the file: there is a store of ours beside it, or was to be.
     bool is_known() const noexcept { return known_; }
+
+    // The same for the store's data file, if there is one: two mounts of its directory have a lock
+    // file each, and so have two processes if one is removed in between. Throws StoreError.
+    void hold_data(const std::string& file);
+
+    // Throws StoreError if somebody has it under another path, whom this lock does not hold off.
+    void require_no_other_path(const std::string& file) const;
 
     // No store at this path had a higher generation; 0 if there was none.
     std::uint64_t generation() const noexcept { return generation_; }
@@ -67,9 +76,10 @@ class SyncLock {
         off_t part_ = 0;
     };
 
-    // Nobody else commits to the store, or exchanges it, meanwhile. Throws StoreError, too, if the
-    // file was removed or exchanged: another process may have locked a new one.
-    Held commit() const;
+    // Nobody else commits to the store, or exchanges it, meanwhile. Throws StoreError if somebody
+    // did for all of `wait`; and if the file was removed or exchanged: another process may have
+    // locked a new one.
+    Held commit(std::chrono::milliseconds wait = commit_waits) const;
 
     // Throws StoreError if that happened since.
     void require_in_place() const;
@@ -79,6 +89,8 @@ class SyncLock {
     Held replace(std::chrono::milliseconds wait) const;
 
   private:
+    Held lock_part(off_t begin, std::chrono::milliseconds wait) const;
+    void require_no_writer(int data) const;
     void open_file();
     void require_own(const struct stat& info) const;
     void read();
@@ -88,6 +100,7 @@ class SyncLock {
     std::string store_;  // for messages
     std::string path_;
     base::FileDescriptor file_;
+    base::FileDescriptor data_;
     bool held_ = false;
     bool known_ = false;
     bool at_work_ = false;

@@ -55,15 +55,16 @@ int audit(const Context& context, const Options& options) {
         filter.entity = "token";
         filter.key = options.token;
     }
-    cli::Table table({"SEQ", "AT", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
+    cli::Table table({"SEQ", "AT", "SESSION USER", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.audit(filter, [&](const registry::AuditRow& row) {
             if (context.json) {
                 objects.push_back(json_of(row));
             } else {
-                table.row({std::to_string(row.seq), base::format_time(row.at), row.actor,
-                           row.action, row.entity, row.key, row.detail});
+                table.row({std::to_string(row.seq), base::format_time(row.at),
+                           row.session_user.empty() ? "-" : row.session_user, row.actor, row.action,
+                           row.entity, row.key, row.detail});
             }
         });
     });

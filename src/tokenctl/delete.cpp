@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/error.hpp"
 #include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
@@ -11,15 +12,27 @@
 namespace token_auth::tokenctl {
 namespace {
 
+// A row that cannot be shown can be deleted all the same.
+std::string removed_json(registry::Writer& writer, const std::string& id) {
+    try {
+        const auto view = writer.token(id);
+        return view ? json_of(*view, writer.now(), "removed") : "";
+    } catch (const registry::SqlError&) {
+        throw;
+    } catch (const base::Error&) {
+        return json_of_unreadable(id, "removed");
+    }
+}
+
 int delete_tokens(const Context& context, const std::vector<std::string>& ids) {
-    require_token_ids(ids);
+    require_no_whole_tokens(ids);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& id : ids) {
-            const auto view = need_token(writer, id);
-            writer.remove(view.token);
-            reports.push_back(
-                {json_of(view, writer.now(), "removed"), fmt::format("deleted token {}", id)});
+            reports.push_back({removed_json(writer, id), fmt::format("deleted token {}", id)});
+            if (!writer.remove_token(id)) {
+                throw no_token(writer, id);
+            }
         }
     });
     report(context, reports);

@@ -78,8 +78,8 @@ std::string json_of(const registry::TokenView& view, std::int64_t now, const cha
     return text_of(object_of(view, now), outcome);
 }
 
-std::string json_of_unreadable(const std::string& id, registry::Outcome outcome) {
-    return text_of({{"id", id}}, name_of(outcome));
+std::string json_of_unreadable(const std::string& id, const char* outcome) {
+    return text_of({{"id", id}}, outcome);
 }
 
 std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
@@ -93,6 +93,7 @@ std::string json_of(const registry::AuditRow& row) {
     base::Json detail = base::Json::parse(row.detail, nullptr, false);
     return text_of({{"seq", row.seq},
                     {"at", base::format_time(row.at)},
+                    {"session_user", row.session_user},
                     {"actor", row.actor},
                     {"action", row.action},
                     {"entity", row.entity},
@@ -113,10 +114,16 @@ std::string json_of(const registry::NewRegistry& made, const std::string& locati
 
 std::string json_of(const registry::Migration& migration, const std::string& location,
                     const char* outcome) {
+    base::Json rows = base::Json::array();
+    for (const registry::SetAside& row : migration.set_aside) {
+        rows.push_back(
+            {{"entity", row.entity}, {"key", row.key}, {"reason", row.reason}, {"kept", row.kept}});
+    }
     return text_of({{"registry", location},
                     {"from", migration.from},
                     {"to", registry::schema_version},
-                    {"adds", migration.additions}},
+                    {"adds", migration.additions},
+                    {"set_aside", rows}},
                    outcome);
 }
 

@@ -22,7 +22,7 @@ std::string json_of(const registry::Membership& membership, const char* outcome 
 std::string json_of(const registry::TokenView& view, std::int64_t now,
                     const char* outcome = nullptr);
 // A token whose row cannot be read: its id alone.
-std::string json_of_unreadable(const std::string& id, registry::Outcome outcome);
+std::string json_of_unreadable(const std::string& id, const char* outcome);
 // A token that rotate made, with the end of the one before it.
 std::string json_of_successor(const registry::TokenView& view, std::int64_t now,
                               std::int64_t predecessor_expires);

@@ -8,11 +8,11 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/importer.hpp"
+#include "token_auth/file_remedy.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
 
@@ -44,7 +44,7 @@ int import_file(const Context& context, const std::string& file, bool replace) {
             const int error = errno;
             throw base::Error(
                 fmt::format("cannot read {}: {}; {}", shown, std::strerror(error),
-                            base::file_remedy(error, "check the path and its permissions")));
+                            file_remedy(error, "check the path and its permissions")));
         }
     }
     std::istream& input = standard ? std::cin : opened;

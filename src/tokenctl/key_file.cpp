@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "base/secret_file.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::tokenctl {
 
@@ -27,7 +27,7 @@ void KeyFile::read(const std::string& path) {
     if (file.error() != 0) {
         throw base::Error(
             fmt::format("key file {} cannot be read: {}; {}", shown, std::strerror(file.error()),
-                        base::file_remedy(file.error(), "check the path and its permissions")));
+                        file_remedy(file.error(), "check the path and its permissions")));
     }
     const std::string_view key = key_of_file(file.content());
     if (key.empty()) {

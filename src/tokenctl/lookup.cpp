@@ -28,14 +28,23 @@ base::Error is_token(std::string_view id) {
         base::ErrorKind::invalid_argument);
 }
 
+base::Error no_identifier(std::string_view noun, const std::string& name) {
+    return base::Error(fmt::format("{} {} {}", noun, base::quoted(name), registry::identifier_rule),
+                       base::ErrorKind::invalid_argument);
+}
+
+base::Error no_token_id(const std::string& id) {
+    return base::Error(fmt::format("{} is no token id, which {}; `tokenctl list` lists them",
+                                   base::quoted(id), registry::identifier_rule),
+                       base::ErrorKind::invalid_argument);
+}
+
 }  // namespace
 
 void require_identifiers(std::string_view noun, const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         if (!is_identifier(name) || registry::holds_token(name)) {
-            throw base::Error(
-                fmt::format("{} {} {}", noun, base::quoted(name), registry::identifier_rule),
-                base::ErrorKind::invalid_argument);
+            throw no_identifier(noun, name);
         }
     }
 }
@@ -66,15 +75,19 @@ std::vector<std::string> words_of(std::string_view noun, const std::vector<std::
     return words;
 }
 
-void require_token_ids(const std::vector<std::string>& ids) {
+void require_no_whole_tokens(const std::vector<std::string>& ids) {
     for (const std::string& id : ids) {
         if (registry::holds_token(id)) {
             throw is_token({});
         }
+    }
+}
+
+void require_token_ids(const std::vector<std::string>& ids) {
+    require_no_whole_tokens(ids);
+    for (const std::string& id : ids) {
         if (!is_identifier(id)) {
-            throw base::Error(fmt::format("{} is no token id, which {}; `tokenctl list` lists them",
-                                          base::quoted(id), registry::identifier_rule),
-                              base::ErrorKind::invalid_argument);
+            throw no_token_id(id);
         }
     }
 }
@@ -119,12 +132,13 @@ registry::TokenView need_token(registry::Reader& reader, const std::string& id) 
     return *found;
 }
 
-base::Error no_organization(std::string_view id) {
-    return missing("organization", id, "org list");
+base::Error no_organization(const std::string& id) {
+    return is_identifier(id) ? missing("organization", id, "org list")
+                             : no_identifier("organization", id);
 }
 
-base::Error no_user(std::string_view id) {
-    return missing("user", id, "user list");
+base::Error no_user(const std::string& id) {
+    return is_identifier(id) ? missing("user", id, "user list") : no_identifier("user", id);
 }
 
 base::Error no_token(registry::Reader& reader, const std::string& id) {
@@ -135,6 +149,9 @@ base::Error no_token(registry::Reader& reader, const std::string& id) {
         if (const auto holder = reader.token_of_digest(digest)) {
             return is_token(*holder);
         }
+    }
+    if (!is_identifier(id)) {
+        return no_token_id(id);
     }
     return missing("token", id, "list");
 }

@@ -22,6 +22,9 @@ registry::Group parse_group(const std::string& text);
 std::vector<std::string> words_of(std::string_view noun, const std::vector<std::string>& values);
 // Above all, refuses a whole token, and does not repeat it.
 void require_token_ids(const std::vector<std::string>& ids);
+// The same for commands that work on a row whatever its id is, should SQL have made an odd one: the
+// id is checked once it was not found.
+void require_no_whole_tokens(const std::vector<std::string>& ids);
 
 // These throw base::Error if there is no such thing.
 
@@ -32,8 +35,8 @@ registry::Role need_role(registry::Reader& reader, const std::string& id);
 registry::TokenView need_token(registry::Reader& reader, const std::string& id);
 
 // The errors for an id that no token or user or organization has.
-base::Error no_organization(std::string_view id);
-base::Error no_user(std::string_view id);
+base::Error no_organization(const std::string& id);
+base::Error no_user(const std::string& id);
 base::Error no_token(registry::Reader& reader, const std::string& id);
 
 // Throws base::Error if tokens match the filter: removing `noun` `name` would delete them.

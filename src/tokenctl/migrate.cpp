@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/redact.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/version.hpp"
@@ -17,6 +18,15 @@ void announce(const registry::Location& location, const registry::Migration& mig
                           migration.from, registry::schema_version));
     for (const std::string_view addition : migration.additions) {
         cli::note(fmt::format("  adds {}", addition));
+    }
+    for (const registry::SetAside& row : migration.set_aside) {
+        cli::note(fmt::format("  {} {} {}: {}", row.kept ? "mends" : "sets aside", row.entity,
+                              base::quoted(row.key), row.reason));
+    }
+    if (!migration.set_aside.empty()) {
+        cli::note(
+            "  what is set aside lets nobody in any more; the rows are kept whole in the table "
+            "set_aside");
     }
 }
 

@@ -35,7 +35,7 @@ int add(const Context& context, const Options& options) {
 }
 
 int suspend(const Context& context, const Options& options, bool suspended) {
-    require_identifiers("organization", options.names);
+    require_no_whole_tokens(options.names);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {

@@ -27,13 +27,13 @@ Report report_of(registry::Writer& writer, const std::string& id, registry::Outc
     } catch (const registry::SqlError&) {
         throw;
     } catch (const base::Error&) {
-        return {json_of_unreadable(id, outcome),
+        return {json_of_unreadable(id, name_of(outcome)),
                 fmt::format("token {} is {}{}revoked{}", id, now, revoked ? "" : "not ", already)};
     }
 }
 
 int set_revoked(const Context& context, const Ids& ids, bool revoked) {
-    require_token_ids(ids);
+    require_no_whole_tokens(ids);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& id : ids) {

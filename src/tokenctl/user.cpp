@@ -94,7 +94,7 @@ int set(const Context& context, const Options& options, const Details& details) 
 }
 
 int disable(const Context& context, const Options& options, bool disabled) {
-    require_identifiers("user", options.names);
+    require_no_whole_tokens(options.names);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         for (const std::string& name : options.names) {

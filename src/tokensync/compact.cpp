@@ -80,6 +80,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
     }
     View view(path);  // checks, too, that the store is one that nginx would serve
     store_writer::SyncLock lock(site);
+    lock.require_no_other_path(site.real + "/data.mdb");
     store_writer::remove_leftover(site, lock);
     store_writer::Replacement beside(site, lock, replacing_waits);
     // If another one was waited for that replaced the store, it is another store by now.
@@ -104,6 +105,7 @@ Compacted compact_once(const store_writer::StoreOptions& options) {
     store_writer::sync_directory(fresh.site().real);
     lock.raise_generation(fresh.generation());
     result.after = fresh.size().disk;
+    lock.require_in_place();
     beside.take_place();
     return result;
 }

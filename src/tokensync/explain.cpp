@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "base/file_remedy.hpp"
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/secret_file.hpp"
@@ -24,6 +23,7 @@
 #include "store_writer/error.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
+#include "token_auth/file_remedy.hpp"
 #include "token_auth/policy.hpp"
 #include "token_auth/resolve.hpp"
 #include "token_auth/store.hpp"
@@ -119,7 +119,7 @@ void add_key(Digester& digester, const std::string& file) {
     if (content.error() != 0) {
         throw base::Error(
             fmt::format("cannot read the key file {}: {}; {}", file, std::strerror(content.error()),
-                        base::file_remedy(content.error(), "check its path and its permissions")));
+                        file_remedy(content.error(), "check its path and its permissions")));
     }
     const std::string_view key = key_of_file(content.content());
     if (key.empty() || !digester.add_key(key)) {
@@ -171,6 +171,7 @@ class AnyChange final : public registry::Sink {
     void gone_organization(const std::string&) override { throw Found(); }
     void gone_role(const std::string&) override { throw Found(); }
     void gone_token(const Digest&) override { throw Found(); }
+    void leave_out(const registry::BadRow&) override { throw Found(); }
 };
 
 // Whether the registry has changes that the store has not.

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "base/file_remedy.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -17,7 +17,7 @@ namespace {
     const int error = errno;
     throw base::Error(fmt::format("cannot use a temporary file in /tmp: {}; {}",
                                   std::strerror(error),
-                                  base::file_remedy(error, "check that directory's permissions")));
+                                  file_remedy(error, "check that directory's permissions")));
 }
 
 }  // namespace

@@ -4,19 +4,8 @@ use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use Test::Nginx::Socket 'no_plan';
+use Test::Nginx::TokenAuth;
 use TokenAuth::Answers;
-
-# Tokens that two checks refuse.
-my @acme = (organization => 'acme');
-import_lines(
-    token_line('revoked-expired', 'organization', @acme, revoked => '2026-01-01T00:00:00Z',
-        expires => '2026-01-01T00:00:00Z'),
-    token_line('future-elsewhere', 'organization', @acme, not_before => '2099-01-01T00:00:00Z',
-        allow => ['192.0.2.0/24']),
-    token_line('expired-elsewhere', 'organization', @acme, expires => '2026-01-01T00:00:00Z',
-        allow => ['192.0.2.0/24']),
-);
-tokensync('run');
 
 # A copy of the store, two seconds old.
 system('cp', '-r', store_dir(), gateway_dir() . '/aged') == 0 or die 'cannot copy the store';
@@ -184,8 +173,14 @@ token_auth_db $TEST_NGINX_DIR/nowhere;
 
 
 === TEST 15: the order of checks of the token itself
---- http_config eval: $::HttpConfig
+--- token_store
+{"type":"organization","id":"acme"}
+{"type":"token","id":"1","token":"revoked-expired-token","kind":"organization","organization":"acme","revoked":"2026-01-01T00:00:00Z","expires":"2026-01-01T00:00:00Z"}
+{"type":"token","id":"2","token":"future-elsewhere-token","kind":"organization","organization":"acme","not_before":"2099-01-01T00:00:00Z","allow":["192.0.2.0/24"]}
+{"type":"token","id":"3","token":"expired-elsewhere-token","kind":"organization","organization":"acme","expires":"2026-01-01T00:00:00Z","allow":["192.0.2.0/24"]}
+{"type":"token","id":"4","token":"elsewhere-token","kind":"organization","organization":"acme","allow":["192.0.2.0/24"]}
 --- config
+token_auth_db $TEST_NGINX_TOKEN_STORE;
 token_auth api;
 token_auth_kind user;
 --- request eval

@@ -4,10 +4,8 @@ use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use Test::Nginx::Socket 'no_plan';
+use Test::Nginx::TokenAuth;
 use TokenAuth::Answers;
-
-import_lines(token_line('writer', 'organization', organization => 'acme', scopes => ['agents:*']));
-tokensync('run');
 
 our $HttpConfig = <<'END';
 token_auth_db $TEST_NGINX_DB;
@@ -115,8 +113,12 @@ Authorization: Bearer globex-token
 
 
 === TEST 8: a grant with a wildcard covers what begins like it, no more
---- http_config eval: $::HttpConfig
+--- token_store
+{"type":"organization","id":"acme"}
+{"type":"token","id":"writer","token":"writer-token","kind":"organization","organization":"acme","scopes":["agents:*"]}
 --- config
+token_auth_db $TEST_NGINX_TOKEN_STORE;
+token_auth api;
 token_auth_scope $arg_scope;
 --- request eval
 [map { "GET /secret?scope=$_" } qw(agents:read agents:x agents:a:b agents agent:read agentss:read sites:read agents:)]

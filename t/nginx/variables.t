@@ -4,6 +4,7 @@ use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
 use Test::Nginx::Socket 'no_plan';
+use Test::Nginx::TokenAuth;
 use TokenAuth::Answers;
 
 our $HttpConfig = <<'END';
@@ -14,9 +15,6 @@ log_format store "store=$token_auth_generation,$token_auth_age,";
 access_log logs/access.log who;
 access_log logs/access.log store;
 END
-
-import_lines(token_line('named', 'organization', organization => 'acme', name => "CI \"x\" \\ \x{e9}"));
-tokensync('run');
 
 # A copy of the store, two seconds old.
 system('cp', '-r', store_dir(), gateway_dir() . '/aged') == 0 or die 'cannot copy the store';
@@ -358,8 +356,11 @@ secret
 
 
 === TEST 25: a name with anything in it is escaped by the log, as nginx's own variables are
+--- token_store
+{"type":"organization","id":"acme"}
+{"type":"token","id":"ci","token":"named-token","kind":"organization","organization":"acme","name":"CI \"x\" \\ \u00e9"}
 --- http_config
-token_auth_db $TEST_NGINX_DB;
+token_auth_db $TEST_NGINX_TOKEN_STORE;
 log_format who escape=json '{"name":"$token_auth_name"}';
 access_log logs/access.log who;
 --- config

@@ -122,6 +122,31 @@ subtest 'least privilege' => sub {
         like $result->{err}, qr/permission denied/, "but not: $forbidden";
     }
     is $server->sql($database, "SELECT count(*) FROM token_auth.audit WHERE action = 'rotate'")->[0], 1, 'the trail holds it all';
+    is_deeply $server->sql($database, q{SELECT DISTINCT "session_user" FROM token_auth.audit ORDER BY 1}), [qw(postgres writes)], 'with the account of each';
+};
+
+subtest 'what a writer may claim in the trail' => sub {
+    my $as   = $server->url($database, 'writes');
+    my $psql = sub { run_tool([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $as, '-c', $_[0] ]) };
+    my %row  = (actor => "'root'", action => "'delete'", entity => "'token'", key => "'forged'", detail => "'{}'");
+    my $insert = sub {
+        my ($overriding, %values) = @_;
+        my @names = sort keys %values;
+        return sprintf 'INSERT INTO token_auth.audit (%s) %s VALUES (%s)', join(', ', @names), $overriding, join ', ', @values{@names};
+    };
+    for my $case ([ '', at => 1 ], [ '', '"session_user"' => "'root'" ], [ 'OVERRIDING SYSTEM VALUE', seq => 1 ], [ 'OVERRIDING USER VALUE', seq => 1 ]) {
+        my ($overriding, @more) = @$case;
+        like $psql->($insert->($overriding, %row, @more))->{err}, qr/permission denied/, "not $more[0] $overriding";
+    }
+    like $psql->("INSERT INTO token_auth.audit VALUES (DEFAULT, 1, 'x', 'x', 'x', 'x', '{}', 'root')")->{err}, qr/permission denied/, 'nor whole rows';
+    like $psql->('COPY token_auth.audit (at, actor, action, entity, key, detail) FROM STDIN')->{err}, qr/permission denied/, 'nor by COPY';
+    like $psql->("INSERT INTO token_auth.set_aside (entity, reason, kept, content) VALUES ('x', 'x', 0, 'x')")->{err}, qr/permission denied/, 'nor rows that are set aside';
+    my $before = time;
+    is $psql->('SET TIME ZONE 12; SET ROLE token_auth_writer; BEGIN; SELECT pg_sleep(2); ' . $insert->('', %row) . '; COMMIT')->{status}, 0, 'but who did what';
+    my ($row) = grep { $_->{key} eq 'forged' } @{ json_of(done(tokenctl(qw(audit --json)))) };
+    is_deeply [ @$row{qw(session_user actor)} ], [qw(writes root)], 'beside who that was';
+    cmp_ok $server->sql($database, "SELECT at FROM token_auth.audit WHERE key = 'forged'")->[0], '>=', $before + 2, 'and when it was';
+    is $server->sql($database, "SELECT seq = max FROM token_auth.audit, (SELECT max(seq) FROM token_auth.audit) AS last WHERE key = 'forged'")->[0], 't', 'the latest';
 };
 
 subtest 'passwords' => sub {
@@ -270,7 +295,7 @@ subtest 'what the docs have a dashboard do' => sub {
     my $token = json_of(done(tokenctl('show', 'bysql', '--json')));
     is $token->{status}, 'active', 'is one';
     ok(succeeds(tokensync($url, 'run')), 'and syncs');
-    like done(tokenctl(qw(audit --token bysql)))->{out}, qr/dashboard/, 'is in the trail';
+    like done(tokenctl(qw(audit --token bysql)))->{out}, qr/Z +dashboard +dashboard/, 'is in the trail';
     $server->sql($database, (split /\n/, $statements)[0], 'dashboard');
     is json_of(tokenctl('show', 'bysql', '--json'))->{status}, 'revoked', 'revoked by SQL';
 };

@@ -9,7 +9,7 @@ use POSIX ();
 use Test::More;
 use TokenAuth::Tools qw(done fails_with files_hold finish_tool init_registry json_of lines_of
     new_dir program start_tool succeeds tokenctl);
-use TokenAuth::Registry qw(sqlite_only);
+use TokenAuth::Registry qw(on_postgresql sqlite_only);
 
 sub answer { return json_of(done(tokenctl(@_, '--json'))) }
 
@@ -59,6 +59,8 @@ subtest 'every change' => sub {
     is_deeply($all[11]{detail}, { role => { from => 'r', to => 's' } }, 'of a membership');
     is($all[12]{detail}{name}, 'n', 'what was made');
     is_deeply([ sort keys %{ $all[16]{detail} } ], [qw(expires successor)], 'what rotate changed');
+    my $by = on_postgresql() ? 'postgres' : '-';
+    is($all[0]{session_user}, on_postgresql() ? 'postgres' : '', 'and who was logged in to the database');
     my $text = done(tokenctl('audit', '--limit', 0))->{out};
     unlike($text, qr/sha256|[0-9a-f]{64}/, 'no digest in it');
     my $secret = substr $made->{token}, index($made->{token}, '.') + 1;
@@ -75,7 +77,7 @@ subtest 'every change' => sub {
     is(scalar @{ rows(qw(--since 2099-01-01)) }, 0, '--since a time');
     is(scalar @{ rows('--since', $all[0]{at}) }, scalar @all, 'that time included');
     like(done(tokenctl(qw(audit --limit 1)))->{out},
-        qr/\ASEQ +AT +ACTOR +ACTION +ENTITY +KEY +DETAIL\n@{[ scalar @all ]} +\S+Z +eve +remove +organization +acme +\{/,
+        qr/\ASEQ +AT +SESSION USER +ACTOR +ACTION +ENTITY +KEY +DETAIL\n@{[ scalar @all ]} +\S+Z +$by +eve +remove +organization +acme +\{/,
         'for people');
     ok(fails_with(tokenctl('audit', @$_), 2, $_->[-1]), "audit $_->[0] $_->[1]")
         for [ '--since', 'ever',  qr/--since "ever" is not understood/ ],

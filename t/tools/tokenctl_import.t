@@ -270,6 +270,8 @@ subtest 'the end of a rotation' => sub {
     is($after->(qq("name":"m","successor":"$new")), $end, 'stays if the line says nothing of it');
     is($after->(qq("expires":"2098-01-01T00:00:00Z","successor":"$new")), '2098-01-01T00:00:00Z',
         'is put off by a line that knows of it');
+    ok(succeeds(tokenctl('delete', $new)), 'the successor is deleted');
+    is($after->('"expires":"2099-01-01T00:00:00Z"'), '2098-01-01T00:00:00Z', 'then the end stays, too');
     is($after->('"expires":"2026-02-01T00:00:00Z"'), '2026-02-01T00:00:00Z', 'comes sooner for any line');
 };
 

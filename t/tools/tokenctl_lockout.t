@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP;
 use Test::More;
-use TokenAuth::Registry qw(on_postgresql sqlite_only);
+use TokenAuth::Registry qw(on_postgresql sqlite_only unchecked);
 use TokenAuth::Sync;
 use TokenAuth::Tools qw(done fails_with);
 use TokenAuth::Util qw(slurp token);
@@ -22,15 +22,17 @@ sub last_of_trail {
 # A row of a table goes, and nothing that belongs to it.
 sub remove_alone {
     my ($world, $table, $id) = @_;
-    my $unchecked = on_postgresql() ? 'SET session_replication_role = replica' : 'PRAGMA foreign_keys = OFF';
-    $world->sql("$unchecked; DELETE FROM $table WHERE id = '$id'");
+    my $entity = $table =~ s/s\z//r;
+    $world->sql(on_postgresql() ? "SET session_replication_role = replica; DELETE FROM $table WHERE id = '$id'"
+        : "PRAGMA foreign_keys = OFF; DROP TRIGGER IF EXISTS ${table}_deleted; DELETE FROM $table WHERE id = '$id';
+            INSERT INTO changes (entity, key) VALUES ('$entity', '$id')");
     return;
 }
 
 subtest 'a person with a bad e-mail address' => sub {
     my $world = TokenAuth::Sync->new;
     $world->ctl_ok('user', 'add', 'ann');
-    $world->sql(q{UPDATE users SET email = 'none', display_name = ' ' WHERE id = 'ann'});
+    $world->sql(unchecked q{UPDATE users SET email = 'none', display_name = ' ' WHERE id = 'ann'});
     is done($world->ctl('user', 'disable', 'ann'))->{err}, "user ann is now disabled\n", 'is locked out';
     is_deeply last_of_trail($world), [ 'disable', 'user', 'ann', { disabled => { from => undef, to => JSON::PP::true } } ], 'the trail says so';
     is json($world, 'user', 'disable', 'ann')->[0]{outcome}, 'unchanged', 'again';
@@ -43,7 +45,7 @@ subtest 'a person with a bad e-mail address' => sub {
 subtest 'an organization with a bad time' => sub {
     my $world = TokenAuth::Sync->new;
     $world->ctl_ok('org', 'add', 'acme');
-    $world->sql(q{UPDATE organizations SET created_at = -1 WHERE id = 'acme'});
+    $world->sql(unchecked q{UPDATE organizations SET created_at = -1 WHERE id = 'acme'});
     is json($world, 'org', 'suspend', 'acme')->[0]{suspended}, JSON::PP::true, 'is suspended';
     is_deeply last_of_trail($world), [ 'suspend', 'organization', 'acme', { suspended => { from => undef, to => JSON::PP::true } } ],
         'the trail says so';
@@ -53,7 +55,7 @@ subtest 'an organization with a bad time' => sub {
 subtest 'a token that cannot be read' => sub {
     my $world = TokenAuth::Sync->new;
     $world->populate(2);
-    $world->sql(q{UPDATE tokens SET key_id = 1099511627776 WHERE id = 't1'});
+    $world->sql(unchecked q{UPDATE tokens SET key_id = 1099511627776 WHERE id = 't1'});
     ok fails_with($world->ctl('show', 't1'), 1, qr/token "t1" has a key_id that is out of range/), 'show';
     is done($world->ctl('revoke', 't1', 't2'))->{err}, "token t1 is now revoked\ntoken t2 is now revoked\n", 'is revoked';
     like $world->sql(q{SELECT revoked_at FROM tokens WHERE id = 't1'})->[0], qr/\A[1-9]\d+\z/, 'in the table';

@@ -14,7 +14,13 @@ use TokenAuth::Tools qw(done fails_with succeeds);
 use TokenAuth::Util qw(eventually finish_tool run_tool slurp spew start_tool);
 
 my $engine = on_postgresql() ? 'postgresql' : 'sqlite';
-my $plan   = qr{\Aregistry \S+: from version 1 to 2, in one transaction\n  adds names and e-mail addresses of users \(.*\)\n};
+my @adds   = (
+    'names and e-mail addresses of users (users.display_name, users.email)',
+    q{the database's account and its clock in the audit trail (audit.session_user)},
+    'checks of what the tables take, and a table for rows that they refuse (set_aside)',
+    'a log of what REPLACE and deletions without foreign keys remove',
+);
+my $plan = qr{\Aregistry \S+: from version 1 to 2, in one transaction\n@{[ join '', map { "  adds \Q$_\E\\n" } @adds ]}};
 
 # Columns of version 1.
 my %columns = (
@@ -124,7 +130,7 @@ subtest 'an older registry' => sub {
     like $dry->{err}, qr/${plan}nothing was changed, as --dry-run says\n\z/, '--dry-run says what would be done';
     is_deeply decode_json($world->ctl_ok('migrate', '--dry-run', '--json')), {
         outcome => 'planned', registry => decode_json($world->ctl_ok('migrate', '--dry-run', '--json'))->{registry}, from => 1, to => 2,
-        adds => ['names and e-mail addresses of users (users.display_name, users.email)'],
+        adds => \@adds, set_aside => [],
     }, 'in JSON as well';
     is_old($world, $before, 'after --dry-run');
 
@@ -214,6 +220,82 @@ subtest 'a newer registry' => sub {
     }
 };
 
+# What a registry is made of, as its database tells.
+sub structure {
+    my ($world) = @_;
+    return $world->sql(q{SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name}) if !on_postgresql();
+    return [
+        @{ $world->sql(q{SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default, is_identity FROM information_schema.columns WHERE table_schema = 'token_auth' ORDER BY 1, 2}) },
+        @{ $world->sql(q{SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'token_auth'::regnamespace ORDER BY 1, 2}) },
+        @{ $world->sql(q{SELECT oid::regprocedure, prosecdef, proacl, prosrc FROM pg_proc WHERE pronamespace = 'token_auth'::regnamespace ORDER BY 1}) },
+        @{ $world->sql(q{SELECT tgrelid::regclass, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2}) },
+        @{ $world->sql(q{SELECT indexdef FROM pg_indexes WHERE schemaname = 'token_auth' ORDER BY 1}) },
+        @{ $world->sql(q{SELECT c.relname, a.attname, c.relacl, a.attacl FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL WHERE relnamespace = 'token_auth'::regnamespace AND relkind = 'r' ORDER BY 1, 2}) },
+    ];
+}
+
+subtest 'a registry that was migrated is like a new one' => sub {
+    my $world = old_world();
+    $world->ctl_ok('migrate');
+    is_deeply structure($world), structure(TokenAuth::Sync->new), 'in all that it is made of';
+    is_deeply $world->sql('PRAGMA foreign_key_check'), [], 'and holds what it names' if !on_postgresql();
+    is $world->sql('SELECT max(seq) FROM audit')->[0], 2, 'its trail goes on counting';
+};
+
+subtest 'rows that the new tables refuse' => sub {
+    my $world = old_world();
+    my $long  = 'x' x 256;
+    my $rune  = on_postgresql() ? 'chr(8238)' : 'char(8238)';
+    my %more  = map { $_ => sha256_hex("$_-token") } qw(m1 m2 m3 m4 m5);
+    $world->sql(<<"END");
+INSERT INTO roles VALUES ('bad', 'a "b'), ('..', 'a');
+INSERT INTO organizations VALUES ('.', 0, 1), ('late', 0, 1700000000000);
+INSERT INTO org_groups VALUES ('.', 'g', 1);
+INSERT INTO users VALUES ('..', 0, 0, 1), ('tu-m1', 1, 0, 1), ('tu-m2', 1, 0, 1), ('tu-m4', 1, 0, 1), ('tu-m5', 1, 0, 1);
+INSERT INTO memberships VALUES ('..', 'acme', 'reader', 1), ('ann', 'globex', '..', 1), ('bob', 'acme', 'bad', 1);
+INSERT INTO tokens (id, digest, kind, user_id, organization, group_id, role, name, created_at)
+    VALUES ('m1', '$more{m1}', 'organization', 'tu-m1', 'late', NULL, 'bad', 'a' || $rune, 1), ('m2', '$more{m2}', 'group', 'tu-m2', '.', 'g', NULL, 'n', 1),
+    ('m3', '$more{m3}', 'user', '..', NULL, NULL, NULL, 'n', 1), ('m4', '$more{m4}', 'organization', 'tu-m4', 'acme', NULL, '..', 'n', 1),
+    ('m5', '$more{m5}', 'organization', 'tu-m5', 'acme', NULL, NULL, '$long', 1);
+UPDATE tokens SET scopes = 'a "b' WHERE id = 't1';
+UPDATE tokens SET description = '$long$long$long$long' WHERE id = 't2';
+END
+    my %gone = (role => ['..'], organization => ['.'], group => ['./g'], user => ['..'], membership => [ '.. acme', 'ann globex' ], token => [qw(m2 m3 m4 m5 t1)]);
+    my %mended = (role => ['bad'], organization => ['late'], token => [qw(m1 t2)]);
+    my $before = content($world);
+    my $dry = decode_json($world->ctl_ok('migrate', '--dry-run', '--json'));
+    my %told;
+    push @{ $told{ $_->{kept} ? 'mended' : 'gone' }{ $_->{entity} } }, $_->{key} for @{ $dry->{set_aside} };
+    @$_ = sort @$_ for map { values %$_ } values %told;
+    is_deeply \%told, { gone => \%gone, mended => \%mended }, '--dry-run tells all of them';
+    my ($m5) = grep { $_->{key} eq 'm5' } @{ $dry->{set_aside} };
+    is $m5->{reason}, 'name must be at most 255 bytes of UTF-8', 'and what is wrong';
+    is_old($world, $before, 'after --dry-run');
+
+    my $watch = $world->watch('--heartbeat', '1s');
+    my $done  = done($world->ctl('--actor', 'root', 'migrate'))->{err};
+    like $done, qr/^  sets aside token "?m5"?: name must be at most 255 bytes of UTF-8$/m, 'migrate tells, too';
+    like $done, qr/^  sets aside group "?\.\/g"?: organization must be 1 to 64 letters.*$/m, 'with what hangs on it';
+    like $done, qr/^  mends token "?m1"?: name must be without control/m, 'and what stays, mended';
+    is version($world), 2, 'version 2';
+    is_deeply $world->sql('SELECT entity, key FROM set_aside WHERE kept = 0 ORDER BY 1, 2'),
+        [ map { my $entity = $_; map { "$entity|$_" } @{ $gone{$entity} } } sort keys %gone ], 'they are in a table of their own';
+    my $row = decode_json($world->sql(q{SELECT content FROM set_aside WHERE key = 'm5'})->[0]);
+    is_deeply [ @$row{qw(digest name group_id created_at)} ], [ $more{m5}, $long, undef, 1 ], 'whole';
+    is_deeply $world->sql('SELECT id FROM tokens ORDER BY 1'), [qw(m1 t2 t3)], 'and no tokens any more';
+    is_deeply $world->sql(q{SELECT name FROM tokens WHERE id = 'm1' UNION ALL SELECT description FROM tokens WHERE id = 't2' UNION ALL SELECT scopes FROM roles WHERE id = 'bad'}),
+        [ 'm1', '', '' ], 'a wrong name, description or set of scopes lets nobody in: the rows stay';
+    is_deeply $world->sql(q{SELECT actor, action FROM audit WHERE key = 'm5'}), ['root|set_aside'], 'the trail says so';
+    is_deeply $world->sql('SELECT id FROM users WHERE technical = 1 ORDER BY 1'), [qw(tu-m1 tu-t2)], 'technical users went with their tokens';
+    ok decided($world, 't1-token', 'token_unknown'), 'they stop working';
+    ok decided($world, $_->[0], $_->[1]), "$_->[0]" for [ 'm5-token', 'token_unknown' ], [ 'm2-token', 'token_unknown' ], [ 'm3-token', 'token_unknown' ];
+    is $world->decision('m1-token', '--org', 'late'), 'ok', 'the others go on';
+    is $world->stop($watch), 0, 'watch ends';
+    is $world->sync('check')->{status}, 0, 'equal';
+    ok succeeds($world->ctl('migrate')), 'again';
+    $world->ctl_ok('export');
+};
+
 subtest 'notices of the connection' => sub {
     plan skip_all => 'of PostgreSQL' if !on_postgresql();
     my $world  = TokenAuth::Sync->new;
@@ -225,13 +307,13 @@ subtest 'notices of the connection' => sub {
 
 subtest 'a statement that fails' => sub {
     my $world = old_world();
-    $world->sql(q{ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT ''});
+    $world->sql('CREATE TABLE set_aside (dishes TEXT)');
     my $before = content($world);
     my $result = $world->ctl('migrate');
     is $result->{status}, 1, 'fails';
-    like $result->{err}, qr/${plan}tokenctl: registry \S+: .*(?:duplicate column name: email|column "email" of relation "users" already exists)/, 'and says why';
+    like $result->{err}, qr/${plan}tokenctl: registry \S+: .*(?:table |relation ")set_aside"? already exists/, 'and says why';
     is version($world), 1, 'version 1';
-    is_deeply new_columns($world), ['email'], 'the first statement is undone';
+    is_deeply new_columns($world), [], 'the statements before it are undone';
     is_deeply content($world), $before, 'all rows are there';
 };
 
@@ -241,7 +323,7 @@ subtest 'killed in the middle: a file' => sub {
     my $before = content($world);
     # SIGXFSZ kills it at that byte of the transaction's log, at last behind the commit.
     my @killed;
-    for (my $kibibytes = 0; $kibibytes < 100 && version($world) == 1; ++$kibibytes) {
+    for (my $kibibytes = 0; $kibibytes < 1000 && version($world) == 1; $kibibytes += 8) {
         my $result = run_tool([ 'bash', '-c', 'ulimit -c 0; ulimit -f "$1"; shift; exec "$@"', '-', $kibibytes,
                 $world->tool('tokenctl'), '--registry', $world->url, 'migrate' ]);
         last if $result->{status} ne 'signal 25' || version($world) == 2;

@@ -5,7 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
-use TokenAuth::Registry qw(on_postgresql);
+use TokenAuth::Registry qw(on_postgresql unchecked);
 use TokenAuth::Tools qw(done fails_with files_hold finish_tool init_registry json_of new_dir program
     run_tool spew
     start_tool succeeds token_parts tokenctl);
@@ -84,15 +84,40 @@ subtest 'a secret in the wrong place is not shown' => sub {
 subtest 'text that a terminal would obey' => sub {
     ok(succeeds(tokenctl(qw(create --org acme --name odd))), 'a token');
     my $bad = on_postgresql() ? '' : q{ || CAST(x'ff' AS TEXT)};    # PostgreSQL takes UTF-8 alone
-    TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'a\e\xc2\x9b\xe2\x80\xae\xe2\x80\x8bb'$bad WHERE name = 'odd'");
+    TokenAuth::Tools::sql($url, unchecked "UPDATE tokens SET name = 'a\e\xc2\x9b\xe2\x80\xae\xe2\x80\x8bb'$bad WHERE name = 'odd'");
     my $shown = 'a\x1b\u{9b}\u{202e}\u{200b}b' . ($bad ? '\xff' : '');
     like(done(tokenctl('list'))->{out}, qr/ \Q$shown\E$/m, 'is escaped in tables');
     my $json = done(tokenctl(qw(list --json)))->{out};
     like($json, qr/"name":"a\\u001b\\u009b\\u202e\\u200bb/, 'in JSON as JSON does');
     my ($odd) = grep { $_->{name} =~ /\Aa/ } @{ json_of(done(tokenctl(qw(list --json)))) };
     is($odd->{name}, "a\e\x{9b}\x{202e}\x{200b}b" . ($bad ? "\x{fffd}" : ''), 'which is the same text');
-    TokenAuth::Tools::sql($url, "UPDATE tokens SET name = 'odd', successor = 'x\e' WHERE id = '$odd->{id}'");
+    TokenAuth::Tools::sql($url, unchecked "UPDATE tokens SET name = 'odd', successor = 'x\e' WHERE id = '$odd->{id}'");
     ok(fails_with(tokenctl('rotate', $odd->{id}), 1, qr/rotate its successor x\\x1b$/), 'and in messages');
+};
+
+subtest 'what nobody sees is refused, wherever it is given' => sub {
+    my %invisible = (
+        'bidi override' => "\xe2\x80\xae", 'bidi isolate' => "\xe2\x81\xa6", 'zero-width space' => "\xe2\x80\x8b",
+        'zero-width joiner' => "\xe2\x80\x8d", 'byte order mark' => "\xef\xbb\xbf", 'line separator' => "\xe2\x80\xa8",
+        'paragraph separator' => "\xe2\x80\xa9", 'next line (C1)' => "\xc2\x85", 'CSI (C1)' => "\xc2\x9b", 'a control' => "\x07",
+    );
+    ok(succeeds(tokenctl(qw(user add eve))), 'a user');
+    my $before = tokenctl('export')->{out};
+    my $line = sub { qq({"type":"token","id":"t9","kind":"organization","organization":"acme","digest":"sha256:) . '0' x 64 . qq(",$_[0]}\n) };
+    for my $what (sort keys %invisible) {
+        my $text = "a$invisible{$what}b";
+        my @given = (
+            [qw(create --org acme --name), $text], [qw(create --org acme --name n --description), $text],
+            [qw(user set eve --name), $text], [qw(user add new --name), $text], [qw(org suspend acme --actor), $text],
+            [ { env => { SUDO_USER => $text } }, qw(org suspend acme) ], [qw(org add), $text], [qw(role set), $text, 'x'],
+            [qw(role set reader), $text], [qw(user set eve --email), "$text\@example.org"], [qw(create --org acme --name n --prefix), $text],
+            (map { [ { stdin => $_ }, qw(import -) ] } $line->(qq("name":"$text")), $line->(qq("name":"n","description":"$text")),
+                qq({"type":"user","id":"eve","display_name":"$text"}\n), qq({"type":"user","id":"$text"}\n)),
+        );
+        my @taken = grep { tokenctl(@$_)->{status} eq '0' } @given;
+        is(@taken, 0, $what) or diag map { ref $_->[0] ? "@$_[1 .. $#$_]\n" : "@$_\n" } @taken;
+    }
+    is(tokenctl('export')->{out}, $before, 'nothing changed');
 };
 
 subtest 'help' => sub {

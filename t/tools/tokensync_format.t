@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use Fcntl qw(:flock);
 use POSIX ();
 use Test::More;
+use TokenAuth::FileWorld;
 use TokenAuth::Sync;
 
 sub token { return TokenAuth::Sync::token(@_) }
@@ -263,6 +264,51 @@ SQL
     ok $decides->('t3', 'token_revoked'), 'from another file, too' or diag $world->log_of($watch);
     is $world->stop($watch), 0, 'it ends well' or diag $world->log_of($watch);
     ok TokenAuth::Sync::eventually(sub { $world->sync($at, 'run')->{status} == 0 }), 'and nothing of it is left';
+};
+
+subtest 'as root, with a registry in a directory that only root may search' => sub {
+    my ($world, $at, $place, $uid) = world_of_nobody();
+    my $private = $world->dir . '/private';
+    mkdir $private, 0700 or die;
+    rename $world->registry . $_, "$private/registry.db$_" for '', '-wal', '-shm';
+    $world->{url} = "sqlite:$private/registry.db";
+    my $watch = $world->watch($at);
+    my $revoked = sub {
+        my ($token) = @_;
+        $world->ctl_ok('revoke', $token);
+        return TokenAuth::Sync::eventually(
+            sub { $world->sync({ %$at, stdin => "$token-token\n" }, 'explain')->{out} =~ /token_revoked/ });
+    };
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /full load/ }), 'up';
+    $world->populate(3);
+    ok $revoked->('t1'), 'a revocation arrives';
+    unlike $world->log_of($watch), qr/trying again/, 'without trouble';
+    $world->copy_registry("$private/registry.db", "$private/copy.db");
+    unlink map { "$private/registry.db$_" } '-wal', '-shm';
+    rename "$private/copy.db$_", "$private/registry.db$_" for grep { -e "$private/copy.db$_" } '', '-wal';
+    ok $revoked->('t2'), 'from another file, too' or diag $world->log_of($watch);
+    is $world->stop($watch), 0, 'it ends well';
+};
+
+subtest 'as root, with a file in place of a registry that only root may read' => sub {
+    my (undef, undef, undef, $uid) = world_of_nobody();
+    my $world = TokenAuth::FileWorld->new;
+    my $place = $world->dir . '/place';
+    mkdir $place or die;
+    chown $uid, -1, $place or die;
+    my @lines = TokenAuth::FileWorld::some_lines();
+    $world->put(@lines);
+    chmod 0600, $world->file or die;
+    my $watch = $world->watch({ db => "$place/db" });
+    my $decides = sub {
+        my ($code) = @_;
+        return TokenAuth::Sync::eventually(
+            sub { $world->run_program({ stdin => "t3-token\n" }, $world->tool('tokensync'), '--db', "$place/db", 'explain')->{out} =~ /$code/ });
+    };
+    ok $decides->('let in|ok'), 'up' or diag $world->log_of($watch);
+    $world->put(grep { $_->{id} ne 't3' } @lines);
+    ok $decides->('token_unknown'), 'a change arrives' or diag $world->log_of($watch);
+    is $world->stop($watch), 0, 'it ends well';
 };
 
 subtest 'as root, links that are exchanged on the way' => sub {

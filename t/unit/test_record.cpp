@@ -358,6 +358,10 @@ void a_meta_record_comes_back_as_it_was(void**) {
     assert_int_equal(got.keys[15].tokens, 6);
     assert_true(got.source == "registry-1");
     assert_true(got.position == "pos 9");
+    // No clock gives that, and none could be above it.
+    meta.generation = generation_max + 1;
+    assert_int_equal(decode({buffer, encode(meta, buffer, sizeof(buffer))}, got),
+                     MetaState::damaged);
 }
 
 void what_is_no_meta_record_is_told_apart(void**) {

@@ -397,7 +397,8 @@ void a_store_says_how_large_it_is(void**) {
 
 void what_is_no_store_is_refused_with_a_remedy(void**) {
     LmdbFile empty;
-    assert_true(refuses("/nonexistent", "run \"tokensync run --db /nonexistent\" to build the store"));
+    assert_true(
+        refuses("/nonexistent", "run \"tokensync run --db /nonexistent\" to build the store"));
     empty.write([](MDB_txn*) {});
     assert_true(refuses(empty.directory(), "holds no token store yet"));
 
@@ -468,7 +469,7 @@ void what_the_system_refuses_has_a_remedy_of_its_own(void**) {
         Store store;
         struct rlimit before {};
         getrlimit(what, &before);
-        const struct rlimit small {limit, before.rlim_max};
+        const struct rlimit small { limit, before.rlim_max };
         setrlimit(what, &small);
         const bool opened = store.open(file.directory());
         setrlimit(what, &before);

@@ -25,7 +25,7 @@ void every_byte(std::string_view what, Accepts accepts, bool (*test)(std::string
 }
 
 bool identifier(std::string_view text) {
-    return is_identifier(text);
+    return is_identifier(text) || text == ".";  // which is none alone
 }
 bool scope(std::string_view text) {
     return is_scope(text);
@@ -42,6 +42,7 @@ void identifiers() {
         identifier);
     check(!is_identifier(""), "the empty one");
     check(!is_identifier(std::string_view()), "the one without data");
+    check(!is_identifier(".") && !is_identifier("..") && is_identifier("..."), "dots");
     check(is_identifier(std::string(64, 'a')), "64 bytes");
     check(!is_identifier(std::string(65, 'a')), "65 bytes");
 }

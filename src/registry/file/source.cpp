@@ -15,10 +15,10 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
-#include "base/file_remedy.hpp"
 #include "base/file_watch.hpp"
 #include "base/redact.hpp"
 #include "registry/validate.hpp"
+#include "token_auth/file_remedy.hpp"
 #include "token_auth/text.hpp"
 
 namespace token_auth::registry {
@@ -259,7 +259,7 @@ void FileSource::fail(const std::string& text) const {
 void FileSource::fail_system(int error) const {
     fail(fmt::format("cannot be read: {}; {}", std::strerror(error),
                      error == EACCES ? "run as an account that may read it"
-                                     : base::file_remedy(error, "check the file")));
+                                     : file_remedy(error, "check the file")));
 }
 
 }  // namespace token_auth::registry

@@ -14,7 +14,7 @@ constexpr std::string_view unique_violation = "23505";
 constexpr std::string_view duplicate_schema = "42P06";
 
 void make_tables(PgConnection& connection, const std::string& registry_id, std::int64_t now) {
-    for (const std::string_view statement : postgresql_schema()) {
+    for (const std::string& statement : postgresql_schema()) {
         connection.execute(statement);
     }
     const auto put = [&](std::string_view name, const std::string& value) {
@@ -29,7 +29,7 @@ void make_tables(PgConnection& connection, const std::string& registry_id, std::
 bool make_roles(PgConnection& connection) {
     connection.run("SAVEPOINT roles");
     try {
-        for (const std::string_view statement : postgresql_roles()) {
+        for (const std::string& statement : postgresql_roles()) {
             connection.execute(statement);
         }
     } catch (const SqlError& error) {

@@ -1,48 +1,45 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "registry/checks.hpp"
 #include "registry/schema.hpp"
 
 namespace token_auth::registry {
+namespace {
 
-// The checks keep out what tokensync would refuse, as one such row would hold up all that follows.
 // Keys are COLLATE "C": the store's order is that of bytes, whatever the database's own is.
-// Statement-level triggers with transition tables log a statement of a million rows as one.
-// Functions that write the log are SECURITY DEFINER: nobody else needs a right to it.
-const std::vector<std::string_view>& postgresql_schema() {
-    static const std::vector<std::string_view> statements = {
-        R"(CREATE SCHEMA token_auth)",
-        R"(CREATE TABLE token_auth.meta (
+constexpr std::string_view version_1[] = {
+    R"(CREATE SCHEMA token_auth)",
+    R"(CREATE TABLE token_auth.meta (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ))",
-        R"(CREATE TABLE token_auth.roles (
-    id     TEXT COLLATE "C" PRIMARY KEY
-        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    R"(CREATE TABLE token_auth.roles (
+    id     TEXT COLLATE "C" PRIMARY KEY,
     scopes TEXT NOT NULL
 ))",
-        R"(CREATE TABLE token_auth.organizations (
-    id         TEXT COLLATE "C" PRIMARY KEY
-        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
-    suspended  INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+    R"(CREATE TABLE token_auth.organizations (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    suspended  INTEGER NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 ))",
-        R"(CREATE TABLE token_auth.org_groups (
+    R"(CREATE TABLE token_auth.org_groups (
     organization TEXT COLLATE "C" NOT NULL
         REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
-    id           TEXT COLLATE "C" NOT NULL CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    id           TEXT COLLATE "C" NOT NULL,
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (organization, id)
 ))",
-        R"(CREATE TABLE token_auth.users (
-    id           TEXT COLLATE "C" PRIMARY KEY
-        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
-    technical    INTEGER NOT NULL DEFAULT 0 CHECK (technical IN (0, 1)),
-    disabled     INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
-    created_at   BIGINT NOT NULL,
-    display_name TEXT NOT NULL DEFAULT '',
-    email        TEXT NOT NULL DEFAULT ''
+    R"(CREATE TABLE token_auth.users (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    technical    INTEGER NOT NULL DEFAULT 0,
+    disabled     INTEGER NOT NULL DEFAULT 0,
+    created_at   BIGINT NOT NULL
 ))",
-        // few: so that reading tokens need not pass over all users to find them
-        R"(CREATE INDEX users_disabled ON token_auth.users (id) WHERE disabled = 1)",
-        R"(CREATE TABLE token_auth.memberships (
+    // few: so that reading tokens need not pass over all users to find them
+    R"(CREATE INDEX users_disabled ON token_auth.users (id) WHERE disabled = 1)",
+    R"(CREATE TABLE token_auth.memberships (
     user_id      TEXT COLLATE "C" NOT NULL
         REFERENCES token_auth.users (id) ON DELETE CASCADE,
     organization TEXT COLLATE "C" NOT NULL
@@ -51,16 +48,15 @@ const std::vector<std::string_view>& postgresql_schema() {
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (user_id, organization)
 ))",
-        R"(CREATE INDEX memberships_organization ON token_auth.memberships (organization))",
-        R"(CREATE INDEX memberships_role ON token_auth.memberships (role))",
-        // digest: 64 lower-case hex digits; key_id: 0 for plain SHA-256
-        R"(CREATE TABLE token_auth.tokens (
-    id           TEXT COLLATE "C" PRIMARY KEY
-        CHECK (id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    R"(CREATE INDEX memberships_organization ON token_auth.memberships (organization))",
+    R"(CREATE INDEX memberships_role ON token_auth.memberships (role))",
+    // digest: 64 lower-case hex digits; key_id: 0 for plain SHA-256
+    R"(CREATE TABLE token_auth.tokens (
+    id           TEXT COLLATE "C" PRIMARY KEY,
     prefix       TEXT NOT NULL DEFAULT '',
-    digest       TEXT COLLATE "C" NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
+    digest       TEXT COLLATE "C" NOT NULL UNIQUE,
     key_id       BIGINT NOT NULL DEFAULT 0,
-    kind         TEXT NOT NULL CHECK (kind IN ('organization', 'group', 'user')),
+    kind         TEXT NOT NULL,
     user_id      TEXT COLLATE "C" NOT NULL REFERENCES token_auth.users (id) ON DELETE CASCADE,
     organization TEXT COLLATE "C" REFERENCES token_auth.organizations (id) ON DELETE CASCADE,
     group_id     TEXT COLLATE "C",
@@ -76,29 +72,25 @@ const std::vector<std::string_view>& postgresql_schema() {
     predecessor  TEXT COLLATE "C",
     successor    TEXT COLLATE "C",
     FOREIGN KEY (organization, group_id) REFERENCES token_auth.org_groups (organization, id)
-        ON DELETE CASCADE,
-    CHECK (not_before BETWEEN 0 AND 253402300799 AND expires_at BETWEEN 0 AND 253402300799
-        AND revoked_at BETWEEN 0 AND 253402300799),
-    CHECK ((kind = 'user') = (organization IS NULL)),
-    CHECK ((kind = 'group') = (group_id IS NOT NULL))
+        ON DELETE CASCADE
 ))",
-        R"(CREATE INDEX tokens_user ON token_auth.tokens (user_id))",
-        R"(CREATE INDEX tokens_organization ON token_auth.tokens (organization, group_id))",
-        R"(CREATE INDEX tokens_role ON token_auth.tokens (role))",
-        R"(CREATE INDEX tokens_expires ON token_auth.tokens (expires_at))",
-        // xid: the transaction that wrote the row. Transactions end in another order than they
-        // draw numbers in, so what a reader has seen is told by snapshots, not by seq.
-        // mark: a random number, by which a registry restored from a backup is told from the one
-        // that a store was synced from
-        R"(CREATE TABLE token_auth.changes (
+    R"(CREATE INDEX tokens_user ON token_auth.tokens (user_id))",
+    R"(CREATE INDEX tokens_organization ON token_auth.tokens (organization, group_id))",
+    R"(CREATE INDEX tokens_role ON token_auth.tokens (role))",
+    R"(CREATE INDEX tokens_expires ON token_auth.tokens (expires_at))",
+    // xid: the transaction that wrote the row. Transactions end in another order than they
+    // draw numbers in, so what a reader has seen is told by snapshots, not by seq.
+    // mark: a random number, by which a registry restored from a backup is told from the one
+    // that a store was synced from
+    R"(CREATE TABLE token_auth.changes (
     seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid    XID8 NOT NULL DEFAULT pg_current_xact_id(),
     entity TEXT COLLATE "C" NOT NULL,
     key    TEXT COLLATE "C" NOT NULL,
     mark   BIGINT NOT NULL DEFAULT floor(random() * 9007199254740992)
 ))",
-        R"(CREATE INDEX changes_xid ON token_auth.changes (xid))",
-        R"(CREATE TABLE token_auth.audit (
+    R"(CREATE INDEX changes_xid ON token_auth.changes (xid))",
+    R"(CREATE TABLE token_auth.audit (
     seq    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at     BIGINT NOT NULL,
     actor  TEXT NOT NULL,
@@ -107,23 +99,28 @@ const std::vector<std::string_view>& postgresql_schema() {
     key    TEXT COLLATE "C" NOT NULL,
     detail TEXT NOT NULL
 ))",
-        // Holds nothing: whoever runs tokenctl locks it, so that one writes after the other.
-        R"(CREATE TABLE token_auth.write_lock ())",
+    // Holds nothing: whoever runs tokenctl locks it, so that one writes after the other.
+    R"(CREATE TABLE token_auth.write_lock ())",
 
-        // How the log is shortened. Transactions end late, with old numbers: at the time of a mark,
-        // all below its horizon had ended, and what they wrote goes once a million rows came after
-        // the mark. Whoever has not seen all transactions below `pruned_below` may have missed
-        // some.
-        R"(CREATE TABLE token_auth.log_state (
+    // How the log is shortened. Transactions end late, with old numbers: at the time of a mark,
+    // all below its horizon had ended, and what they wrote goes once a million rows came after
+    // the mark. Whoever has not seen all transactions below `pruned_below` may have missed
+    // some.
+    R"(CREATE TABLE token_auth.log_state (
     pruned_below XID8 NOT NULL,
     mark_horizon XID8 NOT NULL,
     mark_seq     BIGINT NOT NULL
 ))",
-        R"(INSERT INTO token_auth.log_state
+    R"(INSERT INTO token_auth.log_state
     VALUES ('0', pg_snapshot_xmin(pg_current_snapshot()), 0))",
-        // Not where a snapshot holds for the whole transaction: a row that another one has pruned
-        // since would end it. tokenctl, which works so, calls this when it is done.
-        R"(CREATE FUNCTION token_auth.prune_changes(most BIGINT) RETURNS void
+};
+
+// Statement-level triggers with transition tables log a statement of a million rows as one.
+// Functions that write the log are SECURITY DEFINER: nobody else needs a right to it.
+constexpr std::string_view functions[] = {
+    // Not where a snapshot holds for the whole transaction: a row that another one has pruned
+    // since would end it. tokenctl, which works so, calls this when it is done.
+    R"(CREATE OR REPLACE FUNCTION token_auth.prune_changes(most BIGINT) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 DECLARE
     last     BIGINT;
@@ -170,7 +167,7 @@ BEGIN
         SELECT seq FROM changes WHERE xid < state.pruned_below ORDER BY xid LIMIT most);
 END
 $$)",
-        R"(CREATE FUNCTION token_auth.announce_changes() RETURNS trigger
+    R"(CREATE OR REPLACE FUNCTION token_auth.announce_changes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows) THEN
@@ -180,12 +177,8 @@ BEGIN
     RETURN NULL;
 END
 $$)",
-        R"(CREATE TRIGGER changes_inserted AFTER INSERT ON token_auth.changes
-    REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION token_auth.announce_changes())",
-
-        // The argument is the entity.
-        R"(CREATE FUNCTION token_auth.log_by_id() RETURNS trigger
+    // The argument is the entity.
+    R"(CREATE OR REPLACE FUNCTION token_auth.log_by_id() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -199,8 +192,8 @@ BEGIN
     RETURN NULL;
 END
 $$)",
-        // key: user and organization with a space between them
-        R"(CREATE FUNCTION token_auth.log_memberships() RETURNS trigger
+    // key: user and organization with a space between them
+    R"(CREATE OR REPLACE FUNCTION token_auth.log_memberships() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -217,8 +210,8 @@ BEGIN
     RETURN NULL;
 END
 $$)",
-        // A technical user is part of its tokens' records in the store.
-        R"(CREATE FUNCTION token_auth.log_users() RETURNS trigger
+    // A technical user is part of its tokens' records in the store.
+    R"(CREATE OR REPLACE FUNCTION token_auth.log_users() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -238,34 +231,45 @@ BEGIN
     RETURN NULL;
 END
 $$)",
-        // key: the digest, by which the store knows a token. A technical user goes with its last
-        // token; it is locked before the others are looked for, as one may just be coming.
-        R"(CREATE FUNCTION token_auth.log_tokens() RETURNS trigger
+    // key: the digest, by which the store knows a token. A technical user goes with its last
+    // token; it is locked before the others are looked for, as one may just be coming.
+    R"(CREATE OR REPLACE FUNCTION token_auth.log_tokens() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
+DECLARE
+    left_by TEXT[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO changes (entity, key) SELECT 'token', digest FROM new_rows;
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO changes (entity, key)
             SELECT 'token', digest FROM old_rows UNION SELECT 'token', digest FROM new_rows;
+        left_by := ARRAY(SELECT user_id FROM old_rows EXCEPT SELECT user_id FROM new_rows);
     ELSE
         INSERT INTO changes (entity, key) SELECT 'token', digest FROM old_rows;
-        PERFORM 1 FROM users WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
-            ORDER BY id FOR UPDATE;
-        DELETE FROM users u WHERE technical = 1 AND id IN (SELECT user_id FROM old_rows)
+        left_by := ARRAY(SELECT DISTINCT user_id FROM old_rows);
+    END IF;
+    IF cardinality(left_by) > 0 THEN
+        PERFORM 1 FROM users WHERE technical = 1 AND id = ANY (left_by) ORDER BY id FOR UPDATE;
+        DELETE FROM users u WHERE technical = 1 AND id = ANY (left_by)
             AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.user_id = u.id);
     END IF;
     RETURN NULL;
 END
 $$)",
-        R"(CREATE FUNCTION token_auth.log_truncate() RETURNS trigger
+    R"(CREATE OR REPLACE FUNCTION token_auth.log_truncate() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     INSERT INTO changes (entity, key) VALUES ('everything', '');
     RETURN NULL;
 END
 $$)",
-        R"(DO $$
+};
+
+constexpr std::string_view triggers[] = {
+    R"(CREATE TRIGGER changes_inserted AFTER INSERT ON token_auth.changes
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION token_auth.announce_changes())",
+    R"(DO $$
 DECLARE
     pair TEXT[];
 BEGIN
@@ -287,22 +291,108 @@ BEGIN
     END LOOP;
 END
 $$)",
-        R"(REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC)",
-    };
+};
+
+constexpr std::string_view version_2[] = {
+    R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '',
+    ADD COLUMN email TEXT NOT NULL DEFAULT '')",
+    // What the database knows better than whoever writes the row: when, and who was logged in.
+    R"(ALTER TABLE token_auth.audit ADD COLUMN "session_user" TEXT NOT NULL DEFAULT '')",
+    R"(ALTER TABLE token_auth.audit ALTER COLUMN "session_user" SET DEFAULT session_user,
+    ALTER COLUMN at SET DEFAULT floor(extract(epoch FROM clock_timestamp())))",
+    // by which tokensync and imports find a token's last row
+    R"(CREATE INDEX audit_key ON token_auth.audit (entity, key))",
+    // rows of version 1 that the tables of version 2 refuse; kept: the row stayed, mended
+    R"(CREATE TABLE token_auth.set_aside (
+    seq     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      BIGINT NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp())),
+    entity  TEXT NOT NULL,
+    key     TEXT COLLATE "C",
+    reason  TEXT NOT NULL,
+    kept    INTEGER NOT NULL,
+    content TEXT NOT NULL
+))",
+};
+
+// Version 1's had no names of their own.
+constexpr std::string_view drop_checks = R"(DO $$
+DECLARE
+    old RECORD;
+BEGIN
+    FOR old IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
+        WHERE contype = 'c' AND connamespace = 'token_auth'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', old.relation, old.conname);
+    END LOOP;
+END
+$$)";
+
+// If the roles are not there, whoever makes them grants what the documentation says.
+constexpr std::string_view regrant = R"(DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reader') THEN
+        GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader;
+    END IF;
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_writer') THEN
+        REVOKE INSERT ON token_auth.audit FROM token_auth_writer;
+        GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit TO token_auth_writer;
+        GRANT SELECT ON token_auth.set_aside TO token_auth_writer;
+    END IF;
+END
+$$)";
+
+template <std::size_t Size>
+void append(Statements& to, const std::string_view (&more)[Size]) {
+    to.insert(to.end(), std::begin(more), std::end(more));
+}
+
+// One statement a table, so that each is read once.
+void add_checks(Statements& statements) {
+    std::string_view table;
+    for (const Check& check : checks(Engine::postgresql)) {
+        if (check.table != table) {
+            table = check.table;
+            statements.push_back(fmt::format("ALTER TABLE token_auth.{}", table));
+        } else {
+            statements.back() += ',';
+        }
+        statements.back() +=
+            fmt::format("\n    ADD CONSTRAINT {} CHECK ({})", check.name, check.expression);
+    }
+}
+
+void add_functions(Statements& statements) {
+    append(statements, functions);
+    statements.emplace_back("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC");
+}
+
+}  // namespace
+
+Statements postgresql_schema() {
+    Statements statements;
+    append(statements, version_1);
+    append(statements, version_2);
+    add_checks(statements);
+    add_functions(statements);
+    append(statements, triggers);
     return statements;
 }
 
-const std::vector<std::string_view>& postgresql_upgrade(int from) {
-    static const std::vector<std::string_view> from_1 = {
-        R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
-        R"(ALTER TABLE token_auth.users ADD COLUMN email TEXT NOT NULL DEFAULT '')",
-    };
-    static const std::vector<std::string_view> none;
-    return from == 1 ? from_1 : none;
+Statements postgresql_upgrade_before() {
+    Statements statements;
+    append(statements, version_2);
+    return statements;
 }
 
-const std::vector<std::string_view>& postgresql_roles() {
-    static const std::vector<std::string_view> statements = {
+Statements postgresql_upgrade_behind() {
+    Statements statements{std::string(drop_checks)};
+    add_checks(statements);
+    add_functions(statements);
+    statements.emplace_back(regrant);
+    return statements;
+}
+
+Statements postgresql_roles() {
+    return {
         R"(DO $$
 DECLARE
     name TEXT;
@@ -321,12 +411,15 @@ $$)",
         R"(GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
     token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
     TO token_auth_writer)",
+        // which tokens were removed on purpose
+        R"(GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader)",
         // the trail can be added to, not changed
-        R"(GRANT SELECT, INSERT ON token_auth.audit TO token_auth_writer)",
+        R"(GRANT SELECT ON token_auth.audit, token_auth.set_aside TO token_auth_writer)",
+        R"(GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit
+    TO token_auth_writer)",
         R"(GRANT UPDATE ON token_auth.write_lock TO token_auth_writer)",
         R"(GRANT EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT) TO token_auth_writer)",
     };
-    return statements;
 }
 
 }  // namespace token_auth::registry

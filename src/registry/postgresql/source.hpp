@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "registry/session.hpp"
 #include "registry/source.hpp"
@@ -22,6 +23,7 @@ class PostgresqlSource final : public Source {
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
     bool no_change_between(const std::string& position, const std::string& latest) override;
+    std::vector<Fate> fates(const std::vector<HeldToken>& tokens) override;
     void wait(std::chrono::milliseconds timeout) override;
 
   private:

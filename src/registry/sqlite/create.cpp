@@ -13,11 +13,11 @@
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
-#include "base/file_remedy.hpp"
 #include "base/redact.hpp"
 #include "registry/schema.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
 #include "registry/version.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -117,9 +117,9 @@ class Draft {
             default:
                 fail(location_,
                      fmt::format("cannot be made in {}: {}; {}", directory, std::strerror(problem),
-                                 base::file_remedy(problem,
-                                                   "run as an account that may write in "
-                                                   "that directory")));
+                                 file_remedy(problem,
+                                             "run as an account that may write in "
+                                             "that directory")));
         }
     }
 
@@ -144,7 +144,7 @@ class Draft {
 void fill(SqliteSession& session, const std::string& registry_id, std::int64_t now) {
     session.run(fmt::format("PRAGMA application_id = {}", application_id));
     session.write([&] {
-        for (const std::string_view statement : sqlite_schema()) {
+        for (const std::string& statement : sqlite_schema()) {
             session.execute(statement);
         }
         session.execute("INSERT INTO meta (name, value) VALUES ('registry_id', $1)", {registry_id});

@@ -1,10 +1,12 @@
 #include "registry/sqlite/source.hpp"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -81,12 +83,16 @@ bool in_log(sqlite::SqliteSession& session, const Position& position) {
 SqliteSource::SqliteSource(Location location)
     : location_(std::move(location)), watch_(location_.path) {}
 
+// If their directory cannot be searched any more (see tokensync/supervise.hpp), what was opened
+// there is still there unless it has lost its name.
 SqliteSource::Files SqliteSource::files() const {
     Files found{};
     for (std::size_t i = 0; i < found.size(); ++i) {
         struct stat info {};
         if (stat((location_.path + file_suffixes[i]).c_str(), &info) == 0) {
             found[i] = {info.st_dev, info.st_ino};
+        } else if (errno == EACCES && fstat(open_[i].get(), &info) == 0 && info.st_nlink != 0) {
+            found[i] = files_[i];
         }
     }
     return found;
@@ -105,6 +111,10 @@ void SqliteSource::read(const std::function<void(sqlite::SqliteSession&)>& body)
     if (!session_) {
         // Looked at before it is opened: a file exchanged in between is noticed at the next call.
         files_ = files();
+        for (std::size_t i = 0; i < open_.size(); ++i) {
+            const std::string path = location_.path + file_suffixes[i];
+            open_[i] = base::FileDescriptor(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        }
         session_ = sqlite::open(location_, Access::read, oldest_readable_schema);
     }
     try {
@@ -146,7 +156,7 @@ std::optional<std::string> SqliteSource::changes(const std::string& position, Si
         {
             const auto log = session.query(
                 "SELECT DISTINCT entity, key FROM changes WHERE seq > $1", {from->seq});
-            keys = changed_keys(*log, location_);
+            keys = changed_keys(*log);
         }
         if (keys) {
             seen_ = last.seq;
@@ -165,6 +175,18 @@ std::string SqliteSource::all(Sink& sink) {
     });
     seen_ = last.seq;
     return format_position(last);
+}
+
+std::vector<Fate> SqliteSource::fates(const std::vector<HeldToken>& tokens) {
+    std::vector<Fate> found;
+    read([&](Session& session) { found = fates_of(session, tokens, true); });
+    return found;
+}
+
+bool SqliteSource::no_change_between(const std::string& position, const std::string& latest) {
+    const std::optional<Position> from = parse_position(position);
+    const std::optional<Position> to = parse_position(latest);
+    return from && to && (*from == *to || from->seq > to->seq);
 }
 
 // Whether the registry has more than what was read last.

@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "base/file_descriptor.hpp"
 #include "base/file_watch.hpp"
 #include "registry/source.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
@@ -31,6 +32,8 @@ class SqliteSource final : public Source {
     std::uint64_t token_count() override;
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
+    std::vector<Fate> fates(const std::vector<HeldToken>& tokens) override;
+    bool no_change_between(const std::string& position, const std::string& latest) override;
     void wait(std::chrono::milliseconds timeout) override;
 
   private:
@@ -47,7 +50,8 @@ class SqliteSource final : public Source {
     Location location_;
     std::unique_ptr<sqlite::SqliteSession> session_;
     base::FileWatch watch_;
-    Files files_{};           // that the session has open
+    Files files_{};                             // that the session has open
+    std::array<base::FileDescriptor, 3> open_;  // the same, for looking at only
     std::int64_t seen_ = -1;  // the last row of the log that was read; -1: none yet
 };
 

@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/file_remedy.hpp"
 #include "base/json.hpp"
 #include "registry/version.hpp"
+#include "token_auth/file_remedy.hpp"
 
 namespace token_auth::registry::sqlite {
 namespace {
@@ -34,7 +34,7 @@ std::string explain(int code, int system, const char* message) {
                 busy_seconds);
         case SQLITE_READONLY:
             if (system == EROFS) {
-                return fmt::format("cannot be written: {}", base::file_remedy(system, ""));
+                return fmt::format("cannot be written: {}", file_remedy(system, ""));
             }
             return "cannot be written; run as its owner, and check that its file system is "
                    "writable (an account that only reads needs its -wal and -shm files: any "
@@ -43,9 +43,9 @@ std::string explain(int code, int system, const char* message) {
             return fmt::format(
                 "cannot be opened{}{}; {}", system == 0 ? "" : ": ",
                 system == 0 ? "" : std::strerror(system),
-                base::file_remedy(system,
-                                  "check the permissions of its directory and of its -wal and -shm "
-                                  "files (any tokenctl command of its owner makes those)"));
+                file_remedy(system,
+                            "check the permissions of its directory and of its -wal and -shm "
+                            "files (any tokenctl command of its owner makes those)"));
         case SQLITE_FULL:
             return "the disk is full; make room and try again";
         case SQLITE_CORRUPT:
@@ -53,9 +53,9 @@ std::string explain(int code, int system, const char* message) {
         case SQLITE_IOERR:
             return fmt::format("cannot be read or written ({}); {}",
                                system == 0 ? "I/O error" : std::strerror(system),
-                               base::file_remedy(system, "check its disk and free space"));
+                               file_remedy(system, "check its disk and free space"));
         case SQLITE_NOMEM:
-            return fmt::format("out of memory; {}", base::file_remedy(ENOMEM, ""));
+            return fmt::format("out of memory; {}", file_remedy(ENOMEM, ""));
         default:
             return fmt::format("SQLite answered: {}", message);
     }
@@ -73,7 +73,7 @@ void check_file(const Location& location, Access access) {
         }
         const int error = errno;
         fail(location, fmt::format("cannot be reached: {}; {}", std::strerror(error),
-                                   base::file_remedy(error, "check the path and its permissions")));
+                                   file_remedy(error, "check the path and its permissions")));
     }
     if (!S_ISREG(status.st_mode)) {
         fail(location, "is not a regular file; name the registry's file, not its directory");
@@ -83,11 +83,10 @@ void check_file(const Location& location, Access access) {
         const int error = errno;
         const bool writing = access == Access::write;
         fail(location,
-             fmt::format(
-                 "cannot be {}: {}; {}", writing ? "written" : "read", std::strerror(error),
-                 base::file_remedy(error, writing ? "run as its owner"
-                                                  : "run as its owner, or as a member of its "
-                                                    "group")));
+             fmt::format("cannot be {}: {}; {}", writing ? "written" : "read", std::strerror(error),
+                         file_remedy(error, writing ? "run as its owner"
+                                                    : "run as its owner, or as a member of its "
+                                                      "group")));
     }
 }
 
@@ -141,7 +140,13 @@ class SqliteSession::Running final : public Rows {
         return sqlite3_column_int64(statement_, column);
     }
 
+    bool is_null(int column) const override { return is(column, SQLITE_NULL); }
+    bool has_text(int column) const override { return is(column, SQLITE_TEXT); }
+    bool has_integer(int column) const override { return is(column, SQLITE_INTEGER); }
+
   private:
+    bool is(int column, int type) const { return sqlite3_column_type(statement_, column) == type; }
+
     int bind_one(int at, std::monostate) { return sqlite3_bind_null(statement_, at); }
     int bind_one(int at, std::int64_t value) { return sqlite3_bind_int64(statement_, at, value); }
     int bind_one(int at, std::string_view value) {

@@ -115,6 +115,8 @@ sub make {
     $ENV{TEST_NGINX_DIR} = gateway_dir();
     $ENV{TEST_NGINX_ROOT} = root_dir();
     $ENV{TEST_NGINX_LOAD_MODULES} //= program('ngx_http_token_auth_module.so');
+    $ENV{TEST_NGINX_TOKEN_AUTH_MODULE} //= '';
+    $ENV{TEST_NGINX_TOKENSYNC} //= program('tokensync');
     $ENV{TEST_NGINX_BINARY} //= '/usr/sbin/nginx';
     # Each file has a server root and a port of its own, so that files can run at the same time.
     $ENV{TEST_NGINX_SERVROOT} //= gateway_dir() . '/servroot';

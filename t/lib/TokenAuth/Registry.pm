@@ -10,7 +10,7 @@ use Test::More ();
 use TokenAuth::Postgres;
 use TokenAuth::Util qw(lines_from);
 
-our @EXPORT_OK = qw(new_registry on_postgresql open_registry rows_of sqlite_only);
+our @EXPORT_OK = qw(new_registry on_postgresql open_registry rows_of sqlite_only unchecked);
 
 my $wanted = $ENV{TOKEN_AUTH_TEST_REGISTRY} // 'sqlite';
 $wanted =~ /\A(?:sqlite|postgresql)\z/ or die "TOKEN_AUTH_TEST_REGISTRY is neither sqlite nor postgresql\n";
@@ -38,6 +38,25 @@ sub rows_of {
         if $url =~ /\Apostgres/;
     my ($file) = $url =~ /\Asqlite:(.*)/s;
     return [ lines_from('sqlite3', '-batch', '-noheader', $file, $statements) ];
+}
+
+# Statements that the tables' checks do not see: rows as damage or an older release may leave them.
+sub unchecked {
+    my ($statements) = @_;
+    return "PRAGMA ignore_check_constraints = ON; $statements" if !on_postgresql();
+    return <<"SQL";
+DO \$\$
+DECLARE
+    old RECORD;
+BEGIN
+    FOR old IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
+        WHERE contype = 'c' AND connamespace = 'token_auth'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', old.relation, old.conname);
+    END LOOP;
+END
+\$\$;
+$statements
+SQL
 }
 
 # Starts a client of a registry that reads statements from a pipe and ends if one fails: its process,

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-namespace token_auth::base {
+namespace token_auth {
 
 // One clause; `otherwise` for an error whose remedy depends on what was to be done.
 inline const char* file_remedy(int error, const char* otherwise) noexcept {
@@ -39,4 +39,4 @@ inline const char* file_remedy(int error, const char* otherwise) noexcept {
     }
 }
 
-}  // namespace token_auth::base
+}  // namespace token_auth

@@ -1,0 +1,292 @@
+#include "registry/checks.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "registry/validate.hpp"
+#include "token_auth/record.hpp"
+#include "token_auth/text.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+// What an engine says of a column {0}.
+class Rules {
+  public:
+    virtual ~Rules() = default;
+    virtual std::string identifier(std::string_view column) const = 0;
+    virtual std::string number(std::string_view column, std::int64_t most) const = 0;
+    virtual std::string digest(std::string_view column) const = 0;
+    virtual std::string scopes(std::string_view column) const = 0;
+    virtual std::string blocks(std::string_view column) const = 0;
+    virtual std::string email(std::string_view column) const = 0;
+    // For people; at most so many bytes of UTF-8.
+    virtual std::string text(std::string_view column, std::size_t most) const = 0;
+    // With something to see in it, and nothing that is not.
+    virtual std::string visible(std::string_view column) const = 0;
+};
+
+// GLOB stops at a NUL, and length() does, too: so the bytes are counted as well. SQLite takes any
+// type in any column: so the type is asked for.
+class SqliteRules final : public Rules {
+    std::string identifier(std::string_view column) const override {
+        return fmt::format(
+            "{} AND length({}) <= {} AND {} NOT GLOB '*[^A-Za-z0-9._-]*' AND {} NOT IN ('', '.', "
+            "'..')",
+            ascii(column), column, identifier_max, column, column);
+    }
+    std::string number(std::string_view column, std::int64_t most) const override {
+        return fmt::format("typeof({0}) = 'integer' AND {0} BETWEEN 0 AND {1}", column, most);
+    }
+    std::string digest(std::string_view column) const override {
+        return fmt::format("{0} AND length({1}) = 64 AND {1} NOT GLOB '*[^0-9a-f]*'", ascii(column),
+                           column);
+    }
+    std::string scopes(std::string_view column) const override {
+        return fmt::format("{0} AND length({1}) <= {2} AND {1} NOT GLOB '*[^] !#-[^-~]*' AND {3}",
+                           ascii(column), column, scopes_max, words_of(column, scope_max));
+    }
+    // As far as GLOB goes: it knows no repetition, so it cannot tell words apart.
+    std::string blocks(std::string_view column) const override {
+        constexpr std::size_t block_max = 49;  // IPv6 with an IPv4 address in it, and /128
+        return fmt::format(
+            "{0} AND {1} NOT GLOB '*[^0-9A-Fa-f.:/ ]*' AND {1} NOT GLOB '*[./]' AND {1} NOT GLOB "
+            "'*[./][^0-9]*' AND {1} NOT GLOB '*[./][0-9][0-9][0-9][0-9]*' AND {1} NOT GLOB "
+            "'*.[3-9][0-9][0-9]*' AND ' ' || {1} NOT GLOB '*[: ][3-9][0-9][0-9].*' AND "
+            "length({1}) - length(replace({1}, ' ', '')) < {2} AND {3}",
+            ascii(column), column, allow_max, words_of(column, block_max));
+    }
+    std::string email(std::string_view column) const override {
+        return fmt::format(
+            "{0} AND length({1}) <= {2} AND {1} GLOB '?*@?*' AND {1} NOT GLOB '*@*@*' AND {1} NOT "
+            "GLOB '*[^!-~]*'",
+            ascii(column), column, email_max);
+    }
+    std::string text(std::string_view column, std::size_t most) const override {
+        // What is no UTF-8 reads as U+FFFD (not all of it; some reads as a character).
+        return fmt::format(
+            "typeof({0}) = 'text' AND length(CAST({0} AS BLOB)) <= {1} AND instr(CAST({0} AS "
+            "BLOB), x'00') = 0 AND replace({0}, char(65533), '') NOT GLOB '*' || char(65533) || "
+            "'*'",
+            column, most);
+    }
+    std::string visible(std::string_view column) const override {
+        return fmt::format(
+            "{0} NOT GLOB '*[' || char({1}) || ']*' AND {0} GLOB '*[^' || char({2}) || ']*'",
+            column, ranges(base::invisible_code_points()), ranges(base::space_code_points()));
+    }
+
+    static std::string ascii(std::string_view column) {
+        return fmt::format("typeof({0}) = 'text' AND length({0}) = length(CAST({0} AS BLOB))",
+                           column);
+    }
+    // Without a word of more than so many bytes.
+    static std::string words_of(std::string_view column, std::size_t most) {
+        return fmt::format(
+            "(length({0}) <= {1} OR {0} NOT GLOB '*' || replace(hex(zeroblob({2})), '00', '[^ ]') "
+            "|| '*')",
+            column, most, most + 1);
+    }
+    // The arguments of char() that make a class of GLOB's.
+    static std::string ranges(std::span<const base::CodePoints> points) {
+        std::string out;
+        for (const auto& [first, last] : points) {
+            const auto from = static_cast<std::uint32_t>(first == 0 ? 1 : first);
+            const auto to = static_cast<std::uint32_t>(last);
+            out += fmt::format("{}{}", out.empty() ? "" : ",", from);
+            out += to == from ? "" : fmt::format(",{:d},{}", '-', to);
+        }
+        return out;
+    }
+};
+
+class PostgresqlRules final : public Rules {
+    std::string identifier(std::string_view column) const override {
+        return fmt::format("{0} ~ '^[A-Za-z0-9._-]{{1,{1}}}$' AND {0} NOT IN ('.', '..')", column,
+                           identifier_max);
+    }
+    std::string number(std::string_view column, std::int64_t most) const override {
+        return fmt::format("{} BETWEEN 0 AND {}", column, most);
+    }
+    std::string digest(std::string_view column) const override {
+        return fmt::format("{} ~ '^[0-9a-f]{{64}}$'", column);
+    }
+    std::string scopes(std::string_view column) const override {
+        return fmt::format(
+            R"({0} !~ '[^ !#-\[\]-~]' AND {0} !~ '[^ ]{{{2}}}' AND octet_length({0}) <= {1})",
+            column, scopes_max, scope_max + 1);
+    }
+    // Each word takes a space on either side of it away.
+    std::string blocks(std::string_view column) const override {
+        constexpr std::string_view octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+        const std::string v4 = fmt::format(R"({0}(\.{0}){{3}})", octet);
+        const std::string v6 =
+            fmt::format("[0-9A-Fa-f]{{0,4}}(:[0-9A-Fa-f]{{0,4}}){{2,8}}(:{})?", v4);
+        return fmt::format(
+            "regexp_replace(' ' || replace({0}, ' ', '  ') || ' ', "
+            "' ({1}(/([12]?[0-9]|3[0-2]))?|{2}(/(1[01][0-9]|12[0-8]|[1-9]?[0-9]))?) ', '', 'g') ~ "
+            "'^ *$' AND array_length(regexp_split_to_array(trim({0}), ' +'), 1) <= {3}",
+            column, v4, v6, allow_max);
+    }
+    std::string email(std::string_view column) const override {
+        return fmt::format("octet_length({0}) <= {1} AND {0} ~ '^[!-?A-~]+@[!-?A-~]+$'", column,
+                           email_max);
+    }
+    std::string text(std::string_view column, std::size_t most) const override {
+        return fmt::format("octet_length({0}) <= {1}", column, most);
+    }
+    std::string visible(std::string_view column) const override {
+        return fmt::format("{0} !~ '[{1}]' AND {0} ~ '[^{2}]'", column,
+                           ranges(base::invisible_code_points()),
+                           ranges(base::space_code_points()));
+    }
+
+    static std::string ranges(std::span<const base::CodePoints> points) {
+        std::string out;
+        for (const auto& [first, last] : points) {
+            out += fmt::format(R"(\U{:08x}-\U{:08x})",
+                               static_cast<std::uint32_t>(first == 0 ? 1 : first),
+                               static_cast<std::uint32_t>(last));
+        }
+        return out;
+    }
+};
+
+constexpr std::string_view id_rule = identifier_rule;
+constexpr std::string_view flag_rule = "must be 0 or 1";
+constexpr std::string_view time_rule = "must be a time from 1970 to 9999, in seconds since 1970";
+constexpr std::string_view name_rule = "must be at most 255 bytes of UTF-8";
+constexpr std::string_view description_rule = "must be at most 1000 bytes of UTF-8";
+constexpr std::string_view visible_rule =
+    "must be without control or invisible characters, and not only spaces";
+
+// Collects the checks of one table after the other.
+class List {
+  public:
+    explicit List(const Rules& rules) : rules_(rules) {}
+
+    void table(std::string_view name) { table_ = name; }
+    void add(std::string_view column, std::string_view rule, std::string expression,
+             std::string mend = {}) {
+        across(column, fmt::format("{} {}", column, rule), std::move(expression), std::move(mend));
+    }
+    // Of several columns.
+    void across(std::string_view what, std::string rule, std::string expression,
+                std::string mend = {}) {
+        checks_.push_back({table_, fmt::format("{}_{}", table_, what), std::move(rule),
+                           std::move(expression), std::move(mend)});
+    }
+    void identifier(std::string_view column) { add(column, id_rule, rules_.identifier(column)); }
+    void identifier_or_null(std::string_view column, std::string mend = {}) {
+        add(column, id_rule, fmt::format("{} IS NULL OR ({})", column, rules_.identifier(column)),
+            mend);
+    }
+    void flag(std::string_view column) { add(column, flag_rule, rules_.number(column, 1)); }
+    void time(std::string_view column, std::string mend = {}) {
+        add(column, time_rule, rules_.number(column, base::time_max), std::move(mend));
+    }
+    void created() { time("created_at", "created_at = 0"); }
+    void or_empty(std::string_view column, std::string_view rule, const std::string& expression,
+                  std::string mend = {}) {
+        add(column, rule, fmt::format("{} = '' OR ({})", column, expression), std::move(mend));
+    }
+
+    // That may be empty, and is emptied if it is wrong.
+    void text(std::string_view column, std::string_view rule, const std::string& expression) {
+        const std::string mend = fmt::format("{} = ''", column);
+        or_empty(column, rule, expression, mend);
+        across(fmt::format("{}_visible", column), fmt::format("{} {}", column, visible_rule),
+               fmt::format("{} = '' OR ({})", column, rules_.visible(column)), mend);
+    }
+
+    std::vector<Check> take() { return std::move(checks_); }
+
+  private:
+    const Rules& rules_;
+    std::string_view table_;
+    std::vector<Check> checks_;
+};
+
+constexpr std::string_view scopes_rule =
+    "must be 1 to 128 printable ASCII characters each, without double quote or backslash, with a "
+    "space between them";
+
+void add_users(List& list, const Rules& rules) {
+    list.table("users");
+    list.identifier("id");
+    list.flag("technical");
+    list.flag("disabled");
+    list.created();
+    list.text("display_name", name_rule, rules.text("display_name", name_max));
+    list.or_empty("email", "must be an address such as ann@example.org", rules.email("email"),
+                  "email = ''");
+    list.across("details", "display_name and email are for people, not for technical users",
+                "technical = 0 OR (display_name = '' AND email = '')",
+                "display_name = '', email = ''");
+}
+
+void add_tokens(List& list, const Rules& rules) {
+    list.table("tokens");
+    list.identifier("id");
+    list.or_empty("prefix", id_rule, rules.identifier("prefix"), "prefix = ''");
+    list.add("digest", "must be 64 lower-case hex digits", rules.digest("digest"));
+    list.add("key_id", "must be 0 to 4294967295", rules.number("key_id", UINT32_MAX));
+    list.add("kind", "must be organization, group or user",
+             "kind IN ('organization', 'group', 'user')");
+    list.identifier("user_id");
+    list.identifier_or_null("organization");
+    list.identifier_or_null("group_id");
+    list.identifier_or_null("role");
+    list.or_empty("scopes", scopes_rule, rules.scopes("scopes"));
+    list.add("name", name_rule, rules.text("name", name_max));
+    // A record can hold such a name; it may be that of a token in use.
+    list.across("name_visible", fmt::format("name {}", visible_rule), rules.visible("name"),
+                "name = id");
+    list.text("description", description_rule, rules.text("description", description_max));
+    list.or_empty("allow", "must be at most 64 addresses or CIDR blocks", rules.blocks("allow"));
+    list.created();
+    list.time("not_before");
+    list.time("expires_at");
+    list.time("revoked_at", "revoked_at = 1");
+    list.identifier_or_null("predecessor", "predecessor = NULL");
+    list.identifier_or_null("successor", "successor = NULL");
+    list.across("owner", "organization is for all kinds but user, and needed there",
+                "(kind = 'user') = (organization IS NULL)");
+    list.across("group", "group_id is for the kind group, and needed there",
+                "(kind = 'group') = (group_id IS NOT NULL)");
+    list.across("own_role", "role is not for the kind user", "kind <> 'user' OR role IS NULL");
+}
+
+std::vector<Check> list_of(const Rules& rules) {
+    List list(rules);
+    list.table("roles");
+    list.identifier("id");
+    list.or_empty("scopes", scopes_rule, rules.scopes("scopes"), "scopes = ''");
+    list.table("organizations");
+    list.identifier("id");
+    list.flag("suspended");
+    list.created();
+    list.table("org_groups");
+    list.identifier("organization");
+    list.identifier("id");
+    list.created();
+    add_users(list, rules);
+    list.table("memberships");
+    list.identifier("user_id");
+    list.identifier("organization");
+    list.identifier("role");
+    list.created();
+    add_tokens(list, rules);
+    return list.take();
+}
+
+}  // namespace
+
+const std::vector<Check>& checks(Engine engine) {
+    static const std::vector<Check> sqlite = list_of(SqliteRules());
+    static const std::vector<Check> postgresql = list_of(PostgresqlRules());
+    return engine == Engine::sqlite ? sqlite : postgresql;
+}
+
+}  // namespace token_auth::registry
