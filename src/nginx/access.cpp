@@ -9,6 +9,7 @@
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 #include "nginx/verify.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
@@ -317,6 +318,9 @@ inline ngx_int_t check(ngx_http_request_t* r, const LocConf& conf, Context& cont
         if (context.kept.field_count != 0) {
             retract(context);  // a denial that an error_page led here from
         }
+        if (code == Code::ok) {
+            note_use(r, context);
+        }
         return NGX_OK;
     }
     denial.schemes = static_cast<unsigned>(conf.schemes);
@@ -411,8 +415,12 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
-    if (context != nullptr) {
-        context->logging = true;
+    if (context == nullptr) {
+        return NGX_OK;
+    }
+    context->logging = true;
+    if (context->decided && r == r->main) {
+        count_request(*context->conf->label, context->code);
     }
     return NGX_OK;
 }

@@ -17,7 +17,7 @@ ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept;
 // let this one in under "satisfy any". Then forwards the identity, if there is an upstream.
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 
-// Lets variables know that the request is being logged.
+// Counts the request, and lets variables know that it is being logged.
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept;
 
 }  // namespace token_auth::nginx

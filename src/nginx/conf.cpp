@@ -91,6 +91,12 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
             return static_cast<char*>(NGX_CONF_ERROR);
         }
     }
+    if (conf.label == nullptr) {
+        conf.label = obtain_label(cf, ngx_string("default"));
+        if (conf.label == nullptr) {
+            return static_cast<char*>(NGX_CONF_ERROR);
+        }
+    }
     if (conf.store == NGX_CONF_UNSET_UINT) {
         // ngx_conf_log_error() would name the end of the enclosing block.
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -200,6 +206,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
         ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
+        ngx_array_init(&conf->labels, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
@@ -226,6 +233,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     unset(conf->roles);
     unset(conf->scopes);
     unset(conf->scopes_any);
+    unset(conf->label);
     conf->store = NGX_CONF_UNSET_UINT;
     conf->schemes = 0;
     conf->anonymous = NGX_CONF_UNSET;
@@ -235,6 +243,8 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->max_age = NGX_CONF_UNSET;
     conf->error_body = NGX_CONF_UNSET_UINT;
     conf->forward = NGX_CONF_UNSET;
+    conf->status_format = NGX_CONF_UNSET_UINT;
+    conf->usage_public = NGX_CONF_UNSET;
     return conf;
 }
 
@@ -269,6 +279,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
+    merge_pointer(conf->label, prev->label);
     const bool is_server = prev->outer == nullptr;
     conf->strips_early = is_server ? strips(*conf) : prev->strips_early;
     auto& main =
@@ -284,6 +295,32 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
         each->enforces_below = true;
     }
     return complete(cf, *conf);
+}
+
+Label* obtain_label(ngx_conf_t* cf, ngx_str_t name) noexcept {
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    auto* const* const known = static_cast<Label* const*>(main.labels.elts);
+    for (ngx_uint_t i = 0; i < main.labels.nelts; ++i) {
+        if (view(known[i]->name) == view(name)) {
+            return known[i];
+        }
+    }
+    if (main.labels.nelts == labels_max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the label \"%V\" of \"token_auth_label\" is one too many, there may "
+                           "be %ui, \"default\" among them; let some locations share one",
+                           &name, labels_max);
+        return nullptr;
+    }
+    auto* const label = static_cast<Label*>(ngx_pcalloc(cf->pool, sizeof(Label)));
+    auto** const slot = static_cast<Label**>(ngx_array_push(&main.labels));
+    if (label == nullptr || slot == nullptr) {
+        return nullptr;
+    }
+    label->name = name;
+    *slot = label;
+    return label;
 }
 
 void warn_of_open_rules(ngx_conf_t* cf) noexcept {

@@ -41,6 +41,7 @@ struct Kept {
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
 
+    std::uint64_t noted;  // the token whose use was noted last; see note_use()
     Taken taken;
     Check checks;
     const void* forwarded;               // the elements of the fields that forward() made

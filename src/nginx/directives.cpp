@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "nginx/conf.hpp"
+#include "nginx/status.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 #include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
@@ -431,6 +433,64 @@ char* set_verify(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcep
     return NGX_CONF_OK;
 }
 
+// token_auth_label <name>
+char* set_label(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    const ngx_str_t name = arguments(cf)[1];
+    if (conf->label != NGX_CONF_UNSET_PTR) {
+        return duplicate;
+    }
+    if (!is_identifier(view(name))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"token_auth_label\"; write 1 to 64 of A-Z a-z "
+                           "0-9 . _ -",
+                           &name);
+        return failed;
+    }
+    conf->label = obtain_label(cf, name);
+    return conf->label == nullptr ? failed : NGX_CONF_OK;
+}
+
+// Makes `handler` answer requests to the location. It shows what the zone holds.
+void set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) noexcept {
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (main.zone_user.directive == nullptr) {
+        main.zone_user = {reinterpret_cast<const char*>(arguments(cf)[0].data),
+                          reinterpret_cast<const char*>(cf->conf_file->file.name.data),
+                          cf->conf_file->line};
+    }
+    static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module))
+        ->handler = handler;
+}
+
+// token_auth_status prometheus | json
+char* set_status(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
+    set_handler(cf, status_handler);
+    return ngx_conf_set_enum_slot(cf, command, data);
+}
+
+// token_auth_usage [public]
+char* set_usage(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto& conf = *static_cast<LocConf*>(data);
+    if (cf->args->nelts == 2 && view(arguments(cf)[1]) != "public") {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"token_auth_usage\", it takes \"public\" "
+                           "or nothing",
+                           &arguments(cf)[1]);
+        return failed;
+    }
+    if (conf.usage_public != NGX_CONF_UNSET) {
+        return duplicate;
+    }
+    conf.usage_public = cf->args->nelts == 2 ? 1 : 0;
+    static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module))
+        ->notes_use = true;
+    set_handler(cf, usage_handler);
+    return NGX_CONF_OK;
+}
+
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
@@ -500,6 +560,12 @@ ngx_conf_enum_t error_bodies[] = {
     {ngx_null_string, 0},
 };
 
+ngx_conf_enum_t status_formats[] = {
+    {ngx_string("prometheus"), status_prometheus},
+    {ngx_string("json"), status_json},
+    {ngx_null_string, 0},
+};
+
 constexpr ngx_uint_t blocks = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
 constexpr ngx_uint_t everywhere = blocks | NGX_HTTP_LMT_CONF;
 
@@ -538,6 +604,12 @@ ngx_command_t commands[] = {
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_verify"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_verify,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_label"), blocks | NGX_CONF_TAKE1, set_label, NGX_HTTP_LOC_CONF_OFFSET,
+     0, nullptr},
+    {ngx_string("token_auth_status"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_status,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, status_format), status_formats},
+    {ngx_string("token_auth_usage"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     set_usage, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,
