@@ -86,6 +86,20 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string replace_invisible(std::string_view text, char by) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char* at = text.data(); at != text.data() + text.size();) {
+        const char* const begin = at;
+        if (is_invisible(utf8::unchecked::next(at))) {
+            out += by;
+        } else {
+            out.append(begin, at);
+        }
+    }
+    return out;
+}
+
 std::string counted(std::size_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

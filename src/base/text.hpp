@@ -34,6 +34,9 @@ bool is_blank(std::string_view text) noexcept;
 // \xff.
 std::string printable(std::string_view text);
 
+// The text, which must be UTF-8, with `by` in place of each character that is invisible.
+std::string replace_invisible(std::string_view text, char by);
+
 // The whole text as a decimal number; 0 if it is none.
 template <typename Number>
 Number number_of(std::string_view text) noexcept {

@@ -102,10 +102,10 @@ void SyncLock::require_own(const struct stat& info) const {
     }
     if (info.st_uid != geteuid()) {
         throw StoreError(
-            fmt::format("tokensync's lock file {} belongs to another account (user {}, not {}); "
-                        "run tokensync as the account that owns the store, and give it that file, "
-                        "too (chown)",
-                        path_, info.st_uid, geteuid()));
+            fmt::format("tokensync's lock file {0} belongs to another account (user {1}, not {2}); "
+                        "run tokensync as that account, or give the store to this one "
+                        "(chown -R {2} {3} {0})",
+                        path_, info.st_uid, geteuid(), store_));
     }
 }
 

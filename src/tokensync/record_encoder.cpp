@@ -15,10 +15,6 @@ namespace {
 
 constexpr const char* no_role_number = "is beyond the number of roles that a store can hold";
 
-bool is_control(char c) noexcept {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 }  // namespace
 
 // The functions that give a text say what is wrong: null, if nothing is.
@@ -76,9 +72,9 @@ const char* Encoder::printable_name(std::string_view name, std::string_view& out
     if (!base::is_utf8(name)) {
         return "has a name that is no text in UTF-8";
     }
-    // Only SQL of somebody else's can write such a name; in a header field it could end the field.
-    name_ = name;
-    std::replace_if(name_.begin(), name_.end(), is_control, '?');
+    // Only SQL of somebody else's can write such a name; in a header field it could end the field,
+    // and in a log hide what follows.
+    name_ = base::replace_invisible(name, '?');
     out = name_;
     return nullptr;
 }

@@ -9,6 +9,7 @@ use JSON::PP;
 use Test::More;
 use TokenAuth::Registry qw(on_postgresql);
 use TokenAuth::Sync;
+use TokenAuth::Util qw(slurp);
 
 my $unchecked = on_postgresql() ? '' : 'PRAGMA ignore_check_constraints = ON; ';
 
@@ -227,6 +228,18 @@ for my $case (@cases) {
         is $world->sync('check')->{status}, 0, 'and the store is equal' or diag $world->sync('check')->{out};
     };
 }
+
+subtest 'a name with invisible characters' => sub {
+    my $world = new_world();
+    my %codes = (u202e => "\xe2\x80\xae", u200b => "\xe2\x80\x8b", u2028 => "\xe2\x80\xa8", u0085 => "\xc2\x85", u0007 => "\x07");
+    my @names = sort keys %codes;
+    $world->sql("${unchecked}UPDATE tokens SET name = '" . join('', map { "$_$codes{$_}." } @names) . "\xc3\xa9' WHERE id = 'bad'");
+    $world->sync_ok('run');
+    my $store = slurp($world->db . '/data.mdb');
+    like $store, qr/\Q${\ join '', map { "$_?." } @names}\E\xc3\xa9/, 'question marks in their place, for the sake of logs and terminals';
+    is $world->decision('bad-token'), 'ok', 'the token stays';
+    is $world->sync('check')->{status}, 0, 'and check expects that';
+};
 
 subtest 'more roles than a store can number' => sub {
     my $world = TokenAuth::Sync->new;

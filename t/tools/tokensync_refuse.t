@@ -109,7 +109,7 @@ SKIP: {
         my ($uid, $gid) = (getpwnam 'nobody')[ 2, 3 ];
         skip 'needs root and nobody', 4 if $> != 0 || !defined $uid;
         chown $uid, -1, $file or die;
-        $fails->(qr/db\.sync belongs to another account \(user $uid, not 0\); run tokensync as the account that owns/, 'of another account');
+        $fails->(qr/db\.sync belongs to another account \(user $uid, not 0\); run tokensync as that account, or give the store to this one \(chown -R 0 \S+db \S+db\.sync\)$/m, 'of another account');
         chown $uid, $gid, $world->dir, $world->db, $world->db . '/data.mdb' or die;
         chmod 0400, $file or die;
         $fails->(qr/db\.sync: Permission denied; give it the mode 0600 again/, 'read-only');
