@@ -1,11 +1,16 @@
 #include "nginx/access.hpp"
 
+#include <algorithm>
+#include <new>
+
 #include "nginx/conf.hpp"
 #include "nginx/context.hpp"
 #include "nginx/denial.hpp"
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
@@ -225,8 +230,43 @@ inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context&
     return true;
 }
 
+// Whether the request has such a field, and no two that differ.
+bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
+    const std::string_view value = field_value(fields, name);
+    return !value.empty() && value != ",";
+}
+
+// Whether the request is a CORS preflight (Fetch Standard, "CORS-preflight fetch"). Browsers send
+// no credentials with it, but keep the query.
+[[gnu::noinline]] bool is_preflight(ngx_http_request_t* r, const LocConf& conf,
+                                    Context& context) noexcept {
+    const ngx_list_part_t& fields = client_fields(r);
+    if (r->main->method != NGX_HTTP_OPTIONS || !has_field(fields, "origin") ||
+        !has_field(fields, "access-control-request-method")) {
+        return false;
+    }
+    const Expression* const authorization_field = nullptr;
+    const auto* places = &authorization_field;
+    ngx_uint_t count = 1;
+    if (conf.places != nullptr) {
+        places = static_cast<const Expression* const*>(conf.places->elts);
+        count = conf.places->nelts;
+    }
+    return std::all_of(places, places + count, [&](const Expression* place) {
+        if (place != nullptr && !place->is_cookie && !is_field(r, *place)) {
+            return true;
+        }
+        Credential credential;
+        return take_credential(r, conf, place, context, credential) &&
+               credential.status == CredentialStatus::missing;
+    });
+}
+
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
+    if (conf.preflight != 0 && is_preflight(r, conf, context)) {
+        return Code::preflight;
+    }
     Credential credential;
     if (!find_credential(r, conf, context, credential)) {
         return Code::store_unavailable;
@@ -263,6 +303,29 @@ bool is_in_access_phase(ngx_http_request_t* r) noexcept {
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_get_module_main_conf(r, ngx_http_core_module));
     return core.phase_engine.handlers[r->phase_handler].checker == ngx_http_core_access_phase;
+}
+
+// Decides, and notes what follows. Returns what the phase handler is to return.
+inline ngx_int_t check(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                       Denial& denial) noexcept {
+    begin_decision(r, context, conf);
+    context.deciding = true;
+    const Code code = decide_request(r, conf, context, denial);
+    context.deciding = false;
+    context.decided = true;
+    context.code = code;
+    if (answer(code).status == 0) {
+        if (context.kept.field_count != 0) {
+            retract(context);  // a denial that an error_page led here from
+        }
+        if (code == Code::ok) {
+            note_use(r, context);
+        }
+        return NGX_OK;
+    }
+    denial.schemes = static_cast<unsigned>(conf.schemes);
+    denial.token_from_variable = conf.places != nullptr;
+    return deny(r, context, denial);
 }
 
 // Under "satisfy any", another module may have let the request in before this one was asked; and
@@ -306,26 +369,34 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         (conf.forward == 0 && must_forward(r, *context) && !forward(r, *context))) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    begin_decision(r, *context, conf);
-    context->deciding = true;
-    const Code code = decide_request(r, conf, *context, denial);
-    context->deciding = false;
-    context->decided = true;
-    context->code = code;
-    if (answer(code).status == 0) {
-        if (context->kept.field_count != 0) {
-            retract(*context);  // a denial that an error_page led here from
-        }
-        return NGX_OK;
+    return check(r, conf, *context, denial);
+}
+
+ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    void* const room = ngx_palloc(r->pool, sizeof(Context));
+    if (room == nullptr) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    denial.schemes = static_cast<unsigned>(conf.schemes);
-    denial.token_from_variable = conf.places != nullptr;
-    return deny(r, *context, denial);
+    auto* const context = new (room) Context{};
+    const Context* const main = find_context(r);
+    if (main != nullptr) {
+        context->kept.taken = main->kept.taken;
+        context->kept.unforwarded = main->kept.unforwarded;
+    }
+    ngx_http_set_ctx(r, context, ngx_http_token_auth_module);
+    Denial denial{};
+    if (!evaluate_realm(r, conf, denial.realm)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    return denial.realm == "off" ? NGX_DECLINED : check(r, conf, *context, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
     // A subrequest of the access phase, such as that of auth_request, still sees the credential.
-    const bool forwards = r->content_handler != nullptr && !is_in_access_phase(r->main);
+    const bool forwards = r->content_handler != nullptr && r->content_handler != verify_handler &&
+                          !is_in_access_phase(r->main);
     if (forwards && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
@@ -344,8 +415,12 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
-    if (context != nullptr) {
-        context->logging = true;
+    if (context == nullptr) {
+        return NGX_OK;
+    }
+    context->logging = true;
+    if (context->decided && r == r->main) {
+        count_request(*context->conf->label, context->code);
     }
     return NGX_OK;
 }

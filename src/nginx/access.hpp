@@ -9,11 +9,15 @@ namespace token_auth::nginx {
 // the denial.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 
+// Decides in a subrequest, which nginx's access phase leaves out, for that subrequest alone: it
+// then has a context of its own. Returns as access_handler() does.
+ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept;
+
 // Retracts our denial: only requests that were let in reach the precontent phase, so another module
 // let this one in under "satisfy any". Then forwards the identity, if there is an upstream.
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 
-// Lets variables know that the request is being logged.
+// Counts the request, and lets variables know that it is being logged.
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept;
 
 }  // namespace token_auth::nginx

@@ -41,6 +41,7 @@ struct Kept {
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
 
+    std::uint64_t noted;  // the token whose use was noted last; see note_use()
     Taken taken;
     Check checks;
     const void* forwarded;               // the elements of the fields that forward() made
@@ -78,10 +79,14 @@ struct Context {
 // none.
 Context* find_cleared_context(ngx_http_request_t* r) noexcept;
 
-// Returns the main request's context. Null if there is none.
+// Returns the subrequest's own context, if check_subrequest() made one, else the main request's.
+// Null if there is none.
 inline Context* find_context(ngx_http_request_t* r) noexcept {
-    r = r->main;
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    if (context == nullptr && r != r->main) {
+        r = r->main;
+        context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    }
     return context != nullptr || (!r->internal && !r->filter_finalize) ? context
                                                                        : find_cleared_context(r);
 }

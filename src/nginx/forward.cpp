@@ -7,15 +7,8 @@
 #include "token_auth/credential.hpp"
 
 namespace token_auth::nginx {
-namespace {
 
-struct IdentityField {
-    std::string_view name;
-    std::string_view lower;
-    Field field;
-};
-
-constexpr IdentityField identity_fields[] = {
+const IdentityField identity_fields[] = {
     {"X-Token-Id", "x-token-id", Field::id},
     {"X-Token-Kind", "x-token-kind", Field::kind},
     {"X-Token-Subject", "x-token-subject", Field::subject},
@@ -24,6 +17,8 @@ constexpr IdentityField identity_fields[] = {
     {"X-Token-Role", "x-token-role", Field::role},
     {"X-Token-Scopes", "x-token-scopes", Field::scopes},
 };
+
+namespace {
 
 constexpr std::size_t added_max = std::size(identity_fields) + 1;  // and the organization
 

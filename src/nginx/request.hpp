@@ -42,6 +42,10 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
 // The client's address as nginx sees it (after realip); family 0 for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;
 
+// Adds a field to the answer; the texts must outlive the request. Null if out of memory.
+ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
+                                    std::string_view value) noexcept;
+
 // nginx's cached time, of a clock that nobody sets, in seconds.
 std::int64_t steady_seconds() noexcept;
 
