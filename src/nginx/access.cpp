@@ -6,6 +6,7 @@
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/variables.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
@@ -72,6 +73,34 @@ void log_missing_key(KeyId id) noexcept {
     }
 }
 
+// Takes what the last early decision looked up, if it was the same, just now: later, the store may
+// say something else.
+[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const LocConf& conf,
+                                    const Requirements& requirements, std::string_view token,
+                                    Identify& out) noexcept {
+    if (early.token.bytes().empty() || early.looked_up != ngx_current_msec ||
+        early.conf->store != conf.store || early.presented != token ||
+        early.organization_mode != requirements.organization_mode ||
+        early.named_organization != requirements.organization) {
+        return false;
+    }
+    out.generation = early.generation;
+    out.synced = early.synced;
+    out.claims = {true,       early.token,      early.organization, early.member, early.suspended,
+                  early.role, early.role_scopes};
+    return true;
+}
+
+void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& requirements,
+                  std::string_view token) noexcept {
+    out.looked_up = ngx_current_msec;
+    out.member = claims.member;
+    out.suspended = claims.suspended;
+    out.presented = token;
+    out.organization_mode = requirements.organization_mode;
+    out.named_organization = requirements.organization;
+}
+
 // Looks the token up and decides.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
@@ -82,8 +111,10 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
-    const Lookup found = stores->read(conf.store, steady_seconds(), identify);
-    if (found == Lookup::broken) {
+    const EarlyDecision* const before = context.kept.early;
+    const bool taken =
+        before != nullptr && take_look_up(*before, conf, requirements, token, identify);
+    if (!taken && stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
         return Code::store_unavailable;
     }
     context.generation = identify.generation;
@@ -106,6 +137,9 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     const Code code = decide(claims, requirements, ngx_time(), client_address(r));
     if (!remember(r, context, claims, code == Code::ok)) {
         return Code::store_unavailable;
+    }
+    if (context.deciding_early != nullptr) {
+        note_look_up(*context.deciding_early, claims, requirements, token);
     }
     if (code == Code::scope_missing) {
         denial.scopes = missing_scopes(claims, requirements).words;
@@ -248,15 +282,22 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
     return decide_by_store(r, conf, requirements, credential.token, context, denial);
 }
 
-bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view& out) noexcept {
-    Context* const context = conf.realm->compiled.lengths == nullptr ? nullptr : find_context(r);
+[[gnu::noinline]] bool evaluate_variable_realm(ngx_http_request_t* r, const LocConf& conf,
+                                               std::string_view& out) noexcept {
+    Context* const context = obtain_context(r);
     if (context == nullptr) {
-        return evaluate(r, *conf.realm, out);
+        return false;
     }
-    context->deciding = true;  // not by variables of an earlier decision
+    context->deciding = true;  // not by the module's own variables
     const bool done = evaluate(r, *conf.realm, out);
     context->deciding = false;
     return done;
+}
+
+inline bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf,
+                           std::string_view& out) noexcept {
+    return conf.realm->compiled.lengths == nullptr ? evaluate(r, *conf.realm, out)
+                                                   : evaluate_variable_realm(r, conf, out);
 }
 
 // Under "satisfy any", another module may have let the request in before this one was asked. False
@@ -279,7 +320,52 @@ bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view
     return noted != nullptr && note_check(r, *noted, conf);
 }
 
+// Makes an early decision, unless the realm says "off". False if that fails.
+bool decide_early(ngx_http_request_t* r, const LocConf& conf, Context& context) noexcept {
+    std::string_view realm;
+    if (!evaluate_realm(r, conf, realm)) {
+        return false;
+    }
+    if (realm == "off") {
+        return true;
+    }
+    auto* const early = static_cast<EarlyDecision*>(ngx_pcalloc(r->pool, sizeof(EarlyDecision)));
+    if (early == nullptr) {
+        return false;
+    }
+    // Only the access phase decides, and takes a credential, for good.
+    const Context before = context;
+    static_cast<Decision&>(context) = Decision{};
+    Denial denial{};
+    context.deciding = true;
+    context.deciding_early = early;
+    context.code = decide_request(r, conf, context, denial);
+    context.conf = &conf;
+    context.decided = true;
+    static_cast<Decision&>(*early) = context;
+    context = before;
+    context.kept.early = early;
+    return true;
+}
+
 }  // namespace
+
+bool decide_for_variable(ngx_http_request_t* r, Context*& context) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    if (conf.realm == nullptr || (context != nullptr && last_decision(*context).conf == &conf)) {
+        return true;
+    }
+    context = obtain_context(r);
+    SavedRequest saved;
+    if (context == nullptr || !saved.save(r)) {
+        return false;
+    }
+    const bool done = decide_early(r, conf, *context);
+    saved.restore(r);
+    forget_variables(r);
+    return done;
+}
 
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     const auto& conf =
@@ -306,6 +392,8 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     context->deciding = false;
     context->decided = true;
     context->code = code;
+    context->kept.early = nullptr;
+    forget_variables(r);
     if (answer(code).status == 0) {
         if (context->kept.field_count != 0) {
             retract(*context);  // a denial that an error_page led here from
@@ -338,9 +426,17 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
 }
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
-    Context* context = find_context(r);
-    if (context != nullptr) {
-        context->logging = true;
+    if (r != r->main) {  // for log_subrequest
+        ngx_http_set_ctx(r, obtain_context(r), ngx_http_token_auth_module);
+        return NGX_OK;
+    }
+    Context* const context = note_answer(r);
+    if (context == nullptr) {
+        return NGX_OK;
+    }
+    context->logging = true;
+    if (last_decision(*context).code != Code::ok) {
+        forget_variables(r);
     }
     return NGX_OK;
 }

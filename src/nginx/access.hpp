@@ -1,7 +1,7 @@
 // The phase handlers.
 #pragma once
 
-#include "nginx/ngx.hpp"
+#include "nginx/context.hpp"
 
 namespace token_auth::nginx {
 
@@ -12,6 +12,11 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 // Retracts our denial: only requests that were let in reach the precontent phase, so another module
 // let this one in under "satisfy any". Then forwards the identity, if there is an upstream.
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
+
+// Decides for whoever asks for a variable before the access phase has decided under the location's
+// present configuration. `context`, found or null, is that of the main request `r`. False if memory
+// is short.
+bool decide_for_variable(ngx_http_request_t* r, Context*& context) noexcept;
 
 // Lets variables know that the request is being logged.
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept;

@@ -166,6 +166,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
         ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
+        ngx_array_init(&conf->own_variables, cf->pool, 1, sizeof(ngx_uint_t)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }

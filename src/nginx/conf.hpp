@@ -44,6 +44,7 @@ struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
     bool strips_early;                 // some server takes X-Token-... fields off
     bool strips_late;                  // some location differs in that from its server
     Expression* default_organization;  // $http_x_org_id, compiled on first use

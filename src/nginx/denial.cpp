@@ -252,7 +252,7 @@ void mend_header(ngx_http_request_t* r, Context& context) noexcept {
 }
 
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
-    Context* const context = r == r->main ? find_context(r) : nullptr;
+    Context* const context = r == r->main ? note_answer(r) : nullptr;
     if (context == nullptr) {
         return next_header_filter(r);
     }
