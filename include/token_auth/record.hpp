@@ -5,6 +5,7 @@
 //   0 | 63 bits of the token's digest       token entries
 //   1 | 63 bits of SHA-256 of the user id   user records; below the reserved keys
 //   0xffffffff00000000 + bucket             suspended organizations of a bucket (20 bits)
+//   0xffffffff80000000 + 30 bits of a hash  rows of the registry that are left out; tokensync's own
 //   0xffffffffffff0000 + number             role (0 to 0xfffe)
 //   0xffffffffffffffff                      meta record, or the marker of an unfinished load
 //
@@ -60,6 +61,7 @@ inline constexpr std::uint16_t role_number_max = 0xfffe;
 
 inline constexpr std::uint64_t first_user_key = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t first_suspension_key = 0xffffffff00000000;  // the first reserved one
+inline constexpr std::uint64_t first_note_key = 0xffffffff80000000;  // see store_writer/notes.hpp
 inline constexpr std::uint64_t first_role_key = 0xffffffffffff0000;
 inline constexpr std::uint64_t meta_record_key = 0xffffffffffffffff;
 
@@ -97,10 +99,11 @@ struct TokenEntry {
     Digest digest{};
     Kind kind = kind_organization;
     bool revoked = false;
-    bool disabled = false;                  // its user is, the technical one of other kinds too
-    std::uint8_t key_index = 0;             // of the digest's key in StoreMeta::keys
-    std::int64_t expires = 0;               // Unix seconds; 0: never
-    std::int64_t not_before = 0;            // Unix seconds; 0: from always
+    bool disabled = false;        // its user is, the technical one of other kinds too
+    bool held_back = false;       // its removal is: the registry does not give it any more
+    std::uint8_t key_index = 0;   // of the digest's key in StoreMeta::keys
+    std::int64_t expires = 0;     // Unix seconds; 0: never
+    std::int64_t not_before = 0;  // Unix seconds; 0: from always
     std::uint32_t organization_number = 0;  // of its organization; 0 for a user token
     std::uint16_t role = no_role;           // likewise: a user's stands in the membership
     std::uint64_t user_key = 0;             // user token: the key of its user
@@ -147,7 +150,8 @@ inline constexpr unsigned allow_bit = 1U << 8;
 inline constexpr unsigned memberships_bit = 1U << 9;
 inline constexpr unsigned many_memberships_bit = 1U << 10;
 inline constexpr unsigned followed_bit = 1U << 11;
-inline constexpr unsigned known_bits = (1U << 12) - 1;
+inline constexpr unsigned held_back_bit = 1U << 12;
+inline constexpr unsigned known_bits = (1U << 13) - 1;
 inline constexpr unsigned optional_bits =
     group_bit | not_before_bit | scopes_bit | allow_bit | memberships_bit;
 
@@ -172,6 +176,7 @@ class TokenView {
     Kind kind() const noexcept;
     bool revoked() const noexcept;
     bool disabled() const noexcept;
+    bool held_back() const noexcept;
     std::uint8_t key_index() const noexcept;
     std::int64_t expires() const noexcept;
     std::int64_t not_before() const noexcept;
@@ -233,6 +238,9 @@ inline bool TokenView::revoked() const noexcept {
 }
 inline bool TokenView::disabled() const noexcept {
     return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::disabled_bit) != 0;
+}
+inline bool TokenView::held_back() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::held_back_bit) != 0;
 }
 inline std::uint8_t TokenView::key_index() const noexcept {
     return load<std::uint8_t>(at_ + token_layout::key_index_at);
@@ -347,6 +355,8 @@ struct StoreCounts {
     std::uint64_t users = 0;      // that have a record
     std::uint64_t roles = 0;      // that exist
     std::uint64_t suspended = 0;  // organizations
+    std::uint64_t left_out = 0;   // rows of the registry
+    std::uint64_t held_back = 0;  // tokens, of those above
 };
 
 // How many tokens have a digest under a key (no_key: plain SHA-256).

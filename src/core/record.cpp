@@ -152,7 +152,8 @@ unsigned flags_of(const TokenEntry& entry, bool followed) noexcept {
            bit(!entry.group.empty(), group_bit) | bit(entry.not_before != 0, not_before_bit) |
            bit(!entry.scopes.empty(), scopes_bit) | bit(!entry.allow.empty(), allow_bit) |
            bit(entry.membership_count != 0, memberships_bit) |
-           bit(entry.many_memberships, many_memberships_bit) | bit(followed, followed_bit);
+           bit(entry.many_memberships, many_memberships_bit) | bit(followed, followed_bit) |
+           bit(entry.held_back, held_back_bit);
 }
 
 // False for a membership that does not fit.
@@ -397,6 +398,7 @@ TokenEntry TokenView::entry(std::uint64_t key) const noexcept {
     out.kind = kind();
     out.revoked = revoked();
     out.disabled = disabled();
+    out.held_back = held_back();
     out.key_index = key_index();
     out.expires = expires();
     out.not_before = not_before();
@@ -584,7 +586,8 @@ std::size_t encode(const StoreMeta& meta, char* buffer, std::size_t size) noexce
     writer.integer(meta.created);
     writer.integer(meta.roles_generation);
     for (const std::uint64_t count :
-         {meta.counts.tokens, meta.counts.users, meta.counts.roles, meta.counts.suspended}) {
+         {meta.counts.tokens, meta.counts.users, meta.counts.roles, meta.counts.suspended,
+          meta.counts.left_out, meta.counts.held_back}) {
         writer.integer(count);
     }
     for (const KeyUse& key : meta.keys) {
@@ -613,7 +616,8 @@ MetaState decode(std::string_view value, StoreMeta& out) noexcept {
     out.created = reader.integer<std::int64_t>();
     out.roles_generation = reader.integer<std::uint64_t>();
     for (std::uint64_t* count :
-         {&out.counts.tokens, &out.counts.users, &out.counts.roles, &out.counts.suspended}) {
+         {&out.counts.tokens, &out.counts.users, &out.counts.roles, &out.counts.suspended,
+          &out.counts.left_out, &out.counts.held_back}) {
         *count = reader.integer<std::uint64_t>();
     }
     out.keys_end = 0;

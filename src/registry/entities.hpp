@@ -25,8 +25,8 @@ struct ChangedKeys {
 };
 
 // Takes the rows of a log, entity and key. Empty if everything is to be read: a table was
-// truncated, or there are more than `changed_keys_max`.
-std::optional<ChangedKeys> changed_keys(Rows& log, const Location& location);
+// truncated, there are more than `changed_keys_max`, or one is of no entity.
+std::optional<ChangedKeys> changed_keys(Rows& log);
 
 // Gives the sink the entities of those keys as they are in the transaction's snapshot.
 void read_changed(Session& session, const ChangedKeys& keys, Sink& sink);

@@ -63,6 +63,11 @@ class Rows {
     // A column of the row, from 0; NULL is empty, or 0. The text holds until next().
     virtual std::string_view text(int column) const = 0;
     virtual std::int64_t integer(int column) const = 0;
+    virtual bool is_null(int column) const = 0;
+    // Whether the column holds a text, or a whole number: not NULL, nor in SQLite, where a column
+    // may hold anything, something else. To be asked before the column is read.
+    virtual bool has_text(int column) const { return !is_null(column); }
+    virtual bool has_integer(int column) const { return !is_null(column); }
 };
 
 // Errors are SqlError.

@@ -7,8 +7,10 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "registry/bad_row.hpp"
 #include "registry/model.hpp"
 
 namespace token_auth::registry {
@@ -26,12 +28,18 @@ class Sink {
     virtual void gone_organization(const std::string& id) = 0;
     virtual void gone_role(const std::string& id) = 0;
     virtual void gone_token(const Digest& digest) = 0;
+    // A row that no record can hold, beside the gone member of its entity where that has a key.
+    virtual void leave_out(const BadRow& row) = 0;
+    // The row of that key in the change log is given or left out beside this call as it is now, or
+    // is gone. Whether it was left out before.
+    virtual bool changed(std::string_view /*entity*/, const std::string& /*key*/) { return false; }
 };
 
 // A token that a store holds.
 struct HeldToken {
     std::string id;
     Digest digest{};
+    std::string user{};
 };
 
 // Why a source does not give a token that it gave before.
@@ -39,6 +47,7 @@ enum class Fate {
     lost,     // nothing says that this was meant: SQL, damage, another file
     removed,  // on purpose: the last row of the audit trail about its id says so
     rekeyed,  // its id has another digest now
+    refused,  // lost, but what is left of it says revoked, or its user is disabled
 };
 
 // Thrown out of what the descriptor of stop_on() ended.
@@ -84,7 +93,8 @@ class Source {
         return std::vector<Fate>(tokens.size(), Fate::lost);
     }
 
-    // Whether nothing changed between two positions, the latter of which all() gave last.
+    // Whether nothing changed between two positions, the latter of which all() gave last: the store
+    // of the first one has all that all() gave. The first one may be the later one.
     virtual bool no_change_between(const std::string& position, const std::string& latest) {
         return position == latest;
     }

@@ -14,45 +14,55 @@ bool is_in(const TokenColumn& column, TokenPart part) {
     return part == TokenPart::whole || column.is(TokenColumn::stored);
 }
 
+// Whether a column may hold what it holds, by type: NULL too, where that stands for the empty text.
+bool has_type(const Rows& row, int at, const TokenColumn& column) {
+    const bool is_number = std::holds_alternative<std::int64_t Token::*>(column.member) ||
+                           std::holds_alternative<KeyIdColumn>(column.member);
+    return is_number ? row.has_integer(at)
+                     : row.has_text(at) || (column.is(TokenColumn::null) && row.is_null(at));
+}
+
 // Reads one column of a row; what is wrong with it, or null.
 const char* read_column(const Rows& row, int at, const TokenColumn& column, Token& token) {
-    return std::visit(
-        Overloaded{[&](std::string Token::*member) -> const char* {
-                       token.*member = row.text(at);
-                       return nullptr;
-                   },
-                   [&](std::int64_t Token::*member) -> const char* {
-                       token.*member = row.integer(at);
-                       return nullptr;
-                   },
-                   [&](std::vector<std::string> Token::*member) -> const char* {
-                       token.*member = split_words(row.text(at));
-                       if (column.is(TokenColumn::sorted)) {
-                           token.*member = canonical(std::move(token.*member));
-                       }
-                       return nullptr;
-                   },
-                   [&](DigestColumn) -> const char* {
-                       const std::string_view text = row.text(at);
-                       const auto bytes = from_hex(text);
-                       if (!bytes || to_hex(*bytes) != text) {
-                           return "a digest that is not 64 lower-case hex digits";
-                       }
-                       token.digest.bytes = *bytes;
-                       return nullptr;
-                   },
-                   [&](KeyIdColumn) -> const char* {
-                       const std::int64_t integer = row.integer(at);
-                       if (integer < 0 || integer > std::int64_t{UINT32_MAX}) {
-                           return "a key_id that is out of range";
-                       }
-                       token.digest.key_id = static_cast<KeyId>(integer);
-                       return nullptr;
-                   },
-                   [&](KindColumn) -> const char* {
-                       return kind_of_name(row.text(at), token.kind) ? nullptr : "an unknown kind";
-                   }},
-        column.member);
+    return std::visit(Overloaded{[&](std::string Token::*member) -> const char* {
+                                     token.*member = row.text(at);
+                                     return nullptr;
+                                 },
+                                 [&](std::int64_t Token::*member) -> const char* {
+                                     token.*member = row.integer(at);
+                                     return nullptr;
+                                 },
+                                 [&](std::vector<std::string> Token::*member) -> const char* {
+                                     token.*member = split_words(row.text(at));
+                                     if (column.is(TokenColumn::sorted)) {
+                                         token.*member = canonical(std::move(token.*member));
+                                     }
+                                     return nullptr;
+                                 },
+                                 [&](DigestColumn) -> const char* {
+                                     const std::string_view text = row.text(at);
+                                     const auto bytes = from_hex(text);
+                                     if (!bytes || to_hex(*bytes) != text) {
+                                         token.digest.bytes = {};
+                                         return "has a digest that is not 64 lower-case hex digits";
+                                     }
+                                     token.digest.bytes = *bytes;
+                                     return nullptr;
+                                 },
+                                 [&](KeyIdColumn) -> const char* {
+                                     const std::int64_t integer = row.integer(at);
+                                     if (integer < 0 || integer > std::int64_t{UINT32_MAX}) {
+                                         return "has a key_id that is out of range";
+                                     }
+                                     token.digest.key_id = static_cast<KeyId>(integer);
+                                     return nullptr;
+                                 },
+                                 [&](KindColumn) -> const char* {
+                                     return kind_of_name(row.text(at), token.kind)
+                                                ? nullptr
+                                                : "has an unknown kind";
+                                 }},
+                      column.member);
 }
 
 // Kept in `texts`: what the token does not hold as a text.
@@ -107,17 +117,33 @@ int column_count(TokenPart part) {
     return count;
 }
 
-void read_token(const Rows& row, TokenPart part, const Location& location, Token& into) {
+std::string read_columns(const Rows& row, TokenPart part, Token& into) {
     int at = 0;
+    std::string problem;
     for (const TokenColumn& column : token_columns) {
         if (!is_in(column, part)) {
             continue;
         }
-        if (const char* const wrong = read_column(row, at++, column, into)) {
-            throw base::Error(fmt::format(
-                "registry {}: the token {} has {}; mend or delete it there", location.shown,
-                is_identifier(into.id) ? "\"" + into.id + "\"" : "with an unreadable id", wrong));
+        // Before it is read: SQLite makes a text of what is asked for as one.
+        const bool is_typed = part != TokenPart::stored || has_type(row, at, column);
+        const char* const wrong = read_column(row, at, column, into);
+        if (problem.empty() && !is_typed) {
+            problem =
+                fmt::format("has nothing, or a value of another type, as its {}", column.name);
+        } else if (problem.empty() && wrong != nullptr) {
+            problem = wrong;
         }
+        ++at;
+    }
+    return problem;
+}
+
+void read_token(const Rows& row, TokenPart part, const Location& location, Token& into) {
+    const std::string problem = read_columns(row, part, into);
+    if (!problem.empty()) {
+        throw base::Error(fmt::format(
+            "registry {}: the token {} {}; mend or delete it there", location.shown,
+            is_identifier(into.id) ? "\"" + into.id + "\"" : "with an unreadable id", problem));
     }
 }
 

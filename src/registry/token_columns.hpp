@@ -79,8 +79,12 @@ inline constexpr std::string_view user_disabled_column =
     "CASE WHEN u.disabled = 0 THEN 0 ELSE 1 END";
 int column_count(TokenPart part);
 
-// Reads those columns, from the row's first one on, into the token, whose other members stay.
-// base::Error if they hold what no registry should.
+// Reads those columns, from the row's first one on, into the token, whose other members stay. What
+// is wrong with the first one that holds what no registry should, as in "has a key_id that is out
+// of range"; empty: nothing. All that can be read is read. Only for TokenPart::stored also a value
+// of another type, or none.
+std::string read_columns(const Rows& row, TokenPart part, Token& into);
+// The same; base::Error if anything is wrong.
 void read_token(const Rows& row, TokenPart part, const Location& location, Token& into);
 
 // Adds the token, or updates the one of its id.

@@ -151,9 +151,9 @@ class PageReader::Guess {
 };
 
 // Finds the last node whose key is at or below the key, and the range of the keys around it. It
-// steps from the guess, and bisects after some steps, as keys may be spread unevenly. The first node
-// of a branch page has no key, and is below all. `above` is the index behind it, and `node` null if
-// there is none.
+// steps from the guess, and bisects after some steps, as keys may be spread unevenly. The first
+// node of a branch page has no key, and is below all. `above` is the index behind it, and `node`
+// null if there is none.
 template <bool is_leaf>
 inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t key, Range& range,
                                unsigned& above, const char*& node) const noexcept {

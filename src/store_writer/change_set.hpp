@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "store_writer/notes.hpp"
 #include "token_auth/record.hpp"
 
 namespace token_auth::store_writer {
@@ -35,6 +36,13 @@ class ChangeSet {
     void erase_user(std::string_view user) { add(Change::erase_user, user_key(user), user); }
     void suspend(std::string_view organization) { add(Change::suspend, 0, organization); }
     void resume(std::string_view organization) { add(Change::resume, 0, organization); }
+    // The same for an organization that the source does not have any more.
+    void forget(std::string_view organization) { add(Change::forget, 0, organization); }
+    // A row that is left out, and one that is not any more (see notes.hpp).
+    void put_note(std::string_view id, std::string_view entry) {
+        add(Change::put_note, note_key(id), entry);
+    }
+    void erase_note(std::string_view id) { add(Change::erase_note, note_key(id), id); }
 
     void clear() noexcept;
 
@@ -71,7 +79,10 @@ class ChangeSet {
         put_user,
         erase_user,
         suspend,
-        resume
+        resume,
+        forget,
+        put_note,
+        erase_note
     };
     struct Head {
         Change change;
@@ -101,6 +112,12 @@ class ChangeSet {
                 return target.suspend(value, true);
             case Change::resume:
                 return target.suspend(value, false);
+            case Change::forget:
+                return target.forget(value);
+            case Change::put_note:
+                return target.put_note(head.key, value);
+            case Change::erase_note:
+                return target.erase_note(head.key, value);
         }
     }
 

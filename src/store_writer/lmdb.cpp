@@ -66,18 +66,30 @@ void require_whole(MDB_env* environment, const std::string& path) {
     }
 }
 
-TransactionHandle begin(MDB_env* environment, const std::string& path) {
+namespace {
+
+TransactionHandle begin_as(unsigned flags, MDB_env* environment, const std::string& path) {
     MDB_txn* made = nullptr;
-    int error = mdb_txn_begin(environment, nullptr, 0, &made);
+    int error = mdb_txn_begin(environment, nullptr, flags, &made);
     TransactionHandle transaction(made);
     MDB_dbi dbi = 0;
     if (error == MDB_SUCCESS) {
         error = mdb_dbi_open(made, nullptr, MDB_INTEGERKEY, &dbi);
     }
     if (error != MDB_SUCCESS) {
-        fail(path, "write", error);
+        fail(path, flags == MDB_RDONLY ? "read" : "write", error);
     }
     return transaction;
+}
+
+}  // namespace
+
+TransactionHandle begin(MDB_env* environment, const std::string& path) {
+    return begin_as(0, environment, path);
+}
+
+TransactionHandle begin_reading(MDB_env* environment, const std::string& path) {
+    return begin_as(MDB_RDONLY, environment, path);
 }
 
 Cursor open_cursor(MDB_txn* transaction, const std::string& path) {

@@ -64,6 +64,7 @@ void require_whole(MDB_env* environment, const std::string& path);
 
 // A write transaction with the main database open, which has integer keys.
 TransactionHandle begin(MDB_env* environment, const std::string& path);
+TransactionHandle begin_reading(MDB_env* environment, const std::string& path);
 Cursor open_cursor(MDB_txn* transaction, const std::string& path);
 
 // In the main database. These throw MapFull and StoreError.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "store_writer/error.hpp"
+#include "store_writer/notes.hpp"
 
 namespace token_auth::store_writer {
 namespace {
@@ -29,6 +30,7 @@ void count_tokens(Contents& contents, std::string_view value, int by) {
         }
         change_count(contents.counts.tokens, by);
         change_count(contents.keys.at(token.key_index()).tokens, by);
+        change_count(contents.counts.held_back, token.held_back() ? by : 0);
         followed = token.is_followed();
         value.remove_prefix(token.bytes().size());
     }
@@ -45,6 +47,17 @@ void count_users(Contents& contents, std::string_view value, int by) {
     }
 }
 
+void count_notes(Contents& contents, std::string_view value, int by) {
+    for (; !value.empty();) {
+        Note note;
+        if (!note.parse(value)) {
+            throw DamagedRecord("a record of rows that are left out is damaged");
+        }
+        change_count(contents.counts.left_out, by);
+        value.remove_prefix(note.bytes.size());
+    }
+}
+
 }  // namespace
 
 void Contents::count(std::uint64_t key, std::string_view value, int by) {
@@ -52,6 +65,8 @@ void Contents::count(std::uint64_t key, std::string_view value, int by) {
         count_tokens(*this, value, by);
     } else if (key < first_suspension_key) {
         count_users(*this, value, by);
+    } else if (key >= first_note_key && key < first_role_key) {
+        count_notes(*this, value, by);
     } else if (key < first_role_key) {
         std::uint32_t suspended = 0;
         std::string_view rest;
@@ -74,6 +89,7 @@ bool Contents::operator==(const Contents& other) const noexcept {
     };
     return counts.tokens == other.counts.tokens && counts.users == other.counts.users &&
            counts.roles == other.counts.roles && counts.suspended == other.counts.suspended &&
+           counts.left_out == other.counts.left_out && counts.held_back == other.counts.held_back &&
            std::equal(keys.begin(), keys.end(), other.keys.begin(), same_use);
 }
 
@@ -132,6 +148,18 @@ std::uint8_t Numbers::key(KeyId id) {
     found->id = id;
     found->tokens = std::max<std::uint64_t>(found->tokens, 1);  // taken
     return static_cast<std::uint8_t>(found - keys_.begin());
+}
+
+bool Numbers::knows(const std::string& role, KeyId key) const noexcept {
+    return (role.empty() || roles_.contains(role)) &&
+           std::any_of(keys_.begin(), keys_.end(),
+                       [key](const KeyUse& use) { return use.tokens != 0 && use.id == key; });
+}
+
+bool Numbers::is_full() const noexcept {
+    return free_role_ > role_number_max ||
+           std::all_of(keys_.begin(), keys_.end(),
+                       [](const KeyUse& use) { return use.tokens != 0; });
 }
 
 std::optional<Meta> read_meta(MDB_txn* transaction, const std::string& path) {

@@ -66,6 +66,11 @@ class Numbers {
     const std::map<std::string, std::uint16_t>& roles() const noexcept { return roles_; }
     void add_role(const std::string& name, std::uint16_t number);
 
+    // Whether both have one.
+    bool knows(const std::string& role, KeyId key) const noexcept;
+    // Whether no role, or no key, that has none gets one.
+    bool is_full() const noexcept;
+
     // Likewise. An index without tokens is taken again.
     std::uint8_t key(KeyId id);
     const KeyTable& keys() const noexcept { return keys_; }

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "store_writer/error.hpp"
 #include "store_writer/file.hpp"
+#include "store_writer/notes.hpp"
 #include "store_writer/replacement.hpp"
 
 namespace token_auth::store_writer {
@@ -181,6 +182,23 @@ void StoreWriter::require_unchanged(MDB_txn* transaction) const {
     }
 }
 
+std::string StoreWriter::note(std::string_view id) const {
+    std::string_view value;
+    if (!environment_) {
+        return {};
+    }
+    const TransactionHandle transaction = begin_reading(environment_.get(), path());
+    if (find(transaction.get(), path(), note_key(id), value)) {
+        for (Note each; !value.empty() && each.parse(value);
+             value.remove_prefix(each.bytes.size())) {
+            if (each.id == id) {
+                return std::string(each.bytes);
+            }
+        }
+    }
+    return {};
+}
+
 Meta StoreWriter::next_meta(const Meta& meta) const {
     const std::int64_t now = milliseconds_now();
     Meta next = meta;
@@ -204,16 +222,21 @@ void StoreWriter::adopt(Meta meta, Numbers numbers) {
 }
 
 Tally StoreWriter::commit(const ChangeSet& changes, const Meta& meta, const Numbers& numbers,
-                          const Contents* counted,
+                          const Contents* counted, const ChangeSet* kept,
                           const std::function<void(const Tally&)>& approve) {
     Meta after;
     Tally tally;
     transact([&](MDB_txn* transaction) {
         after = next_meta(meta);
         after.contents = counted != nullptr ? *counted : meta_.value_or(Meta{}).contents;
-        WriteTxn write(transaction, path(), counted != nullptr ? nullptr : &after.contents);
+        WriteTxn write(transaction, path(), counted != nullptr ? nullptr : &after.contents,
+                       meta_ && meta_->contents.counts.held_back != 0);
         changes.apply(write);
-        tally = write.tally();
+        if (kept != nullptr) {
+            write.count_in(after.contents);
+            kept->apply(write);
+        }
+        tally = std::move(write.tally());
         if (approve) {
             approve(tally);
         }

@@ -56,6 +56,9 @@ class StoreWriter {
     // As of the last commit; empty if the store holds no content yet.
     const std::optional<Meta>& meta() const noexcept { return meta_; }
     const Numbers& numbers() const noexcept { return numbers_; }
+    // The entry of a row that is left out (see notes.hpp), as of the last commit; empty if it is
+    // not.
+    std::string note(std::string_view id) const;
 
     // Why the store that is there can be replaced only (see rebuild.hpp); empty if it can be
     // written.
@@ -70,11 +73,13 @@ class StoreWriter {
 
     // Applies the changes in one transaction, which grows the map if it must. Of `meta` it takes
     // source, position, and if they are not 0 `synced` (else it is now) and `created` (else as it
-    // was). `numbers` are those that the changes use. `counted` is what the store holds afterwards;
-    // null: the changes are counted. Before it commits, `approve` may throw: any exception leaves
-    // the store as it was.
+    // was). `numbers` are those that the changes use. `counted` is what the store holds after the
+    // changes; null: they are counted. `kept` are more changes, counted always, to be applied
+    // after those; null: none. Before it commits, `approve` may throw: any exception leaves the
+    // store as it was.
     Tally commit(const ChangeSet& changes, const Meta& meta, const Numbers& numbers,
-                 const Contents* counted, const std::function<void(const Tally&)>& approve = {});
+                 const Contents* counted, const ChangeSet* kept = nullptr,
+                 const std::function<void(const Tally&)>& approve = {});
 
     // For BulkLoader: empties the store, which is none to readers until the load is finished;
     // appends records behind all others; makes a store of it.

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json.hpp"
@@ -29,24 +30,49 @@ constexpr std::size_t listed_max = 1000;  // differences shown; the others are c
 
 // A store that is a moment behind is not a store that differs.
 constexpr int attempts = 5;
-constexpr std::chrono::milliseconds between_attempts{200};
+constexpr std::chrono::milliseconds between_looks{100};
+constexpr int looks = 10;  // for the store to pass a position
 
 struct Difference {
-    std::string problem;  // "missing" (in the store), "extra" (there), "differs"
-    std::string sort;     // of the entity: "token"
+    // "missing" (in the store), "extra" (there), "differs"; of what is as it should be: "left out"
+    // (a row that no record can hold), "held back" (a removal)
+    std::string problem;
+    std::string sort;  // of the entity: "token"
     std::string id;
     std::vector<std::string> fields;
 };
 
 struct Result {
+    // Differences by what they are, to be found again.
+    using Found = std::unordered_set<std::size_t>;
+
     std::vector<Difference> listed;
     std::uint64_t total = 0;
+    std::uint64_t left_out = 0;    // of them
+    std::uint64_t held_back = 0;   // likewise
+    Found found;                   // the others
+    const Found* among = nullptr;  // differences that are not among these do not count
+    std::string position;          // the registry's
     bool behind = false;
     bool moved = false;  // the store was written meanwhile
     bool other = false;  // another registry's store
     bool damaged = false;
 
+    std::uint64_t differences() const noexcept { return total - left_out - held_back; }
+
     void add(Difference difference) {
+        if (difference.problem == "left out") {
+            ++left_out;
+        } else if (difference.problem == "held back") {
+            ++held_back;
+        } else {
+            const std::size_t key = std::hash<std::string>()(difference.problem + ' ' +
+                                                             difference.sort + ' ' + difference.id);
+            if (among != nullptr && !among->contains(key)) {
+                return;
+            }
+            found.insert(key);
+        }
         ++total;
         if (listed.size() < listed_max) {
             listed.push_back(std::move(difference));
@@ -122,8 +148,12 @@ class Comparison : private Differences {
         }
     }
 
-    void finish() {
+    // `moved`: the store was written meanwhile, so that its counts are of another time.
+    void finish(bool moved) {
         diff_.finish();
+        if (moved) {
+            return;
+        }
         for (std::size_t i = 0; i < seen_.keys.size(); ++i) {
             seen_.keys[i].id = meta_.contents.keys[i].id;
         }
@@ -162,8 +192,10 @@ class Comparison : private Differences {
             list_tokens(key, found, value);
         } else if (key < first_suspension_key) {
             list_users(found, value);
-        } else if (key < first_role_key) {
+        } else if (key < first_note_key) {
             list_suspensions(found, value);
+        } else if (key < first_role_key) {
+            result_.add({"differs", "record", "left out", {"rows"}});
         } else {
             list_role(found, value);
         }
@@ -187,9 +219,10 @@ class Comparison : private Differences {
             [](const TokenView& a, const TokenView& b) { return differing_fields(a, b).empty(); },
             [&](const std::string&, const TokenView* in_store, const TokenView* wanted) {
                 const TokenView& token = wanted != nullptr ? *wanted : *in_store;
-                result_.add({in_store == nullptr ? "missing"
-                             : wanted == nullptr ? "extra"
-                                                 : "differs",
+                result_.add({in_store == nullptr                          ? "missing"
+                             : wanted == nullptr && in_store->held_back() ? "held back"
+                             : wanted == nullptr                          ? "extra"
+                                                                          : "differs",
                              "token", std::string(token.id()),
                              in_store != nullptr && wanted != nullptr
                                  ? differing_fields(*in_store, *wanted)
@@ -200,8 +233,9 @@ class Comparison : private Differences {
     void list_users(std::string_view found, std::string_view value) {
         for_each_difference(
             users_of(found), users_of(value), std::equal_to<>(),
-            [&](const std::string& id, const std::string_view*, const std::string_view*) {
-                result_.add({"differs", "user", id, {"memberships"}});
+            [&](const std::string& id, const std::string_view*, const std::string_view* wanted) {
+                result_.add(
+                    {wanted == nullptr ? unwanted() : "differs", "user", id, {"memberships"}});
             });
     }
 
@@ -212,7 +246,8 @@ class Comparison : private Differences {
         std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(),
                                       std::back_inserter(ids));
         for (const std::string& id : ids) {
-            result_.add({"differs", "organization", id, {"suspended"}});
+            result_.add(
+                {right.contains(id) ? "differs" : unwanted(), "organization", id, {"suspended"}});
         }
     }
 
@@ -228,6 +263,11 @@ class Comparison : private Differences {
         } else {
             result_.add({wanted.exists ? "missing" : "extra", "role", name, {}});
         }
+    }
+
+    // What goes with tokens that are held back is so, too.
+    const char* unwanted() const {
+        return meta_.contents.counts.held_back != 0 ? "held back" : "differs";
     }
 
     // What the store holds.
@@ -246,8 +286,28 @@ class Comparison : private Differences {
     bool listed_ = false;  // the record given last is not in the store as it is
 };
 
-Result compare(registry::Source& source, View& view) {
+// Gives a comparison the records that the store should hold, and lists what cannot be one.
+class CheckSink final : public RecordSink {
+  public:
+    CheckSink(Comparison& comparison, store_writer::Numbers numbers, Result& result)
+        : RecordSink(nullptr, nullptr, std::move(numbers), true, {}),
+          comparison_(comparison),
+          result_(result) {}
+
+  private:
+    void record(std::uint64_t key, std::string_view value) override { comparison_.put(key, value); }
+    void left_out(const registry::BadRow& row) override {
+        result_.add({"left out", std::string(row.entity), row.id, {row.problem}});
+    }
+
+    Comparison& comparison_;
+    Result& result_;
+};
+
+// `among` as in Result.
+Result compare(registry::Source& source, View& view, const Result::Found* among) {
     Result result;
+    result.among = among;
     const std::string identity = source.identity();
     store_writer::Numbers numbers = view.numbers();
     Comparison comparison(view, result);
@@ -260,21 +320,21 @@ Result compare(registry::Source& source, View& view) {
         result.other = true;
         return result;
     }
-    RecordsTo<Comparison> sink(comparison, nullptr, std::move(numbers));
-    const std::string position = source.all(sink);
+    CheckSink sink(comparison, std::move(numbers), result);
+    result.position = source.all(sink);
     sink.finish();
-    comparison.finish();
+    comparison.finish(view.meta().generation != comparison.meta().generation);
     // Somebody may have committed meanwhile: the store is what it is now, and what was found may
     // have been so before.
-    result.behind = !source.no_change_between(std::string(view.meta().position), position);
+    result.behind = !source.no_change_between(std::string(view.meta().position), result.position);
     result.moved = view.meta().generation != comparison.meta().generation;
     return result;
 }
 
 // A page that cannot be read is a difference, too; what is behind it is not compared.
-Result compare_or_find_damage(registry::Source& source, View& view) {
+Result compare_or_find_damage(registry::Source& source, View& view, const Result::Found* among) {
     try {
-        return compare(source, view);
+        return compare(source, view, among);
     } catch (const store_writer::DamagedStore&) {
         Result result;
         result.add({"differs", "store", "a page that cannot be read", {"damaged"}});
@@ -298,9 +358,26 @@ void print(const std::string& path, const std::string& source, const Result& res
         text += fmt::format("... and {} more\n", result.total - result.listed.size());
     }
     cli::write_out(text);
+    if (result.left_out != 0) {
+        cli::note(fmt::format(
+            "{} left out, as no record of the store can hold what is wrong with "
+            "them; mend or delete them in the registry",
+            result.left_out == 1 ? "1 row is" : fmt::format("{} rows are", result.left_out)));
+    }
+    if (result.held_back != 0) {
+        cli::note(
+            fmt::format("{} held back; check {}, and if that is meant, run "
+                        "\"tokensync run --force\"",
+                        result.held_back == 1 ? "1 removal is"
+                                              : fmt::format("{} removals are", result.held_back),
+                        source));
+    }
+    if (result.differences() == 0) {
+        return;
+    }
     cli::note(fmt::format("{} {} between the store {} and {}; {}",
-                          base::counted(result.total, "difference"),
-                          result.total == 1 ? "was found" : "were found", path, source,
+                          base::counted(result.differences(), "difference"),
+                          result.differences() == 1 ? "was found" : "were found", path, source,
                           result.damaged  ? "the store is damaged: run \"tokensync run\", or "
                                             "reload a running watch (SIGHUP)"
                           : result.behind ? "the store is behind: run \"tokensync run\""
@@ -314,6 +391,8 @@ void print_json(const Result& result) {
     base::Json json;
     json["equal"] = result.total == 0;
     json["total"] = result.total;
+    json["left_out"] = result.left_out;
+    json["held_back"] = result.held_back;
     json["behind"] = result.behind;
     json["differences"] = base::Json::array();
     for (const Difference& difference : result.listed) {
@@ -331,11 +410,20 @@ void print_json(const Result& result) {
 
 bool check(registry::Source& source, const std::string& path, bool json) {
     View view(path);
-    Result result = compare_or_find_damage(source, view);
-    for (int attempt = 1; attempt < attempts && result.total > 0 && (result.behind || result.moved);
+    Result result = compare_or_find_damage(source, view, nullptr);
+    // What differs is asked again once the store has passed the position that the registry had:
+    // only what differs still does, however fast both change.
+    for (int attempt = 1;
+         attempt < attempts && result.differences() > 0 && (result.behind || result.moved);
          ++attempt) {
-        std::this_thread::sleep_for(between_attempts);
-        result = compare_or_find_damage(source, view);
+        for (int look = 0; look < looks; ++look) {
+            std::this_thread::sleep_for(between_looks);
+            if (source.no_change_between(std::string(view.meta().position), result.position)) {
+                break;
+            }
+        }
+        const Result::Found found = std::move(result.found);
+        result = compare_or_find_damage(source, view, &found);
     }
     json ? print_json(result) : print(path, source.title(), result);
     return result.total == 0;

@@ -171,6 +171,7 @@ class AnyChange final : public registry::Sink {
     void gone_organization(const std::string&) override { throw Found(); }
     void gone_role(const std::string&) override { throw Found(); }
     void gone_token(const Digest&) override { throw Found(); }
+    void leave_out(const registry::BadRow&) override { throw Found(); }
 };
 
 // Whether the registry has changes that the store has not.

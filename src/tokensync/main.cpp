@@ -45,6 +45,7 @@ struct Options {
     store_writer::StoreOptions store;
     std::string heartbeat = "5s";
     std::string log_format;
+    std::string max_age;
     bool full = false;
     bool rebuild = false;
     char** arguments = nullptr;  // of main()
@@ -86,6 +87,19 @@ void report(const Outcome& outcome, const store_writer::Meta& meta, bool json) {
     cli::write_out(outcome_line(outcome, meta) + "\n");
 }
 
+// Whether all went through.
+bool warn_of(const Outcome& outcome, const store_writer::StoreWriter& writer,
+             const registry::Source& source) {
+    for (const std::string& line : left_out_lines(outcome)) {
+        cli::warn(line);
+    }
+    const std::uint64_t held = writer.meta()->contents.counts.held_back;
+    if (held != 0) {
+        cli::warn(held_back_line(held, writer.path(), source.title()));
+    }
+    return held == 0;
+}
+
 int run(Options& options) {
     const std::unique_ptr<registry::Source> source = open_source(options);
     options.store.lock_wait = run_waits;
@@ -100,12 +114,13 @@ int run(Options& options) {
     sync.full = options.full;
     sync.rebuild = options.rebuild || faults_before() > 0;
     sync.commit_unchanged = true;
+    sync.review = true;
     for (int attempt = 1;; ++attempt) {
         auto writer = std::make_unique<store_writer::StoreWriter>(options.store, inspect);
         try {
             const Outcome outcome = synchronize(*source, writer, sync, progress);
             report(outcome, *writer->meta(), options.json);
-            return cli::exit_done;
+            return warn_of(outcome, *writer, *source) ? cli::exit_done : cli::exit_refused;
         } catch (const store_writer::StoreReplaced&) {
             // "tokensync compact", which needs no lock of ours, or somebody with a backup.
             if (attempt == run_attempts) {
@@ -149,8 +164,11 @@ int check_command(Options& options) {
 
 int status_command(Options& options) {
     require_no_source(options, "status");
-    status(options.store.path, options.json);
-    return cli::exit_done;
+    std::optional<std::chrono::seconds> max_age;
+    if (!options.max_age.empty()) {
+        max_age = std::chrono::seconds(cli::duration_option("--max-age", options.max_age));
+    }
+    return status(options.store.path, options.json, max_age) ? cli::exit_done : cli::exit_differs;
 }
 
 int explain_command(Options& options) {
@@ -183,8 +201,9 @@ void add_group_option(cli::Command command, Options& options) {
 
 void add_writing_options(cli::Command command, Options& options) {
     add_group_option(command, options);
-    command.flag("--force", options.store.force,
-                 "Take over a store of another registry, and remove more than half of its tokens");
+    command.flag(
+        "--force", options.store.force,
+        "Take over a store of another registry, and remove what is held back, or would be");
 }
 
 void add_run(cli::Command root, Options& options) {
@@ -274,8 +293,13 @@ int tokensync_main(int argc, char** argv) {
         root.command("compact", "Write the store anew without unused space; may be run at any time",
                      [&options] { return compact_command(options); }),
         options);
-    root.command("status", "Generation, age, counts and size",
-                 [&options] { return status_command(options); });
+    root.command(
+            "status",
+            "Generation, age, counts and size; exit status 4 if the store is too old, rows are "
+            "left out, or removals are held back",
+            [&options] { return status_command(options); })
+        .option("--max-age", "TIME", options.max_age,
+                "How old the last completed sync may be (default: any age)");
     root.command("check",
                  "Compare store and registry (or file); exit status 4 and a list if they differ",
                  [&options] { return check_command(options); });

@@ -6,6 +6,7 @@
 
 #include "store_writer/change_set.hpp"
 #include "store_writer/meta.hpp"
+#include "store_writer/write_txn.hpp"
 #include "tokensync/sorted_diff.hpp"
 
 namespace token_auth::tokensync {
@@ -26,22 +27,31 @@ class Merge : private Differences {
     const store_writer::ChangeSet& changes() const noexcept { return changes_; }
     // Of all that was given, so that a merge also mends counts that were wrong.
     const store_writer::Contents& contents() const noexcept { return contents_; }
-    std::uint64_t tokens_erased() const noexcept { return tokens_erased_; }
+    // What it takes out of the store.
+    store_writer::Removed& removed() noexcept { return removed_; }
 
   private:
     void missing(std::uint64_t key, std::string_view value) override { changes_.put(key, value); }
-    void differs(std::uint64_t key, std::string_view /*found*/, std::string_view value) override {
+    void differs(std::uint64_t key, std::string_view found, std::string_view value) override {
         changes_.put(key, value);
+        note_removed(key, found, value);
     }
-    void extra(std::uint64_t key, std::string_view /*found*/) override {
+    void extra(std::uint64_t key, std::string_view found) override {
         changes_.erase(key);
-        tokens_erased_ += key < first_user_key ? 1 : 0;
+        note_removed(key, found, {});
+    }
+    void note_removed(std::uint64_t key, std::string_view found, std::string_view value) {
+        if (key < first_user_key) {
+            removed_.add_tokens(key, found, value);
+        } else if (key < first_suspension_key) {
+            removed_.add_users(found, value);
+        }
     }
 
     store_writer::ChangeSet changes_;
     SortedDiff diff_;
     store_writer::Contents contents_;
-    std::uint64_t tokens_erased_ = 0;
+    store_writer::Removed removed_;
 };
 
 }  // namespace token_auth::tokensync

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "registry/validate.hpp"
@@ -51,6 +52,14 @@ void print(const std::string& path, const StoreMeta& meta, const Facts& facts) {
     line("tokens", fmt::format("{}", meta.counts.tokens));
     line("roles", fmt::format("{}", meta.counts.roles));
     line("suspended", fmt::format("{} organizations", meta.counts.suspended));
+    if (meta.counts.left_out != 0) {
+        line("left out", fmt::format("{}, see \"tokensync check\"",
+                                     base::counted(meta.counts.left_out, "row")));
+    }
+    if (meta.counts.held_back != 0) {
+        line("held back", fmt::format("the removal of {}, see \"tokensync check\"",
+                                      base::counted(meta.counts.held_back, "token")));
+    }
     line("user records", fmt::format("{}, of users with more than {} memberships",
                                      meta.counts.users, memberships_max));
     for (const KeyUse& key : meta.keys) {
@@ -83,6 +92,8 @@ void print_json(const std::string& path, const StoreMeta& meta, const Facts& fac
     json["counts"]["roles"] = meta.counts.roles;
     json["counts"]["suspended_organizations"] = meta.counts.suspended;
     json["counts"]["user_records"] = meta.counts.users;
+    json["left_out"] = meta.counts.left_out;
+    json["held_back"] = meta.counts.held_back;
     json["digests"] = digests;
     json["file_bytes"] = facts.size.file;
     json["map_bytes"] = facts.size.file;  // the file is as long as the map
@@ -93,11 +104,21 @@ void print_json(const std::string& path, const StoreMeta& meta, const Facts& fac
 
 }  // namespace
 
-void status(const std::string& path, bool json) {
+bool status(const std::string& path, bool json, std::optional<std::chrono::seconds> max_age) {
     View view(path);
     const Facts facts = gather(view);
     const StoreMeta& meta = view.meta();
     json ? print_json(path, meta, facts) : print(path, meta, facts);
+    const bool old =
+        max_age &&
+        facts.age > std::chrono::duration_cast<std::chrono::milliseconds>(*max_age).count();
+    if (old) {
+        cli::note(
+            fmt::format("the store {} is older than {} s; see whether tokensync watch runs, "
+                        "and what it logs",
+                        path, max_age->count()));
+    }
+    return !old && meta.counts.left_out == 0 && meta.counts.held_back == 0;
 }
 
 }  // namespace token_auth::tokensync

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "base/error.hpp"
 #include "store_writer/bulk_loader.hpp"
 #include "store_writer/replacement.hpp"
+#include "tokensync/brake.hpp"
 #include "tokensync/merge.hpp"
 #include "tokensync/rebuild.hpp"
 #include "tokensync/record_sink.hpp"
@@ -17,8 +20,6 @@
 
 namespace token_auth::tokensync {
 namespace {
-
-constexpr std::uint64_t few_tokens = 100;  // of which any number may go at once
 
 // Records that a full load writes in place, in one transaction: each may cost a page of memory.
 // If more differ, it makes a new store.
@@ -28,6 +29,17 @@ constexpr std::uint64_t merged_max = 20'000;
 // everything is faster then, by far.
 constexpr std::uint64_t changes_max = 100'000;
 constexpr std::uint64_t changes_part = 8;
+
+// Removals are to be asked about.
+class BrakeDue : public std::runtime_error {
+  public:
+    explicit BrakeDue(store_writer::Removed removed)
+        : std::runtime_error("removals are to be asked about"), removed_(std::move(removed)) {}
+    const store_writer::Removed& removed() const noexcept { return removed_; }
+
+  private:
+    store_writer::Removed removed_;
+};
 
 class Run {
   public:
@@ -57,6 +69,9 @@ class Run {
         } else {
             update(outcome, other);
         }
+        if (options_.review && writer_->meta()->contents.counts.held_back != 0) {
+            review(outcome, {});
+        }
         outcome.generation = writer_->meta()->generation;
         outcome.took = std::chrono::duration_cast<std::chrono::microseconds>(
             std::chrono::steady_clock::now() - begun);
@@ -78,7 +93,7 @@ class Run {
         try {
             if (other) {
                 replace(outcome);
-            } else if (options_.full || !incremental(outcome)) {
+            } else if (options_.full || lets_go() || !incremental(outcome)) {
                 merge(outcome, merged_max);
             }
         } catch (const store_writer::TooManyChanges&) {
@@ -91,10 +106,16 @@ class Run {
         }
     }
 
+    // Whether what is held back is to be removed: only a comparison finds it.
+    bool lets_go() const {
+        return options_.force && writer_->meta()->contents.counts.held_back != 0;
+    }
+
     // False if the store's position is not in the log.
     bool incremental(Outcome& outcome) {
         store_writer::ChangeSet changes(most_changes());
-        ChangeSink sink(changes, writer_->numbers());
+        LeftOut left_out(*writer_);
+        ChangeSink sink(changes, writer_->numbers(), left_out);
         const std::string before = writer_->meta()->position;
         const std::optional<std::string> position = source_.changes(before, sink);
         if (!position) {
@@ -103,15 +124,43 @@ class Run {
         if (*position == before && !options_.commit_unchanged) {
             return true;
         }
+        const store_writer::Numbers& numbers = sink.finish();
         try {
-            note(outcome, writer_->commit(changes, at(*position), sink.finish(), nullptr,
-                                          [&](const store_writer::Tally& tally) {
-                                              require_few_removed(tally.tokens_erased);
-                                          }));
+            HeldFilter touched = commit(outcome, changes, at(*position), numbers);
+            touched.users = sink.users();
+            outcome.left_out = left_out.newly();
+            if (writer_->meta()->contents.counts.held_back != 0 && !touched.empty()) {
+                review(outcome, touched);
+            }
         } catch (const store_writer::DamagedRecord&) {
             return false;
         }
         return true;
+    }
+
+    // Tokens that are new, if others are held back: their ids may be those of others.
+    HeldFilter commit(Outcome& outcome, const store_writer::ChangeSet& changes,
+                      const store_writer::Meta& meta, const store_writer::Numbers& numbers) {
+        Brake brake(source_, writer_->meta()->contents, options_.force);
+        store_writer::Tally tally;
+        try {
+            tally = writer_->commit(changes, meta, numbers, nullptr, nullptr,
+                                    [&](const store_writer::Tally& done) {
+                                        if (brake.is_due(done.removed)) {
+                                            throw BrakeDue(done.removed);
+                                        }
+                                    });
+        } catch (const BrakeDue& due) {
+            const store_writer::ChangeSet held = brake.held(due.removed());
+            tally = writer_->commit(changes, meta, numbers, nullptr, &held);
+        }
+        note(outcome, tally);
+        outcome.newly_held = brake.newly_held();
+        return {tally.added, {}};
+    }
+
+    void review(Outcome& outcome, const HeldFilter& filter) {
+        outcome.committed = review_held(source_, *writer_, filter) || outcome.committed;
     }
 
     store_writer::Meta at(const std::string& position) const {
@@ -129,29 +178,41 @@ class Run {
         outcome.full = true;
         progress_.start(source_.token_count());
         View store(writer_->site().real);
+        LeftOut left_out(*writer_);
+        std::set<std::string> suspended = store.suspended();
         Merge merge(store, most);
-        RecordsTo<Merge> sink(merge, &progress_, writer_->numbers());
+        const store_writer::Numbers& numbers = writer_->numbers();
+        RecordsTo<Merge> sink(merge, &progress_, &left_out, numbers,
+                              numbers.is_full() && left_out.any(), std::move(suspended));
         const std::string position = source_.all(sink);
         sink.finish();
         merge.finish();
         require_same_source();
-        require_few_removed(merge.tokens_erased());
-        note(outcome,
-             writer_->commit(merge.changes(), at(position), sink.numbers(), &merge.contents()));
+        Brake brake(source_, writer_->meta()->contents, options_.force);
+        store_writer::Removed& removed = merge.removed();
+        removed.suspended.assign(sink.suspended_and_gone().begin(),
+                                 sink.suspended_and_gone().end());
+        const store_writer::ChangeSet held =
+            brake.is_due(removed) ? brake.held(removed) : store_writer::ChangeSet(0);
+        note(outcome, writer_->commit(merge.changes(), at(position), sink.numbers(),
+                                      &merge.contents(), &held));
+        outcome.newly_held = brake.newly_held();
+        outcome.left_out = left_out.newly();
     }
 
     void replace(Outcome& outcome) {
         outcome.full = true;
         try {
-            const Rebuilt done =
-                rebuild(source_, writer_, progress_, identity_, [this](const Rebuilt& rebuilt) {
-                    require_same_source();
-                    require_few_removed(rebuilt.tokens_erased);
-                });
+            Brake brake(source_, writer_->meta().value_or(store_writer::Meta{}).contents,
+                        options_.force);
+            const Rebuilt done = rebuild(source_, writer_, progress_, identity_, brake,
+                                         [this] { require_same_source(); });
             outcome.rebuilt = true;
             outcome.committed = true;
             outcome.written = done.written;
             outcome.erased = done.erased;
+            outcome.newly_held = done.held;
+            outcome.left_out = done.left_out;
         } catch (const store_writer::NotReplaceable& error) {
             if (!outcome.damage.empty() || options_.rebuild) {
                 throw store_writer::StoreError(
@@ -160,8 +221,6 @@ class Run {
             }
             // It takes more memory, but no second directory.
             merge(outcome, std::numeric_limits<std::uint64_t>::max());
-        } catch (const store_writer::NoNumberLeft& error) {
-            throw base::Error(error.what());
         }
     }
 
@@ -169,7 +228,8 @@ class Run {
         outcome.full = true;
         progress_.start(source_.token_count());
         store_writer::BulkLoader loaded(*writer_);
-        RecordsTo<store_writer::BulkLoader> sink(loaded, &progress_);
+        LeftOut left_out(*writer_);
+        RecordsTo<store_writer::BulkLoader> sink(loaded, &progress_, &left_out, {}, true, {});
         const std::string position = source_.all(sink);
         sink.finish();
         require_same_source();
@@ -177,6 +237,7 @@ class Run {
         writer_->read_into_memory();
         outcome.committed = true;
         outcome.written = loaded.records();
+        outcome.left_out = left_out.newly();
     }
 
     // Another registry may have been put in this one's place since it was asked who it is.
@@ -186,18 +247,6 @@ class Run {
                 fmt::format("{} was exchanged for another one during the sync; run tokensync "
                             "again, nothing was changed",
                             source_.title()));
-        }
-    }
-
-    void require_few_removed(std::uint64_t removed) const {
-        const std::uint64_t before = writer_->meta() ? writer_->meta()->contents.counts.tokens : 0;
-        if (!options_.force && before > few_tokens && removed > before / 2) {
-            throw base::Error(
-                fmt::format("this would remove {} of the {} tokens in the store {}; check {}, "
-                            "and if that is meant, run \"tokensync run --force\"; until then "
-                            "nothing is synced here, no revocation either",
-                            removed, before, writer_->path(), source_.title()),
-                base::ErrorKind::refused);
         }
     }
 

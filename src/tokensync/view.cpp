@@ -66,6 +66,22 @@ store_writer::Numbers View::numbers() {
     return numbers;
 }
 
+std::set<std::string> View::suspended() {
+    std::set<std::string> organizations;
+    rewind(first_suspension_key);
+    std::uint64_t key = 0;
+    for (std::string_view value; next(key, value) && key < first_note_key;) {
+        std::uint32_t count = 0;
+        std::string_view rest;
+        if (token_auth::suspensions(value, count, rest)) {
+            for (std::string_view id; count != 0 && next_suspension(rest, id); --count) {
+                organizations.emplace(id);
+            }
+        }
+    }
+    return organizations;
+}
+
 bool View::next(std::uint64_t& key, std::string_view& value) {
     while (left_ == 0) {
         if (run_.at_end) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ class View {
 
     // The numbers of its roles and keys. Rewinds.
     store_writer::Numbers numbers();
+    // Organizations that are suspended. Rewinds.
+    std::set<std::string> suspended();
 
   private:
     [[noreturn]] void fail() const;

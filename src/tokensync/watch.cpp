@@ -40,6 +40,8 @@ constexpr std::chrono::milliseconds last_retry{5000};
 constexpr std::chrono::milliseconds longest_rest{60000};
 // How often to look whether the store is still in its place.
 constexpr std::chrono::milliseconds longest_wait{1000};
+// How often to ask whether the removal of what is held back is meant by now.
+constexpr std::chrono::seconds between_reviews{30};
 // Between two commits under a stream of changes. The first one after a pause is not held up, and
 // none waits for longer than this.
 constexpr std::chrono::milliseconds between_commits{20};
@@ -176,8 +178,12 @@ class Watch {
         // Workers do not take up one that was put in place with a lower generation.
         const bool lower = writer_->meta() && writer_->meta()->generation < options_.generation;
         sync.commit_unchanged = beat || !started_ || lower;
+        sync.review = !started_ || Clock::now() >= next_review_;
         const Outcome outcome = synchronize(source_, writer_, sync, progress);
         looked_ = Clock::now();
+        if (sync.review) {
+            next_review_ = looked_ + between_reviews;
+        }
         options_.generation = writer_->generation();
         const store_writer::Meta& meta = *writer_->meta();
         if (outcome.committed) {
@@ -186,6 +192,10 @@ class Watch {
         if (!started_ || outcome.changed() || outcome.full) {
             log_.synced(outcome, meta);
         }
+        log_.left_out(outcome);
+        if (meta.contents.counts.held_back != 0 && (!started_ || outcome.newly_held != 0)) {
+            log_.held_back(meta.contents.counts.held_back, options_.path, source_.title());
+        }
         started_ = true;
         reopened_ = false;
         service_.ready();
@@ -193,6 +203,9 @@ class Watch {
             "Up to date at {}: {}, generation {}", base::format_time(meta.synced / 1000),
             base::counted(meta.contents.counts.tokens, "token"), meta.generation));
         service_.alive();
+        if (meta.contents.counts.held_back != 0) {
+            writer_.reset();  // so that "tokensync run --force" finds the store unlocked
+        }
     }
 
     void reopen() {
@@ -312,6 +325,7 @@ class Watch {
     std::optional<Clock::time_point> begun_;  // of a step under way
     Clock::time_point looked_{};
     Clock::time_point next_beat_{};
+    Clock::time_point next_review_{};
     std::chrono::milliseconds retry_ = first_retry;
 };
 

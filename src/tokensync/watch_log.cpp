@@ -62,6 +62,22 @@ void WatchLog::synced(const Outcome& outcome, const store_writer::Meta& meta) co
     write("info", "synced", outcome_line(outcome, meta), outcome_fields(outcome, meta));
 }
 
+void WatchLog::left_out(const Outcome& outcome) const {
+    for (const std::string& line : left_out_lines(outcome)) {
+        base::Json fields;
+        fields["problem"] = line;
+        write("warning", "left_out", line, fields);
+    }
+}
+
+void WatchLog::held_back(std::uint64_t tokens, const std::string& store,
+                         const std::string& source) const {
+    base::Json fields;
+    fields["tokens"] = tokens;
+    fields["store"] = store;
+    write("warning", "held_back", held_back_line(tokens, store, source), fields);
+}
+
 void WatchLog::failed(const std::string& problem) const {
     base::Json fields;
     fields["error"] = problem;

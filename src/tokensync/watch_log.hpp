@@ -16,6 +16,8 @@ class WatchLog {
     explicit WatchLog(LogFormat format);
 
     void synced(const Outcome& outcome, const store_writer::Meta& meta) const;
+    void left_out(const Outcome& outcome) const;
+    void held_back(std::uint64_t tokens, const std::string& store, const std::string& source) const;
     void failed(const std::string& problem) const;
     void recovered() const;
     void replaced(const std::string& path) const;

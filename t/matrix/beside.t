@@ -47,6 +47,23 @@ my $http = <<"END";
             header_filter_by_lua_block { ngx.header["X-Lua"] = ngx.var.token_auth_result }
             echo header;
         }
+        location = /lua/fields {
+            content_by_lua_block { local h = ngx.req.get_headers(); ngx.say(h["x-token-id"], ":", h["x-token-org"], ":", h["authorization"]) }
+        }
+        location = /lua/any-proxied {
+            satisfy any;
+            access_by_lua_block { if ngx.var.arg_let == "in" then return end return ngx.exit(403) }
+            proxy_pass http://127.0.0.1:%PORT%/seen;
+        }
+        location = /more/fields {
+            more_set_input_headers "User-Agent: mine" "Cookie: a=b" "X-Org-Id: acme";
+            proxy_pass http://127.0.0.1:%PORT%/seen;
+        }
+        location = /seen {
+            token_auth off;
+            token_auth_forward off;
+            echo "\$http_user_agent:\$http_cookie:\$http_x_org_id:\$http_x_token_id:\$http_authorization";
+        }
         location = /js { js_content t.answer; }
         location = /js/set { echo "set:\$js_id"; }
     }
@@ -74,6 +91,13 @@ for my $order ([ @modules, load_path() ], [ load_path(), @modules ]) {
         like $body, qr/"code":"token_expired"/, 'and a problem document';
     }
     is((exchange($socket, 'GET', '/lua/any?let=in'))[0], 200, 'lua lets in what the module does not');
+    my @sent = ('X-Token-Org' => 'evil', 'User-Agent' => 'x', Cookie => 'c=d', Authorization => 'Bearer acme-token');
+    is((exchange($socket, 'GET', '/lua/fields', @sent))[2], "acme:acme:nil\n", 'lua sees the fields that are forwarded');
+    is((exchange($socket, 'GET', '/more/fields', @sent))[2], "mine:a=b:acme:acme:\n", 'headers-more changes the fields that go upstream');
+    for my $token (qw(acme expired)) {
+        my $got = (exchange($socket, 'GET', '/lua/any-proxied?let=in', @sent[ 0 .. 5 ], Authorization => "Bearer $token-token"))[2];
+        like $got, qr/\Ax:c=d:(?::|acme:acme):\n\z/, 'no credential goes upstream, whoever lets in';
+    }
     $server->stop;
     unlike $server->errors, qr/\[(?:alert|emerg|crit)\]|exited on signal/, 'no alert';
     unlink $server->{log};

@@ -152,13 +152,13 @@ token_auth_org required from=acme;
 --- http_config eval: $::HttpConfig
 --- config
 --- request eval
-[('GET /secret') x 18]
+[('GET /secret') x 22]
 --- more_headers eval
 [(map { ("Authorization: Bearer bob-token\nX-Org-Id: $_", "Authorization: Bearer acme-token\nX-Org-Id: $_") }
     'acme, acme', 'acme,globex', 'acme globex', 'acme/devs', '"acme"', "acm\x{c3}\x{a9}", "acme\tx",
-    'x' x 65, 'acme;')]
+    'x' x 65, 'acme;', '.', '..')]
 --- answer eval
-[('organization_malformed') x 18]
+[('organization_malformed') x 22]
 
 
 === TEST 11: identifiers that nobody has
@@ -167,7 +167,7 @@ token_auth_org required from=acme;
 --- request eval
 [('GET /secret') x 6]
 --- more_headers eval
-[map { "Authorization: Bearer bob-token\nX-Org-Id: $_" } 'initech', 'ACME', 'acme.', '.', '-', 'x' x 64]
+[map { "Authorization: Bearer bob-token\nX-Org-Id: $_" } 'initech', 'ACME', 'acme.', '...', '-', 'x' x 64]
 --- answer eval
 [('not_a_member') x 6]
 

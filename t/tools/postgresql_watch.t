@@ -10,6 +10,7 @@ use IO::Socket::INET;
 use Test::More;
 BEGIN { $ENV{TOKEN_AUTH_TEST_REGISTRY} = 'postgresql' }
 use TokenAuth::Postgres;
+use TokenAuth::Registry ();
 use TokenAuth::Sync;
 use Time::HiRes qw(sleep time);
 
@@ -209,6 +210,34 @@ END
     is $world->sync('check')->{status}, 0, 'tokenctl and check work through it';
     kill 'TERM', $pid;
     waitpid $pid, 0;
+};
+
+subtest 'a server that ends slow and idle sessions soon' => sub {
+    $world->{url} = $server->url($database);
+    my %soon = (idle_in_transaction_session_timeout => '1ms', lock_timeout => '1ms', statement_timeout => '20ms');
+    my ($version) = @{ $server->sql('postgres', 'SHOW server_version_num') };
+    $soon{idle_session_timeout} = '50ms' if $version >= 140_000;
+    $soon{transaction_timeout}  = '50ms' if $version >= 170_000;
+    $server->sql('postgres', "ALTER DATABASE $database SET $_ = '$soon{$_}'") for keys %soon;
+    $world->sync_ok('run', '--full') for 1 .. 10;
+    $world->ctl_ok('restore', 't1');
+    my $watch = $world->watch('--heartbeat', '1h');
+    ok logged($watch, qr/\d tokens?, generation/), 'watch is up';
+    sleep 0.5;
+    $world->ctl_ok('revoke', 't1');
+    ok decided('t1', 'token_revoked'), 'changes arrive';
+    unlike $world->log_of($watch), qr/trying again/, 'over the same connection';
+    is $world->stop($watch), 0, 'ends well';
+    # a statement that takes its time: another session has the table for itself
+    my ($process, $from, $to) = TokenAuth::Registry::open_registry($world->{url});
+    print $to "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0; BEGIN; "
+        . "LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT 'locked'; SELECT pg_sleep(0.5); COMMIT;\n";
+    $to->flush;
+    like scalar <$from>, qr/locked/, 'locked';
+    is $world->sync('run')->{status}, 0, 'a sync waits for it';
+    close $to;
+    waitpid $process, 0;
+    $server->sql('postgres', "ALTER DATABASE $database RESET ALL");
 };
 
 done_testing;

@@ -33,7 +33,7 @@ subtest 'equal' => sub {
     is $check->{status}, 0, 'exit status';
     like $check->{out}, qr/^the store .*db and the registry hold the same$/, 'says so';
     is_deeply $world->json('check'),
-        { equal => JSON::PP::true, total => 0, behind => JSON::PP::false, differences => [] },
+        { equal => JSON::PP::true, total => 0, left_out => 0, held_back => 0, behind => JSON::PP::false, differences => [] },
         'as JSON';
 };
 

@@ -107,14 +107,13 @@ subtest 'most tokens vanish' => sub {
     $world->populate(101);
     my $watch = $world->watch('--heartbeat', '1s');
     ok logged($world, $watch, qr/full load/), 'up';
-    $world->ctl_ok('delete', map { "t$_" } 1 .. 60);
-    ok logged($world, $watch, qr/would remove 60 of the 101 tokens .*"tokensync run --force"/),
-        'refused';
+    $world->sql(q(DELETE FROM tokens WHERE id NOT IN ('t61', 't62')));
+    ok logged($world, $watch, qr/the removal of 99 tokens is held back .*"tokensync run --force"/),
+        'held back';
     is $world->decision('t1-token'), 'ok', 'they are served';
-    # The watch closes the store between its attempts, so that an administrator can follow the remedy.
+    # The watch closes the store while it waits, so that an administrator can follow the remedy.
     is $world->sync('run', '--force')->{status}, 0, 'the remedy works beside it';
     is $world->decision('t1-token'), 'token_unknown', 'they are gone';
-    ok logged($world, $watch, qr/^recovered\n/m), 'and the watch goes on';
     $world->ctl_ok('revoke', 't61');
     ok decided($world, 't61-token', 'token_revoked'), 'changes arrive';
     is $world->stop($watch), 0, 'ends well';

@@ -1,4 +1,5 @@
 // Values of several entries, as the writer puts them together: equal keys of tokens and of users.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -6,6 +7,7 @@
 
 #include "check.hpp"
 #include "store_writer/entries.hpp"
+#include "store_writer/notes.hpp"
 #include "token_auth/record.hpp"
 
 namespace token_auth::store_writer {
@@ -85,6 +87,25 @@ void users_of_one_key_stand_side_by_side() {
     unit::check(without_user(without_user(value, "ann"), "bob").empty(), "users");
 }
 
+void notes_are_sorted_by_id() {
+    const std::string one = encode_note(note_id("token", "a"), "is bad");
+    const std::string two = encode_note(note_id("role", "a"), "is worse");
+    const std::string value = with_note(with_note({}, one), two);
+    unit::check(value == with_note(with_note({}, two), one), "whatever came first");
+    unit::check(value == std::min(one, two) + std::max(one, two), "in the order of their bytes");
+    const std::string other = encode_note(note_id("token", "a"), "is good");
+    unit::check(with_note(value, other) == with_note(with_note({}, two), other), "replaced");
+    unit::check(without_note(value, note_id("token", "a")) == two, "erased");
+    unit::check(without_note(two, note_id("role", "a")).empty(), "all");
+    unit::check(without_note(two, note_id("role", "b")) == two, "of another id");
+    Note note;
+    unit::check(note.parse(one) && note.text == "is bad" && note.bytes == one, "read");
+    unit::check(!note.parse(one.substr(0, one.size() - 1)), "cut");
+    unit::check(encode_note(note_id("token", "a"), std::string(5000, 'x')).size() < 1100, "long");
+    const std::uint64_t note_at = note_key(note_id("token", "a"));
+    unit::check(note_at >= first_note_key && note_at < first_role_key, "among their keys");
+}
+
 }  // namespace
 }  // namespace token_auth::store_writer
 
@@ -93,6 +114,7 @@ int main() {
     const CMUnitTest tests[] = {
         UNIT_TEST(tokens_are_sorted_by_digest),
         UNIT_TEST(users_of_one_key_stand_side_by_side),
+        UNIT_TEST(notes_are_sorted_by_id),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -9,10 +9,9 @@
 namespace token_auth::unit {
 
 const std::vector<std::string> all_scopes = {
-    "agents:read",         "agents:write", "agents:*", "agents:read:all", "agents:",     "agents",
-    "calls:read",          "calls:*",      "*",        "agents:read:*",   "Agents:read", "!",
-    "auth:tokens:read",    "auth:*",       "auth",
-    std::string(128, 'x'),
+    "agents:read",      "agents:write", "agents:*", "agents:read:all",     "agents:",     "agents",
+    "calls:read",       "calls:*",      "*",        "agents:read:*",       "Agents:read", "!",
+    "auth:tokens:read", "auth:*",       "auth",     std::string(128, 'x'),
 };
 
 namespace {

@@ -10,8 +10,8 @@ namespace token_auth::registry::postgresql {
 // Takes lines apart. Source: PostgreSQL's documentation of COPY, "Text Format".
 class CopyLine {
   public:
-    // The fields of a line, with or without its newline; NULL is empty. They hold until the next
-    // line, and no longer than this one.
+    // The fields of a line, with or without its newline; NULL is empty, and its data() null. They
+    // hold until the next line, and no longer than this one.
     const std::vector<std::string_view>& split(std::string_view line);
 
   private:

@@ -66,6 +66,9 @@ class PgConnection::ResultRows : public Rows {
     std::int64_t integer(int column) const override {
         return base::number_of<std::int64_t>(text(column));
     }
+    bool is_null(int column) const override {
+        return PQgetisnull(result_.get(), row_, column) != 0;
+    }
 
   protected:
     Result result_;
@@ -125,6 +128,7 @@ class PgConnection::CopyRows final : public Rows {
     std::int64_t integer(int column) const override {
         return base::number_of<std::int64_t>(text(column));
     }
+    bool is_null(int column) const override { return text(column).data() == nullptr; }
 
   private:
     PgConnection& connection_;
@@ -378,12 +382,17 @@ std::string PgConnection::list(const std::vector<std::string_view>& texts) const
     return out + "}";
 }
 
+void PgConnection::begin_snapshot(const std::string& statements) {
+    run(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {}; {}",
+                    no_timeouts("LOCAL"), statements));
+}
+
 void PgConnection::begin(Access access) {
     // Within the transaction: a pooler may give the next one another connection.
     run(
-        fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; "
+        fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; {}; "
                     "SET LOCAL search_path = token_auth, pg_temp",
-                    access == Access::write ? "READ WRITE" : "READ ONLY"));
+                    access == Access::write ? "READ WRITE" : "READ ONLY", no_timeouts("LOCAL")));
     writes_ = access == Access::write;
     if (writes_) {
         // Before the first query, which is when the snapshot is taken.
@@ -426,8 +435,28 @@ void PgConnection::prune() noexcept {
     }
 }
 
-int PgConnection::backend_pid() const {
-    return PQbackendPID(connection_.get());
+bool PgConnection::claim_session() {
+    const auto pid = query("SELECT pg_backend_pid()");
+    if (!pid->next() || pid->integer(0) != PQbackendPID(connection_.get())) {
+        return false;
+    }
+    run(no_timeouts("SESSION"));
+    return true;
+}
+
+std::string PgConnection::no_timeouts(std::string_view scope) const {
+    constexpr int with_idle_session_timeout = 140000;
+    constexpr int with_transaction_timeout = 170000;
+    std::string statements = fmt::format(
+        "SET {0} idle_in_transaction_session_timeout = 0; SET {0} statement_timeout = 0", scope);
+    const int version = PQserverVersion(connection_.get());
+    if (version >= with_idle_session_timeout) {
+        statements += fmt::format("; SET {} idle_session_timeout = 0", scope);
+    }
+    if (version >= with_transaction_timeout) {
+        statements += fmt::format("; SET {} transaction_timeout = 0", scope);
+    }
+    return statements;
 }
 
 void PgConnection::require_server() const {

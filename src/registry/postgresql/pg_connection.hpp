@@ -36,6 +36,8 @@ class PgConnection final : public Session {
     void set_version(int version) override;
 
     void begin(Access access) override;
+    // Begins one that reads, with statements that take no snapshot yet.
+    void begin_snapshot(const std::string& statements);
     void commit() override;
     void roll_back() noexcept override;
 
@@ -46,8 +48,10 @@ class PgConnection final : public Session {
     // taken off.
     bool notified(std::chrono::milliseconds timeout);
 
-    // As the server told it when the connection was made.
-    int backend_pid() const;
+    // Whether the connection is a session of its own, not a pooler's, which hands it to somebody
+    // else as soon as it is idle. If so, ends what the server, the database or the account set to
+    // end idle or slow sessions by.
+    bool claim_session();
 
     // base::Error unless this program can work with the server.
     void require_server() const;
@@ -65,6 +69,8 @@ class PgConnection final : public Session {
     class CopyRows;
 
     void connect();
+    // SET statements, for the session or (LOCAL) a transaction.
+    std::string no_timeouts(std::string_view scope) const;
     // Waits until the socket is ready for `events` of poll(2); false if `timeout` passed.
     bool wait(short events, std::chrono::milliseconds timeout) const;
     // The same; no answer is an error.

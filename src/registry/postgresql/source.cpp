@@ -29,11 +29,11 @@ constexpr std::chrono::seconds statement_patience{60};
 // The tables are locked before the snapshot is taken: TRUNCATE goes by no snapshot, and would show
 // a table as empty that was refilled in the same transaction. What takes long gives up somewhat
 // before this side does, so that no server process is left waiting.
-constexpr const char* begin_snapshot =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+constexpr const char* lock_tables =
     "SET LOCAL search_path = token_auth, pg_temp; "
     "SET LOCAL lock_timeout = '50s'; SET LOCAL statement_timeout = '55s'; "
-    "LOCK TABLE meta, changes, log_state, roles, organizations, users, memberships, tokens "
+    "LOCK TABLE meta, changes, log_state, roles, organizations, org_groups, users, memberships, "
+    "tokens "
     "IN ACCESS SHARE MODE";
 constexpr const char* snapshot_state =
     "SELECT pg_current_snapshot()::text, pg_is_in_recovery(), (SELECT pruned_below FROM "
@@ -42,8 +42,7 @@ constexpr const char* snapshot_state =
 
 // A full load is sorted on the server, in its memory, for as long as it takes.
 constexpr const char* prepare_full_load =
-    "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL statement_timeout = 0; "
-    "SET LOCAL idle_in_transaction_session_timeout = 0";
+    "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL statement_timeout = 0";
 
 constexpr const char* cluster_and_place =
     "SELECT (SELECT system_identifier FROM pg_control_system()) || '-' || "
@@ -71,6 +70,7 @@ struct PostgresqlSource::Server {
     Server(const Location& location, int stop_fd)
         : connection(location, stop_fd, statement_patience) {
         connection.require_server();
+        owned = connection.claim_session();
         require_version(location, connection.version(), oldest_readable_schema);
         connection.read([&] { registry_id = connection.registry_id(); });
         learn_place();
@@ -88,11 +88,8 @@ struct PostgresqlSource::Server {
     }
 
     void listen() {
-        // A pooler hands the connection to somebody else as soon as it is idle, and what is
-        // announced then is lost.
-        const auto pid = connection.query("SELECT pg_backend_pid()");
-        if (!pid->next() || pid->integer(0) != connection.backend_pid()) {
-            return;
+        if (!owned) {
+            return;  // what is announced to a pooler is lost
         }
         try {
             connection.run("LISTEN token_auth");
@@ -104,7 +101,7 @@ struct PostgresqlSource::Server {
 
     // Begins the transaction of one sync; the position of all that its snapshot sees.
     PostgresqlPosition begin() {
-        connection.run(begin_snapshot);
+        connection.begin_snapshot(lock_tables);
         const auto state = connection.query(snapshot_state);
         state->next();
         // It may have become one of a newer release since this connected.
@@ -175,7 +172,7 @@ struct PostgresqlSource::Server {
             connection.query(fmt::format("SELECT DISTINCT entity, key FROM ({}) AS unseen LIMIT {}",
                                          unseen_rows, changed_keys_max + 1),
                              parameters_of(position));
-        return changed_keys(*log, connection.location());
+        return changed_keys(*log);
     }
 
     // Ends it, if nothing went wrong; the position as the store is to keep it.
@@ -191,6 +188,7 @@ struct PostgresqlSource::Server {
 
     PgConnection connection;
     std::string registry_id;
+    bool owned = false;        // the session is, by no pooler
     bool tells_place = false;  // which cluster it is, and how far its log is
     bool announced = false;
     bool replica = false;

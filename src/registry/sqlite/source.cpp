@@ -156,7 +156,7 @@ std::optional<std::string> SqliteSource::changes(const std::string& position, Si
         {
             const auto log = session.query(
                 "SELECT DISTINCT entity, key FROM changes WHERE seq > $1", {from->seq});
-            keys = changed_keys(*log, location_);
+            keys = changed_keys(*log);
         }
         if (keys) {
             seen_ = last.seq;
@@ -181,6 +181,12 @@ std::vector<Fate> SqliteSource::fates(const std::vector<HeldToken>& tokens) {
     std::vector<Fate> found;
     read([&](Session& session) { found = fates_of(session, tokens, true); });
     return found;
+}
+
+bool SqliteSource::no_change_between(const std::string& position, const std::string& latest) {
+    const std::optional<Position> from = parse_position(position);
+    const std::optional<Position> to = parse_position(latest);
+    return from && to && (*from == *to || from->seq > to->seq);
 }
 
 // Whether the registry has more than what was read last.

@@ -33,6 +33,7 @@ class SqliteSource final : public Source {
     std::optional<std::string> changes(const std::string& position, Sink& sink) override;
     std::string all(Sink& sink) override;
     std::vector<Fate> fates(const std::vector<HeldToken>& tokens) override;
+    bool no_change_between(const std::string& position, const std::string& latest) override;
     void wait(std::chrono::milliseconds timeout) override;
 
   private:

@@ -140,7 +140,13 @@ class SqliteSession::Running final : public Rows {
         return sqlite3_column_int64(statement_, column);
     }
 
+    bool is_null(int column) const override { return is(column, SQLITE_NULL); }
+    bool has_text(int column) const override { return is(column, SQLITE_TEXT); }
+    bool has_integer(int column) const override { return is(column, SQLITE_INTEGER); }
+
   private:
+    bool is(int column, int type) const { return sqlite3_column_type(statement_, column) == type; }
+
     int bind_one(int at, std::monostate) { return sqlite3_bind_null(statement_, at); }
     int bind_one(int at, std::int64_t value) { return sqlite3_bind_int64(statement_, at, value); }
     int bind_one(int at, std::string_view value) {
