@@ -101,12 +101,38 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& 
     out.named_organization = requirements.organization;
 }
 
+// Decides by what was looked up. Inlined, because most requests pass here.
+[[gnu::always_inline]] inline Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
+                                                     const Requirements& requirements,
+                                                     const Identify& identify,
+                                                     Denial& denial) noexcept {
+    if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
+        return Code::store_stale;
+    }
+    const Claims& claims = identify.claims;
+    if (!claims.known && identify.missing_key != no_key) {
+        log_missing_key(identify.missing_key);
+        return Code::store_unavailable;
+    }
+    if (!claims.known) {
+        return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
+    }
+    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    if (code == Code::scope_missing) {
+        denial.scopes = missing_scopes(claims, requirements).words;
+    }
+    return code;
+}
+
+StorePool* stores_of(ngx_http_request_t* r) noexcept {
+    return store_pool(*static_cast<const MainConf*>(
+        ngx_http_get_module_main_conf(r, ngx_http_token_auth_module)));
+}
+
 // Looks the token up and decides.
 Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
                      std::string_view token, Context& context, Denial& denial) noexcept {
-    const auto& main =
-        *static_cast<const MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_token_auth_module));
-    StorePool* const stores = store_pool(main);
+    StorePool* const stores = stores_of(r);
     if (stores == nullptr) {
         return Code::store_unavailable;
     }
@@ -119,30 +145,23 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     }
     context.generation = identify.generation;
     context.synced = identify.synced;
-    if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
-        return Code::store_stale;
-    }
+    const Code code = decide_identified(r, conf, requirements, identify, denial);
     const Claims& claims = identify.claims;
-    if (!claims.known && identify.missing_key != no_key) {
-        log_missing_key(identify.missing_key);
-        return Code::store_unavailable;
-    }
     if (!claims.known) {
-        if (identify.no_digest) {
-            return Code::store_unavailable;
-        }
-        denial.unknown_token = token;
-        return Code::token_unknown;
+        denial.unknown_token = code == Code::token_unknown ? token : std::string_view{};
+        return code;
     }
-    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    if (code == Code::store_stale) {
+        return code;
+    }
     if (!remember(r, context, claims, code == Code::ok)) {
         return Code::store_unavailable;
     }
     if (context.deciding_early != nullptr) {
         note_look_up(*context.deciding_early, claims, requirements, token);
-    }
-    if (code == Code::scope_missing) {
-        denial.scopes = missing_scopes(claims, requirements).words;
+    } else if (code == Code::ok && conf.recheck != 0 &&
+               !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
+        return Code::store_unavailable;
     }
     return code;
 }
@@ -387,6 +406,9 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     begin_decision(r, *context, conf);
+    if (context->kept.recheck != nullptr) {
+        stop_recheck(*context);
+    }
     context->deciding = true;
     const Code code = decide_request(r, conf, *context, denial);
     context->deciding = false;
@@ -403,6 +425,19 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     denial.schemes = static_cast<unsigned>(conf.schemes);
     denial.token_from_variable = conf.places != nullptr;
     return deny(r, *context, denial);
+}
+
+Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {
+    StorePool* const stores = stores_of(r);
+    if (stores == nullptr) {
+        return Code::store_unavailable;
+    }
+    const Requirements& requirements = basis.requirements;
+    Identify identify(digester(), basis.token, requirements.organization_mode,
+                      requirements.organization);
+    return stores->read(basis.conf->store, steady_seconds(), identify) == Lookup::broken
+               ? Code::store_unavailable
+               : decide_identified(r, *basis.conf, requirements, identify, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {

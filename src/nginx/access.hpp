@@ -2,12 +2,17 @@
 #pragma once
 
 #include "nginx/context.hpp"
+#include "nginx/denial.hpp"
+#include "nginx/recheck.hpp"
 
 namespace token_auth::nginx {
 
 // Returns NGX_DECLINED if enforcement is off, NGX_OK if the request is let in, else the status of
 // the denial.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
+
+// Looks up and decides again what was decided by `basis`. `denial` gets what the code is about.
+Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept;
 
 // Retracts our denial: only requests that were let in reach the precontent phase, so another module
 // let this one in under "satisfy any". Then forwards the identity, if there is an upstream.

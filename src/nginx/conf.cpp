@@ -199,6 +199,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->organization_mode = NGX_CONF_UNSET_UINT;
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
+    conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->error_body = NGX_CONF_UNSET_UINT;
     conf->forward = NGX_CONF_UNSET;
     return conf;
@@ -232,6 +233,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     merge_pointer(conf->scopes, prev->scopes);
     merge_pointer(conf->scopes_any, prev->scopes_any);
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
+    ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
     const bool is_server = prev->outer == nullptr;

@@ -81,7 +81,8 @@ struct LocConf {
     Values* scopes;      // likewise
     Values* scopes_any;  // likewise
 
-    time_t max_age;  // seconds; 0: no limit
+    time_t max_age;      // seconds; 0: no limit
+    ngx_msec_t recheck;  // 0: off
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location

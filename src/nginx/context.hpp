@@ -17,6 +17,7 @@ inline constexpr ngx_uint_t denial_fields_max = 4;
 
 struct Expression;
 struct LocConf;
+struct Recheck;
 
 // A location that checked the request; see forward().
 struct Check {
@@ -75,6 +76,7 @@ struct Kept {
 
     bool restored;  // the fields of unstripped are in the request again
 
+    Recheck* recheck;      // once one was started
     EarlyDecision* early;  // if it is later than the access phase's
     bool answered;         // an answer is on its way: nobody makes the module decide any more
 
