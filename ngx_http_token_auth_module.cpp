@@ -30,7 +30,8 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept {
     const auto& main = *static_cast<const MainConf*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
     if ((main.strips_early && !add_handler(core, NGX_HTTP_POST_READ_PHASE, post_read_handler)) ||
-        (main.strips_late && !add_handler(core, NGX_HTTP_REWRITE_PHASE, rewrite_handler)) ||
+        (main.strips && (!add_handler(core, NGX_HTTP_SERVER_REWRITE_PHASE, rewrite_handler) ||
+                         !add_handler(core, NGX_HTTP_REWRITE_PHASE, rewrite_handler))) ||
         !add_handler(core, NGX_HTTP_ACCESS_PHASE, access_handler) ||
         !add_handler(core, NGX_HTTP_PRECONTENT_PHASE, precontent_handler)) {
         return NGX_ERROR;

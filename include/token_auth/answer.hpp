@@ -13,6 +13,7 @@ namespace token_auth {
 enum class Code : std::uint8_t {
     ok,
     anonymous,
+    preflight,
     credentials_missing,
     request_malformed,
     token_malformed,

@@ -47,6 +47,10 @@ bool is_space(char32_t c) noexcept {
     return is_in(spaces, c);
 }
 
+bool is_utf8(std::string_view text) noexcept {
+    return text.find('\0') == std::string_view::npos && utf8::is_valid(text.begin(), text.end());
+}
+
 bool is_blank(std::string_view text) noexcept {
     return text.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
 }
@@ -78,6 +82,20 @@ std::string printable(std::string_view text) {
             out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(c));
         }
         text.remove_prefix(bytes.size());
+    }
+    return out;
+}
+
+std::string replace_invisible(std::string_view text, char by) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char* at = text.data(); at != text.data() + text.size();) {
+        const char* const begin = at;
+        if (is_invisible(utf8::unchecked::next(at))) {
+            out += by;
+        } else {
+            out.append(begin, at);
+        }
     }
     return out;
 }

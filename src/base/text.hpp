@@ -24,12 +24,18 @@ bool is_invisible(char32_t c) noexcept;
 // Whether it shows as a space.
 bool is_space(char32_t c) noexcept;
 
+// Whether a text is UTF-8, without a NUL.
+bool is_utf8(std::string_view text) noexcept;
+
 // Whether a text is empty or ASCII white space only.
 bool is_blank(std::string_view text) noexcept;
 
 // The text, fit for a terminal: what is invisible as \x1b or \u{202e}, bytes that are not UTF-8 as
 // \xff.
 std::string printable(std::string_view text);
+
+// The text, which must be UTF-8, with `by` in place of each character that is invisible.
+std::string replace_invisible(std::string_view text, char by);
 
 // The whole text as a decimal number; 0 if it is none.
 template <typename Number>

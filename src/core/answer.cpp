@@ -6,6 +6,7 @@ namespace {
 constexpr Answer answers[code_count] = {
     {Code::ok, 0, "ok", "", "", ""},
     {Code::anonymous, 0, "anonymous", "", "", ""},
+    {Code::preflight, 0, "preflight", "", "", ""},
     {Code::credentials_missing, 401, "credentials_missing", "", "Unauthorized",
      "Authentication is required."},
     {Code::request_malformed, 400, "request_malformed", "invalid_request", "Bad Request",

@@ -1,12 +1,17 @@
 #include "nginx/access.hpp"
 
+#include <algorithm>
+#include <new>
+
 #include "nginx/conf.hpp"
 #include "nginx/context.hpp"
 #include "nginx/denial.hpp"
 #include "nginx/forward.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 #include "nginx/variables.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/policy.hpp"
@@ -159,7 +164,7 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     }
     if (context.deciding_early != nullptr) {
         note_look_up(*context.deciding_early, claims, requirements, token);
-    } else if (code == Code::ok && conf.recheck != 0 &&
+    } else if (code == Code::ok && conf.recheck != 0 && r == r->main &&
                !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
         return Code::store_unavailable;
     }
@@ -278,8 +283,43 @@ inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context&
     return true;
 }
 
+// Whether the request has such a field, and no two that differ.
+bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
+    const std::string_view value = field_value(fields, name);
+    return !value.empty() && value != ",";
+}
+
+// Whether the request is a CORS preflight (Fetch Standard, "CORS-preflight fetch"). Browsers send
+// no credentials with it, but keep the query.
+[[gnu::noinline]] bool is_preflight(ngx_http_request_t* r, const LocConf& conf,
+                                    Context& context) noexcept {
+    const ngx_list_part_t& fields = client_fields(r);
+    if (r->main->method != NGX_HTTP_OPTIONS || !has_field(fields, "origin") ||
+        !has_field(fields, "access-control-request-method")) {
+        return false;
+    }
+    const Expression* const authorization_field = nullptr;
+    const auto* places = &authorization_field;
+    ngx_uint_t count = 1;
+    if (conf.places != nullptr) {
+        places = static_cast<const Expression* const*>(conf.places->elts);
+        count = conf.places->nelts;
+    }
+    return std::all_of(places, places + count, [&](const Expression* place) {
+        if (place != nullptr && !place->is_cookie && !is_field(r, *place)) {
+            return true;
+        }
+        Credential credential;
+        return take_credential(r, conf, place, context, credential) &&
+               credential.status == CredentialStatus::missing;
+    });
+}
+
 Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
                     Denial& denial) noexcept {
+    if (conf.preflight != 0 && is_preflight(r, conf, context)) {
+        return Code::preflight;
+    }
     Credential credential;
     if (!find_credential(r, conf, context, credential)) {
         return Code::store_unavailable;
@@ -319,8 +359,42 @@ inline bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf,
                                                    : evaluate_variable_realm(r, conf, out);
 }
 
-// Under "satisfy any", another module may have let the request in before this one was asked. False
-// without memory.
+bool is_in_access_phase(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    return core.phase_engine.handlers[r->phase_handler].checker == ngx_http_core_access_phase;
+}
+
+// Decides, and notes what follows. Returns what the phase handler is to return.
+inline ngx_int_t check(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                       Denial& denial) noexcept {
+    begin_decision(r, context, conf);
+    if (context.kept.recheck != nullptr) {
+        stop_recheck(context);
+    }
+    context.deciding = true;
+    const Code code = decide_request(r, conf, context, denial);
+    context.deciding = false;
+    context.decided = true;
+    context.code = code;
+    context.kept.early = nullptr;
+    forget_variables(r);
+    if (answer(code).status == 0) {
+        if (context.kept.field_count != 0) {
+            retract(context);  // a denial that an error_page led here from
+        }
+        if (code == Code::ok) {
+            note_use(r, context);
+        }
+        return NGX_OK;
+    }
+    denial.schemes = static_cast<unsigned>(conf.schemes);
+    denial.token_from_variable = conf.places != nullptr;
+    return deny(r, context, denial);
+}
+
+// Under "satisfy any", another module may have let the request in before this one was asked; and
+// nginx asks no access module in a subrequest. False without memory.
 [[gnu::noinline]] bool note_unasked(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
@@ -405,26 +479,28 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         (conf.forward == 0 && must_forward(r, *context) && !forward(r, *context))) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    begin_decision(r, *context, conf);
-    if (context->kept.recheck != nullptr) {
-        stop_recheck(*context);
+    return check(r, conf, *context, denial);
+}
+
+ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    void* const room = ngx_palloc(r->pool, sizeof(Context));
+    if (room == nullptr) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    context->deciding = true;
-    const Code code = decide_request(r, conf, *context, denial);
-    context->deciding = false;
-    context->decided = true;
-    context->code = code;
-    context->kept.early = nullptr;
-    forget_variables(r);
-    if (answer(code).status == 0) {
-        if (context->kept.field_count != 0) {
-            retract(*context);  // a denial that an error_page led here from
-        }
-        return NGX_OK;
+    auto* const context = new (room) Context{};
+    const Context* const main = find_context(r);
+    if (main != nullptr) {
+        context->kept.taken = main->kept.taken;
+        context->kept.unforwarded = main->kept.unforwarded;
     }
-    denial.schemes = static_cast<unsigned>(conf.schemes);
-    denial.token_from_variable = conf.places != nullptr;
-    return deny(r, *context, denial);
+    ngx_http_set_ctx(r, context, ngx_http_token_auth_module);
+    Denial denial{};
+    if (!evaluate_realm(r, conf, denial.realm)) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+    return denial.realm == "off" ? NGX_DECLINED : check(r, conf, *context, denial);
 }
 
 Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {
@@ -441,28 +517,34 @@ Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noe
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
-    const bool has_upstream = r->content_handler != nullptr;
-    if (has_upstream && r == r->main && !note_unasked(r)) {
+    // A subrequest of the access phase, such as that of auth_request, still sees the credential.
+    const bool forwards = r->content_handler != nullptr && r->content_handler != verify_handler &&
+                          !is_in_access_phase(r->main);
+    if (forwards && !note_unasked(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     Context* const context = find_context(r);
     if (context == nullptr) {
         return NGX_DECLINED;
     }
-    if (r == r->main) {
-        context->settled = true;
-        if (context->denied && ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr) {
-            retract(*context);
-        }
+    if (r == r->main && context->denied &&
+        ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr) {
+        retract(*context);
     }
-    // A subrequest of the access phase, such as that of auth_request, still sees the credential.
-    const bool forwards = has_upstream && context->settled && must_forward(r, *context);
-    return forwards && !forward(r, *context) ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_DECLINED;
+    return forwards && must_forward(r, *context) && !forward(r, *context)
+               ? NGX_HTTP_SERVICE_UNAVAILABLE
+               : NGX_DECLINED;
 }
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
     if (r != r->main) {  // for log_subrequest
-        ngx_http_set_ctx(r, obtain_context(r), ngx_http_token_auth_module);
+        auto* const own =
+            static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+        if (own != nullptr) {
+            own->logging = true;
+        } else {
+            ngx_http_set_ctx(r, obtain_context(r), ngx_http_token_auth_module);
+        }
         return NGX_OK;
     }
     Context* const context = note_answer(r);
@@ -470,7 +552,11 @@ ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
         return NGX_OK;
     }
     context->logging = true;
-    if (last_decision(*context).code != Code::ok) {
+    const Decision& last = last_decision(*context);
+    if (last.decided) {
+        count_request(*last.conf->label, last.code);
+    }
+    if (last.code != Code::ok) {
         forget_variables(r);
     }
     return NGX_OK;

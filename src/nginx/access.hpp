@@ -11,6 +11,10 @@ namespace token_auth::nginx {
 // the denial.
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
 
+// Decides in a subrequest, which nginx's access phase leaves out, for that subrequest alone: it
+// then has a context of its own. Returns as access_handler() does.
+ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept;
+
 // Looks up and decides again what was decided by `basis`. `denial` gets what the code is about.
 Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept;
 
@@ -23,7 +27,7 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept;
 // is short.
 bool decide_for_variable(ngx_http_request_t* r, Context*& context) noexcept;
 
-// Lets variables know that the request is being logged.
+// Counts the request, and lets variables know that it is being logged.
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept;
 
 }  // namespace token_auth::nginx

@@ -7,6 +7,7 @@
 #include "nginx/context.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/char_class.hpp"
 #include "token_auth/credential.hpp"
@@ -39,9 +40,11 @@ std::string_view lone_variable(std::string_view text) noexcept {
     return !is_capture && NameChars::contains_all(text) ? text : std::string_view{};
 }
 
+constexpr std::string_view field_variable_prefix = "http_";
+
 // Sets what is_field() asks for. False if memory is short.
 bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noexcept {
-    constexpr std::string_view prefix = "http_";
+    constexpr std::string_view prefix = field_variable_prefix;
     if (variable.size() <= prefix.size() ||
         ngx_strncasecmp(str(variable).data, str(prefix).data, prefix.size()) != 0) {
         return true;
@@ -63,12 +66,7 @@ bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noex
     }
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
-    for (ngx_uint_t i = 0; i < core.prefix_variables.nelts; ++i) {
-        if (view(known[i].name) == prefix) {
-            out.field_handler = known[i].get_handler;
-        }
-    }
+    out.field_handler = field_handler(core);
     return true;
 }
 
@@ -93,6 +91,12 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
             return static_cast<char*>(NGX_CONF_ERROR);
         }
     }
+    if (conf.label == nullptr) {
+        conf.label = obtain_label(cf, ngx_string("default"));
+        if (conf.label == nullptr) {
+            return static_cast<char*>(NGX_CONF_ERROR);
+        }
+    }
     if (conf.store == NGX_CONF_UNSET_UINT) {
         // ngx_conf_log_error() would name the end of the enclosing block.
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -102,6 +106,29 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
         return static_cast<char*>(NGX_CONF_ERROR);
     }
     return NGX_CONF_OK;
+}
+
+// A handler is not inherited, but by the blocks of a location that have no path of their own, "if"
+// and "limit_except".
+void inherit_verify(ngx_conf_t* cf, const LocConf& prev, LocConf& conf) noexcept {
+    auto& core = *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (core.noname && core.handler == nullptr && prev.verifies) {
+        core.handler = verify_handler;
+        conf.verify_file = prev.verify_file;
+        conf.verify_line = prev.verify_line;
+    }
+    conf.verifies = core.handler == verify_handler;
+}
+
+char* refuse_open_verify(ngx_conf_t* cf, const LocConf& conf) noexcept {
+    // ngx_conf_log_error() would name the end of the enclosing block.
+    ngx_log_error(
+        NGX_LOG_EMERG, cf->log, 0,
+        "\"token_auth_verify\" would let everybody in, because \"token_auth\" is off here; "
+        "add a \"token_auth\" there or in an enclosing block in %s:%ui",
+        conf.verify_file, conf.verify_line);
+    return static_cast<char*>(NGX_CONF_ERROR);
 }
 
 }  // namespace
@@ -123,8 +150,21 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept {
     if (name.len == 0) {
         return out;
     }
+    constexpr std::string_view cookie_prefix = "cookie_";
+    out->is_cookie = name.len > cookie_prefix.size() &&
+                     ngx_strncasecmp(name.data, str(cookie_prefix).data, cookie_prefix.size()) == 0;
     out->variable = ngx_http_get_variable_index(cf, &name);
     return out->variable != NGX_ERROR && find_field(cf, view(name), *out) ? out : nullptr;
+}
+
+ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept {
+    const auto* known = static_cast<const ngx_http_variable_t*>(core.prefix_variables.elts);
+    for (ngx_uint_t i = 0; i < core.prefix_variables.nelts; ++i) {
+        if (view(known[i].name) == field_variable_prefix) {
+            return known[i].get_handler;
+        }
+    }
+    return nullptr;
 }
 
 // nginx looks a request's field up by a variable's name; more cheaply, the module does so itself.
@@ -167,6 +207,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
         ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->own_variables, cf->pool, 1, sizeof(ngx_uint_t)) != NGX_OK ||
+        ngx_array_init(&conf->labels, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
     }
@@ -193,15 +234,19 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     unset(conf->roles);
     unset(conf->scopes);
     unset(conf->scopes_any);
+    unset(conf->label);
     conf->store = NGX_CONF_UNSET_UINT;
     conf->schemes = 0;
     conf->anonymous = NGX_CONF_UNSET;
+    conf->preflight = NGX_CONF_UNSET;
     conf->organization_mode = NGX_CONF_UNSET_UINT;
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
     conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->error_body = NGX_CONF_UNSET_UINT;
     conf->forward = NGX_CONF_UNSET;
+    conf->status_format = NGX_CONF_UNSET_UINT;
+    conf->usage_public = NGX_CONF_UNSET;
     return conf;
 }
 
@@ -227,6 +272,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_bitmask_value(conf->schemes, prev->schemes,
                                  (NGX_CONF_BITMASK_SET | scheme_bearer | scheme_token));
     ngx_conf_merge_value(conf->anonymous, prev->anonymous, 0);
+    ngx_conf_merge_value(conf->preflight, prev->preflight, 0);
     ngx_conf_merge_bitmask_value(conf->kinds, prev->kinds, (NGX_CONF_BITMASK_SET | kinds_all));
     merge_pointer(conf->groups, prev->groups);
     merge_pointer(conf->roles, prev->roles);
@@ -236,20 +282,48 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
+    merge_pointer(conf->label, prev->label);
     const bool is_server = prev->outer == nullptr;
     conf->strips_early = is_server ? strips(*conf) : prev->strips_early;
     auto& main =
         *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
     main.strips_early = main.strips_early || conf->strips_early;
-    main.strips_late = main.strips_late || strips(*conf) != conf->strips_early;
+    main.strips = main.strips || strips(*conf);
     conf->outer = prev;
+    inherit_verify(cf, *prev, *conf);
     if (conf->realm == nullptr) {
-        return NGX_CONF_OK;
+        return conf->verifies ? refuse_open_verify(cf, *conf) : NGX_CONF_OK;
     }
     for (LocConf* each = conf; each != nullptr; each = each->outer) {
         each->enforces_below = true;
     }
     return complete(cf, *conf);
+}
+
+Label* obtain_label(ngx_conf_t* cf, ngx_str_t name) noexcept {
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    auto* const* const known = static_cast<Label* const*>(main.labels.elts);
+    for (ngx_uint_t i = 0; i < main.labels.nelts; ++i) {
+        if (view(known[i]->name) == view(name)) {
+            return known[i];
+        }
+    }
+    if (main.labels.nelts == labels_max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the label \"%V\" of \"token_auth_label\" is one too many, there may "
+                           "be %ui, \"default\" among them; let some locations share one",
+                           &name, labels_max);
+        return nullptr;
+    }
+    auto* const label = static_cast<Label*>(ngx_pcalloc(cf->pool, sizeof(Label)));
+    auto** const slot = static_cast<Label**>(ngx_array_push(&main.labels));
+    if (label == nullptr || slot == nullptr) {
+        return nullptr;
+    }
+    label->name = name;
+    *slot = label;
+    return label;
 }
 
 void warn_of_open_rules(ngx_conf_t* cf) noexcept {

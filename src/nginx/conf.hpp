@@ -3,7 +3,9 @@
 
 #include <string_view>
 
+#include "nginx/counters.hpp"
 #include "nginx/ngx.hpp"
+#include "nginx/usage_table.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/store_pool.hpp"
 
@@ -13,6 +15,7 @@ namespace token_auth::nginx {
 struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
+    bool is_cookie;      // $cookie_some_name
     // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
     // empty.
     ngx_str_t field;
@@ -22,6 +25,9 @@ struct Expression {
 
 // Null, without a message, if memory is short.
 Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
+
+// nginx's handler of all $http_... variables but a few that it knows; null if there is none.
+ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept;
 
 // Whether the value is that of a request's field, and not of a variable with such a name.
 bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept;
@@ -40,19 +46,30 @@ inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
     return evaluate_variables(r, expression, out);
 }
 
+// Where a directive stands, for messages; null: nowhere.
+struct Place {
+    const char* directive;
+    const char* file;
+    ngx_uint_t line;
+};
+
 struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
     ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
+    ngx_array_t labels;                // of Label*: each name once
     bool strips_early;                 // some server takes X-Token-... fields off
-    bool strips_late;                  // some location differs in that from its server
+    bool strips;                       // some server or location does
     Expression* default_organization;  // $http_x_org_id, compiled on first use
     ngx_shm_zone_t* zone;              // token_auth_zone; null: off
+    Place zone_user;                   // the first directive that needs a zone
+    bool notes_use;                    // there is a token_auth_usage
+    UsageTable* usage;                 // in the zone; null if use is not noted
     MinGeneration** min_generations;   // in the zone, one for each store; null if it is off
 };
 
-enum ErrorBody : ngx_uint_t { error_problem, error_html };
+enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {
@@ -71,6 +88,7 @@ struct LocConf {
     ngx_uint_t store;    // index into MainConf::stores
     ngx_uint_t schemes;  // a set of Scheme
     ngx_flag_t anonymous;
+    ngx_flag_t preflight;
 
     ngx_uint_t organization_mode;  // an OrganizationMode
     Expression* organization;
@@ -86,6 +104,12 @@ struct LocConf {
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location
+    bool verifies;      // token_auth_verify
+    const char* verify_file;
+    ngx_uint_t verify_line;
+    Label* label;              // set if token_auth is on
+    ngx_uint_t status_format;  // of token_auth_status in this location
+    ngx_flag_t usage_public;   // of token_auth_usage in this location
 
     // For warn_of_open_rules(): the block's first directive that requires something.
     ngx_str_t rule;
@@ -99,6 +123,9 @@ void* create_main_conf(ngx_conf_t* cf) noexcept;
 char* init_main_conf(ngx_conf_t* cf, void* data) noexcept;
 void* create_loc_conf(ngx_conf_t* cf) noexcept;
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept;
+
+// Returns the label of a name, a new one if there is none yet. Null after a message.
+Label* obtain_label(ngx_conf_t* cf, ngx_str_t name) noexcept;
 
 // Whether a client's own X-Token-... fields are taken off.
 inline bool strips(const LocConf& conf) noexcept {

@@ -66,7 +66,6 @@ void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf
         context.kept = kept;
     }
     context.conf = &conf;
-    context.settled = false;
     if (conf.forward != 0) {
         context.kept.forwarded = nullptr;
     }

@@ -74,12 +74,11 @@ struct Kept {
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
 
-    bool restored;  // the fields of unstripped are in the request again
-
     Recheck* recheck;      // once one was started
     EarlyDecision* early;  // if it is later than the access phase's
     bool answered;         // an answer is on its way: nobody makes the module decide any more
 
+    std::uint64_t noted;  // the token whose use was noted last; see note_use()
     Taken taken;
     Check checks;
     const void* forwarded;               // the elements of the fields that forward() made
@@ -92,7 +91,6 @@ struct Context : Decision {
     bool deciding;                  // variables are asked for by the module's own directives
     EarlyDecision* deciding_early;  // what the decision is to become; null: the access phase's
     bool names_itself;              // and some were the module's
-    bool settled;                   // the access phase is over
     bool denied;                    // it is a denial that still stands
     bool keep_connection;           // although this is a 400
     bool logging;                   // the request has reached the log phase
@@ -106,10 +104,14 @@ struct Context : Decision {
 // none.
 Context* find_cleared_context(ngx_http_request_t* r) noexcept;
 
-// Returns the main request's context. Null if there is none.
+// Returns the subrequest's own context, if check_subrequest() made one, else the main request's.
+// Null if there is none.
 inline Context* find_context(ngx_http_request_t* r) noexcept {
-    r = r->main;
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    if (context == nullptr && r != r->main) {
+        r = r->main;
+        context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+    }
     return context != nullptr || (!r->internal && !r->filter_finalize) ? context
                                                                        : find_cleared_context(r);
 }

@@ -17,24 +17,32 @@ constexpr std::uint16_t proxy_authentication_required = 407;  // RFC 9110 sectio
 ngx_http_output_header_filter_pt next_header_filter;
 ngx_http_output_body_filter_pt next_body_filter;
 
-std::uint16_t status_of(const ngx_http_request_t* r, Code code) noexcept {
-    const std::uint16_t status = answer(code).status;
+std::uint16_t status_of(const ngx_http_request_t* r, const Context& context) noexcept {
+    std::uint16_t status = answer(context.code).status;
+    if (status == NGX_HTTP_BAD_REQUEST && context.conf->verifies) {
+        status = NGX_HTTP_UNAUTHORIZED;  // who asks takes a 400 for an error of its own
+    }
     return status == NGX_HTTP_UNAUTHORIZED && is_connect(r) ? proxy_authentication_required
                                                             : status;
+}
+
+// The reason phrase of the status.
+std::string_view title_of(const Context& context) noexcept {
+    const Answer& answer_ = answer(context.code);
+    if (context.kept.status == answer_.status) {
+        return answer_.title;
+    }
+    return context.kept.status == proxy_authentication_required ? "Proxy Authentication Required"
+                                                                : "Unauthorized";
 }
 
 // Null if out of memory.
 ngx_table_elt_t* add_field(ngx_http_request_t* r, Context& context, std::string_view name,
                            std::string_view value) noexcept {
-    auto* field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
-    if (field == nullptr) {
-        return nullptr;
+    ngx_table_elt_t* const field = add_response_field(r, name, value);
+    if (field != nullptr) {
+        context.kept.fields[context.kept.field_count++] = field;
     }
-    *field = ngx_table_elt_t{};
-    field->hash = 1;
-    field->key = str(name);
-    field->value = str(value);
-    context.kept.fields[context.kept.field_count++] = field;
     return field;
 }
 
@@ -195,9 +203,7 @@ ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexc
     constexpr std::size_t room = 256;
     const Answer& answer_ = answer(context.code);
     const std::string_view field = remedy_field(r, context);
-    const std::string_view title = context.kept.status == proxy_authentication_required
-                                       ? "Proxy Authentication Required"
-                                       : answer_.title;
+    const std::string_view title = title_of(context);
     ngx_buf_t* buffer = ngx_create_temp_buf(
         r->pool, room + title.size() + answer_.detail.size() + answer_.name.size() + field.size());
     if (buffer == nullptr) {
@@ -251,6 +257,66 @@ void mend_header(ngx_http_request_t* r, Context& context) noexcept {
     }
 }
 
+void replace_page(ngx_http_request_t* r, std::string_view content_type, off_t size) noexcept {
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_etag(r);
+    r->headers_out.content_type = str(content_type);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = nullptr;
+    r->headers_out.charset.len = 0;
+    r->headers_out.content_length_n = size;
+}
+
+// False without memory.
+bool become_problem(ngx_http_request_t* r, Context& context) noexcept {
+    context.body = problem_document(r, context);
+    if (context.body == nullptr) {
+        return false;
+    }
+    replace_page(r, "application/problem+json", context.body->last - context.body->pos);
+    return true;
+}
+
+// Whether the request's Content-Type is gRPC's, but not that of gRPC-Web.
+bool is_grpc(const ngx_http_request_t* r) noexcept {
+    constexpr std::string_view type = "application/grpc";
+    const ngx_table_elt_t* const field = r->headers_in.content_type;
+    if (field == nullptr || field->value.len < type.size() ||
+        ngx_strncasecmp(field->value.data, str(type).data, type.size()) != 0) {
+        return false;
+    }
+    const std::string_view rest = view(field->value).substr(type.size());
+    return rest.empty() || rest.front() == ';' || rest.front() == '+';
+}
+
+// The codes of UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT and UNAVAILABLE.
+std::string_view grpc_status(Code code) noexcept {
+    switch (answer(code).status) {
+        case NGX_HTTP_UNAUTHORIZED:
+            return "16";
+        case NGX_HTTP_FORBIDDEN:
+            return "7";
+        case NGX_HTTP_BAD_REQUEST:
+            return "3";
+        default:
+            return "14";
+    }
+}
+
+// "Trailers-Only" of gRPC over HTTP/2. The message needs no encoding: all of it is static text.
+// False without memory.
+bool become_grpc(ngx_http_request_t* r, const Context& context) noexcept {
+    replace_page(r, "application/grpc", 0);
+    r->err_status = 0;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.status_line.len = 0;
+    r->header_only = 1;
+    return add_response_field(r, "grpc-status", grpc_status(context.code)) != nullptr &&
+           add_response_field(r, "grpc-message", answer(context.code).detail) != nullptr;
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     Context* const context = r == r->main ? note_answer(r) : nullptr;
     if (context == nullptr) {
@@ -259,25 +325,15 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     mend_header(r, *context);
     // An error_page clears r->ctx, so with a context, this is nginx's own page.
     if (ngx_http_get_module_ctx(r, ngx_http_token_auth_module) == nullptr || !context->denied ||
-        context->conf->error_body != error_problem ||
-        r->headers_out.status != context->kept.status) {
+        context->conf->error_body == error_html || r->headers_out.status != context->kept.status) {
         return next_header_filter(r);
     }
-    ngx_buf_t* const document = problem_document(r, *context);
-    if (document == nullptr) {
-        return NGX_ERROR;
-    }
-    ngx_http_clear_accept_ranges(r);
-    ngx_http_clear_last_modified(r);
-    ngx_http_clear_content_length(r);
-    ngx_http_clear_etag(r);
-    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = nullptr;
-    r->headers_out.charset.len = 0;
-    r->headers_out.content_length_n = document->last - document->pos;
-    context->body = document;
-    return next_header_filter(r);
+    // Who asks by token_auth_verify takes the 200 of gRPC's form for a yes.
+    const bool in_grpc =
+        context->conf->error_body == error_grpc && !context->conf->verifies && is_grpc(r);
+    return (in_grpc ? become_grpc(r, *context) : become_problem(r, *context))
+               ? next_header_filter(r)
+               : NGX_ERROR;
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
@@ -299,14 +355,14 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept {
     retract(context);  // a denial before an internal redirect
     context.denied = true;
-    context.kept.status = status_of(r, context.code);
+    context.kept.status = status_of(r, context);
     context.kept.may_be_anothers = static_cast<const ngx_http_core_loc_conf_t*>(
                                        ngx_http_get_module_loc_conf(r, ngx_http_core_module))
                                        ->satisfy == NGX_HTTP_SATISFY_ANY;
     if (!add_fields(r, context, denial)) {
         // Out of memory: refuse without a challenge.
         context.code = Code::store_unavailable;
-        context.kept.status = status_of(r, context.code);
+        context.kept.status = status_of(r, context);
     }
     log_denial(r, context, denial);
     if (context.kept.status == NGX_HTTP_BAD_REQUEST) {

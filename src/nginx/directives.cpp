@@ -6,7 +6,10 @@
 #include <cstring>
 
 #include "nginx/conf.hpp"
+#include "nginx/status.hpp"
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
+#include "nginx/verify.hpp"
 #include "nginx/zone.hpp"
 #include "token_auth/credential.hpp"
 #include "token_auth/digest.hpp"
@@ -416,6 +419,78 @@ char* set_scopes_any(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
                : set_words(cf, *conf, conf->scopes_any, scope_word);
 }
 
+// token_auth_verify
+char* set_verify(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    auto& core = *static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (core.handler == verify_handler) {
+        return duplicate;
+    }
+    core.handler = verify_handler;
+    conf->verify_file = reinterpret_cast<const char*>(cf->conf_file->file.name.data);
+    conf->verify_line = cf->conf_file->line;
+    return NGX_CONF_OK;
+}
+
+// token_auth_label <name>
+char* set_label(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto* conf = static_cast<LocConf*>(data);
+    const ngx_str_t name = arguments(cf)[1];
+    if (conf->label != NGX_CONF_UNSET_PTR) {
+        return duplicate;
+    }
+    if (!is_identifier(view(name))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid name \"%V\" in \"token_auth_label\"; write 1 to 64 of A-Z a-z "
+                           "0-9 . _ -",
+                           &name);
+        return failed;
+    }
+    conf->label = obtain_label(cf, name);
+    return conf->label == nullptr ? failed : NGX_CONF_OK;
+}
+
+// Makes `handler` answer requests to the location. It shows what the zone holds.
+void set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) noexcept {
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (main.zone_user.directive == nullptr) {
+        main.zone_user = {reinterpret_cast<const char*>(arguments(cf)[0].data),
+                          reinterpret_cast<const char*>(cf->conf_file->file.name.data),
+                          cf->conf_file->line};
+    }
+    static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module))
+        ->handler = handler;
+}
+
+// token_auth_status prometheus | json
+char* set_status(ngx_conf_t* cf, ngx_command_t* command, void* data) noexcept {
+    set_handler(cf, status_handler);
+    return ngx_conf_set_enum_slot(cf, command, data);
+}
+
+// token_auth_usage [public]
+char* set_usage(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
+    auto& conf = *static_cast<LocConf*>(data);
+    if (cf->args->nelts == 2 && view(arguments(cf)[1]) != "public") {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" of \"token_auth_usage\", it takes \"public\" "
+                           "or nothing",
+                           &arguments(cf)[1]);
+        return failed;
+    }
+    if (conf.usage_public != NGX_CONF_UNSET) {
+        return duplicate;
+    }
+    conf.usage_public = cf->args->nelts == 2 ? 1 : 0;
+    static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module))
+        ->notes_use = true;
+    set_handler(cf, usage_handler);
+    return NGX_CONF_OK;
+}
+
 // Reads the first `size` bytes of a file. Returns the number of bytes read, or -1 with errno set.
 ssize_t read_file(const char* path, u_char* buffer, std::size_t size) noexcept {
     const ngx_fd_t fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
@@ -481,6 +556,13 @@ ngx_conf_bitmask_t kinds[] = {
 ngx_conf_enum_t error_bodies[] = {
     {ngx_string("problem"), error_problem},
     {ngx_string("html"), error_html},
+    {ngx_string("grpc"), error_grpc},
+    {ngx_null_string, 0},
+};
+
+ngx_conf_enum_t status_formats[] = {
+    {ngx_string("prometheus"), status_prometheus},
+    {ngx_string("json"), status_json},
     {ngx_null_string, 0},
 };
 
@@ -498,6 +580,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, schemes), schemes},
     {ngx_string("token_auth_anonymous"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, anonymous), nullptr},
+    {ngx_string("token_auth_preflight"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, preflight), nullptr},
     {ngx_string("token_auth_org"), everywhere | NGX_CONF_TAKE12, set_organization,
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_kind"), everywhere | NGX_CONF_1MORE, set_kinds,
@@ -520,6 +604,14 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, forward), nullptr},
     {ngx_string("token_auth_key"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_key,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_verify"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, set_verify,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
+    {ngx_string("token_auth_label"), blocks | NGX_CONF_TAKE1, set_label, NGX_HTTP_LOC_CONF_OFFSET,
+     0, nullptr},
+    {ngx_string("token_auth_status"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_status,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, status_format), status_formats},
+    {ngx_string("token_auth_usage"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     set_usage, NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, nullptr},
     ngx_null_command,

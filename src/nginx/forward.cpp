@@ -7,15 +7,8 @@
 #include "token_auth/credential.hpp"
 
 namespace token_auth::nginx {
-namespace {
 
-struct IdentityField {
-    std::string_view name;
-    std::string_view lower;
-    Field field;
-};
-
-constexpr IdentityField identity_fields[] = {
+const IdentityField identity_fields[] = {
     {"X-Token-Id", "x-token-id", Field::id},
     {"X-Token-Kind", "x-token-kind", Field::kind},
     {"X-Token-Subject", "x-token-subject", Field::subject},
@@ -24,6 +17,8 @@ constexpr IdentityField identity_fields[] = {
     {"X-Token-Role", "x-token-role", Field::role},
     {"X-Token-Scopes", "x-token-scopes", Field::scopes},
 };
+
+namespace {
 
 constexpr std::size_t added_max = std::size(identity_fields) + 1;  // and the organization
 
@@ -126,6 +121,21 @@ void relink(ngx_http_request_t* r, const ngx_table_elt_t& field, ngx_table_elt_t
 #endif
 }
 
+// Empties nginx's slots of $http_... variables, which hold the fields as they were when somebody
+// first asked.
+void flush_variables(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    const ngx_http_get_variable_pt handler = field_handler(core);
+    const auto* const variables = static_cast<const ngx_http_variable_t*>(core.variables.elts);
+    for (ngx_uint_t i = 0; i < core.variables.nelts; ++i) {
+        if (variables[i].get_handler == handler) {
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 0;
+        }
+    }
+}
+
 // Replaces a request's list of fields by a copy. Subrequests share the parts of their parent's
 // list, so it must not change in place; nor may any be marked as deleted, because upstream modules
 // do not look at the mark.
@@ -152,6 +162,7 @@ class FieldsCopy {
             ngx_table_elt_t* const copy = drop(field) ? nullptr : push(field);
             relink(r, field, copy);
         });
+        flush_variables(r);
         return true;
     }
 
@@ -222,7 +233,6 @@ ngx_int_t restore(ngx_http_request_t* r) noexcept {
             copy.push(field);
         }
     });
-    context->kept.restored = true;
     return NGX_DECLINED;
 }
 
@@ -301,11 +311,9 @@ ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept {
     if (conf.forward == 0) {
         return conf.strips_early ? restore(r) : NGX_DECLINED;
     }
-    if (!conf.strips_early) {
-        return strip(r);
-    }
-    const Context* const context = find_context(r);
-    return context != nullptr && context->kept.restored ? strip(r) : NGX_DECLINED;
+    // An error_page of a request that nginx could not read skips the post-read phase; and a
+    // redirect may come from a location that restored the fields.
+    return !conf.strips_early || r->internal ? strip(r) : NGX_DECLINED;
 }
 
 bool note_further_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {

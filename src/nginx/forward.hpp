@@ -9,6 +9,15 @@
 
 namespace token_auth::nginx {
 
+// A field that names the caller.
+struct IdentityField {
+    std::string_view name;
+    std::string_view lower;
+    Field field;
+};
+
+extern const IdentityField identity_fields[7];
+
 // Phase handlers: take a client's own X-Token-... fields off.
 ngx_int_t post_read_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept;

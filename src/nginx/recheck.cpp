@@ -129,6 +129,7 @@ void on_timer(ngx_event_t* timer) noexcept {
     ngx_http_set_log_request(c->log, r);
     Denial denial{};
     const Code code = decide_again(r, recheck.basis, denial);
+    count_recheck(*recheck.basis.conf->label, code);
     const ngx_msec_t left = time_left(recheck, code);
     if (left != 0) {
         ngx_add_timer(timer, left);

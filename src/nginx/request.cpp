@@ -93,6 +93,18 @@ void SavedRequest::restore(ngx_http_request_t* r) const noexcept {
 #endif
 }
 
+ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
+                                    std::string_view value) noexcept {
+    auto* const field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+    if (field != nullptr) {
+        *field = ngx_table_elt_t{};
+        field->hash = 1;
+        field->key = str(name);
+        field->value = str(value);
+    }
+    return field;
+}
+
 std::int64_t steady_seconds() noexcept {
     return static_cast<std::int64_t>(ngx_current_msec / 1000);
 }

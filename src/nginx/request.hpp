@@ -60,6 +60,10 @@ class SavedRequest {
 #endif
 };
 
+// Adds a field to the answer; the texts must outlive the request. Null if out of memory.
+ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
+                                    std::string_view value) noexcept;
+
 // nginx's cached time, of a clock that nobody sets, in seconds.
 std::int64_t steady_seconds() noexcept;
 

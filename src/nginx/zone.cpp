@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "nginx/text.hpp"
+#include "nginx/usage.hpp"
 
 namespace token_auth::nginx {
 namespace {
@@ -13,40 +14,61 @@ namespace {
 constexpr std::size_t default_size = std::size_t{4} << 20;
 constexpr ngx_uint_t pages_min = 8;  // as nginx's own zones ask for
 
-// What is known of a store, named by its path. Stays in place once it is made: workers of an older
-// configuration may still write to it.
-struct SharedStore {
-    SharedStore* next;
-    MinGeneration generation;
-    std::size_t path_size;
+// An entry of a list. It stays in place once it is made: workers of an older configuration may
+// still write to it.
+template <typename T>
+struct Entry {
+    Entry* next;
+    std::size_t name_size;
+    T value;
 
-    // The path stands right behind.
-    char* path() noexcept { return reinterpret_cast<char*>(this + 1); }
-    std::string_view name() noexcept { return {path(), path_size}; }
+    // Stands right behind.
+    char* name() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
 struct Shared {
-    SharedStore* stores;
+    Entry<MinGeneration>* stores;  // by path
+    Entry<LabelCounters>* labels;
+    UsageTable* usage;
 };
 
-SharedStore* find_store(Shared& shared, std::string_view path) noexcept {
-    for (SharedStore* each = shared.stores; each != nullptr; each = each->next) {
-        if (each->name() == path) {
-            return each;
+// Returns the value of a name, a new one of zeros if there is none yet. Null without room.
+template <typename T>
+T* obtain(ngx_slab_pool_t& pool, Entry<T>*& first, std::string_view name) noexcept {
+    for (Entry<T>* each = first; each != nullptr; each = each->next) {
+        if (std::string_view{each->name(), each->name_size} == name) {
+            return &each->value;
         }
     }
-    return nullptr;
-}
-
-SharedStore* make_store(ngx_slab_pool_t& pool, Shared& shared, std::string_view path) noexcept {
-    void* const room = ngx_slab_calloc(&pool, sizeof(SharedStore) + path.size());
+    void* const room = ngx_slab_calloc(&pool, sizeof(Entry<T>) + name.size());
     if (room == nullptr) {
         return nullptr;
     }
-    auto* const store = new (room) SharedStore{shared.stores, {0}, path.size()};
-    std::memcpy(store->path(), path.data(), path.size());
-    shared.stores = store;
-    return store;
+    first = new (room) Entry<T>{first, name.size(), {}};
+    std::memcpy(first->name(), name.data(), name.size());
+    return &first->value;
+}
+
+bool obtain_all(ngx_slab_pool_t& pool, Shared& shared, MainConf& conf) noexcept {
+    const auto* const paths = static_cast<const char* const*>(conf.stores.elts);
+    for (ngx_uint_t i = 0; i < conf.stores.nelts; ++i) {
+        conf.min_generations[i] = obtain(pool, shared.stores, paths[i]);
+        if (conf.min_generations[i] == nullptr) {
+            return false;
+        }
+    }
+    auto* const* const labels = static_cast<Label* const*>(conf.labels.elts);
+    for (ngx_uint_t i = 0; i < conf.labels.nelts; ++i) {
+        labels[i]->counters = obtain(pool, shared.labels, view(labels[i]->name));
+        if (labels[i]->counters == nullptr) {
+            return false;
+        }
+    }
+    if (conf.notes_use && shared.usage == nullptr) {
+        shared.usage = make_usage_table(pool, conf.zone->shm.size / 2);
+    }
+    conf.usage = conf.notes_use ? shared.usage : nullptr;
+    return !conf.notes_use || conf.usage != nullptr;
 }
 
 // Runs in the master, before the workers of this configuration start.
@@ -58,22 +80,10 @@ ngx_int_t init_zone(ngx_shm_zone_t* zone, void* /*old*/) noexcept {
         pool.data = ngx_slab_calloc(&pool, sizeof(Shared));
     }
     auto* const shared = static_cast<Shared*>(pool.data);
-    const auto* const paths = static_cast<const char* const*>(conf.stores.elts);
-    for (ngx_uint_t i = 0; shared != nullptr && i < conf.stores.nelts; ++i) {
-        SharedStore* store = find_store(*shared, paths[i]);
-        if (store == nullptr) {
-            store = make_store(pool, *shared, paths[i]);
-        }
-        conf.min_generations[i] = store == nullptr ? nullptr : &store->generation;
-        if (store == nullptr) {
-            break;
-        }
-    }
-    if (shared == nullptr ||
-        (conf.stores.nelts != 0 && conf.min_generations[conf.stores.nelts - 1] == nullptr)) {
+    if (shared == nullptr || !obtain_all(pool, *shared, conf)) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "\"token_auth_zone\" of %uz bytes is too small for the stores that are "
-                      "named; give it more",
+                      "\"token_auth_zone\" of %uz bytes is too small for the stores and labels "
+                      "that are named; give it more",
                       zone->shm.size);
         return NGX_ERROR;
     }
@@ -127,9 +137,18 @@ char* add_default_zone(ngx_conf_t* cf, MainConf& conf) noexcept {
     const ngx_uint_t stores = conf.stores.nelts;
     if (conf.zone == NGX_CONF_UNSET_PTR) {
         conf.zone = nullptr;
-        if (stores != 0 && add_zone(cf, conf, default_size) != NGX_CONF_OK) {
+        if ((stores != 0 || conf.zone_user.directive != nullptr) &&
+            add_zone(cf, conf, default_size) != NGX_CONF_OK) {
             return static_cast<char*>(NGX_CONF_ERROR);
         }
+    }
+    if (conf.zone == nullptr && conf.zone_user.directive != nullptr) {
+        // ngx_conf_log_error() would name the end of the http block.
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" has nothing to show, because \"token_auth_zone\" is off; give it a "
+                      "size, or remove the directive in %s:%ui",
+                      conf.zone_user.directive, conf.zone_user.file, conf.zone_user.line);
+        return static_cast<char*>(NGX_CONF_ERROR);
     }
     if (conf.zone == nullptr) {
         return NGX_CONF_OK;

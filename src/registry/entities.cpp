@@ -1,7 +1,6 @@
 #include "registry/entities.hpp"
 
 #include <fmt/core.h>
-#include <utf8.h>
 
 #include <algorithm>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/redact.hpp"
+#include "base/text.hpp"
 #include "registry/bad_row.hpp"
 #include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
@@ -222,9 +222,7 @@ class EntityReader {
 
   private:
     // What SQLite's way to hand a list over would change: a key that is one goes by itself.
-    static bool is_odd(std::string_view key) {
-        return key.find('\0') != std::string_view::npos || !utf8::is_valid(key.begin(), key.end());
-    }
+    static bool is_odd(std::string_view key) { return !base::is_utf8(key); }
 
     template <typename Each>
     static void chunks(const std::vector<std::string>& keys, const Each& each) {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <new>
 
 #include "store/file_problem.hpp"
@@ -27,13 +28,23 @@ struct StorePool::Slot {
 
 namespace {
 
+// A store that is made anew gets at least the generation of the clock, in milliseconds.
+bool is_ahead_of_clock(std::uint64_t generation) noexcept {
+    const std::time_t now = std::time(nullptr);
+    return now > 0 && generation / 1000 > static_cast<std::uint64_t>(now);
+}
+
 void explain_older(const char* path, std::uint64_t generation, std::uint64_t least,
                    char (&text)[problem_size]) noexcept {
-    std::snprintf(text, sizeof(text),
-                  "it has generation %llu, but %llu was served; run \"tokensync run --rebuild --db "
-                  "%s\" to make one that is taken up",
-                  static_cast<unsigned long long>(generation),
-                  static_cast<unsigned long long>(least), shown_path(path));
+    std::snprintf(
+        text, sizeof(text),
+        "it has generation %llu, but %llu was served; run \"tokensync run --rebuild --db "
+        "%s\" to make one that is taken up%s",
+        static_cast<unsigned long long>(generation), static_cast<unsigned long long>(least),
+        shown_path(path),
+        is_ahead_of_clock(least)
+            ? "; if its generation is lower, too, because a clock was ahead, restart nginx"
+            : "");
 }
 
 }  // namespace

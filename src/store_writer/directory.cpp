@@ -54,13 +54,16 @@ void require_plain(const std::string& path, const char* name) {
     struct stat info {};
     const std::string file = path + '/' + name;
     if (lstat(file.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
-        throw StoreError(fmt::format("{} is not a regular file; remove it", file));
+        throw StoreError(fmt::format("{} is not a regular file; move it away", file));
     }
 }
 
-// A file that a store consists of, or did in an earlier release.
-bool is_store_file(std::string_view name) noexcept {
-    return name == "data.mdb" || name == "lock.mdb" || name == "sync.lock";
+// A file that a store consists of, or did in an earlier release. A directory of such a name would
+// stay if the store is removed.
+bool is_store_file(const std::string& path, std::string_view name) {
+    struct stat info {};
+    return (name == "data.mdb" || name == "lock.mdb" || name == "sync.lock") &&
+           (lstat(fmt::format("{}/{}", path, name).c_str(), &info) != 0 || !S_ISDIR(info.st_mode));
 }
 
 // Calls `each` with the names of what the directory holds.
@@ -83,7 +86,7 @@ void list(const std::string& path, Each each) {
 std::string stranger_in(const std::string& path) {
     std::string stranger;
     list(path, [&](std::string_view name) {
-        if (!is_store_file(name)) {
+        if (!is_store_file(path, name)) {
             stranger = name;
         }
     });

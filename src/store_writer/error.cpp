@@ -15,9 +15,10 @@ namespace {
 
 constexpr std::string_view build_anew = "run \"tokensync run --rebuild\"";
 
+// The last two are LMDB's internal errors, which only pages that do not fit together cause.
 bool is_damage(int error) noexcept {
     return error == MDB_INVALID || error == MDB_VERSION_MISMATCH || error == MDB_CORRUPTED ||
-           error == MDB_PAGE_NOTFOUND;
+           error == MDB_PAGE_NOTFOUND || error == MDB_PAGE_FULL || error == MDB_CURSOR_FULL;
 }
 
 }  // namespace

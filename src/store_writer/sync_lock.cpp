@@ -95,17 +95,17 @@ void SyncLock::open_file() {
 // file that is not meant to be written.
 void SyncLock::require_own(const struct stat& info) const {
     if (!S_ISREG(info.st_mode) || info.st_nlink > 1) {
-        throw StoreError(fmt::format("tokensync's lock file {} is {}; remove it", path_,
+        throw StoreError(fmt::format("tokensync's lock file {} is {}; move it away", path_,
                                      S_ISDIR(info.st_mode)   ? "a directory"
                                      : S_ISREG(info.st_mode) ? "a file that has another name, too"
                                                              : "not a regular file"));
     }
     if (info.st_uid != geteuid()) {
         throw StoreError(
-            fmt::format("tokensync's lock file {} belongs to another account (user {}, not {}); "
-                        "run tokensync as the account that owns the store, and give it that file, "
-                        "too (chown)",
-                        path_, info.st_uid, geteuid()));
+            fmt::format("tokensync's lock file {0} belongs to another account (user {1}, not {2}); "
+                        "run tokensync as that account, or give the store to this one "
+                        "(chown -R {2} {3} {0})",
+                        path_, info.st_uid, geteuid(), store_));
     }
 }
 

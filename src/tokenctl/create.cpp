@@ -68,7 +68,7 @@ registry::Token token_of(const Options& options, std::int64_t now) {
     token.name = options.name;
     token.description = options.description;
     token.role = options.role;
-    token.scopes = registry::canonical(words_of("scopes", options.scopes));
+    token.scopes = scopes_of(options.scopes);
     token.allow = words_of("allow", options.allow);
     const NewTokenOptions& common = options.common;
     token.expires = expiry_of(common.expires.empty() ? default_life : common.expires, now);

@@ -7,6 +7,7 @@
 
 #include "base/redact.hpp"
 #include "base/text.hpp"
+#include "cli/output.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
@@ -73,6 +74,19 @@ std::vector<std::string> words_of(std::string_view noun, const std::vector<std::
         std::move(more.begin(), more.end(), std::back_inserter(words));
     }
     return words;
+}
+
+std::vector<std::string> scopes_of(const std::vector<std::string>& values) {
+    auto scopes = registry::canonical(words_of("scopes", values));
+    for (const std::string& scope : scopes) {
+        if (scope.find(',') != std::string::npos) {
+            cli::warn(
+                fmt::format("{} is one scope that holds a comma; to give several, put spaces "
+                            "between them",
+                            base::quoted(scope)));
+        }
+    }
+    return scopes;
 }
 
 void require_no_whole_tokens(const std::vector<std::string>& ids) {

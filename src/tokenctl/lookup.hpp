@@ -20,6 +20,8 @@ registry::Group parse_group(const std::string& text);
 // The words of all values, which are separated by spaces. Each value has one at least: taken for
 // "no scope" or "no address", an empty one would let in more than was meant. `noun` is plural.
 std::vector<std::string> words_of(std::string_view noun, const std::vector<std::string>& values);
+// Sorted, each once. Warns of a comma, which nginx's directives would not separate by either.
+std::vector<std::string> scopes_of(const std::vector<std::string>& values);
 // Above all, refuses a whole token, and does not repeat it.
 void require_token_ids(const std::vector<std::string>& ids);
 // The same for commands that work on a row whatever its id is, should SQL have made an odd one: the

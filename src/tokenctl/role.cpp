@@ -33,8 +33,7 @@ std::string line_of(const registry::Role& role, registry::Outcome outcome) {
 }
 
 int set(const Context& context, const Options& options) {
-    const registry::Role role{options.role,
-                              registry::canonical(words_of("scopes", options.scopes))};
+    const registry::Role role{options.role, scopes_of(options.scopes)};
     require_identifiers("role", {role.id});
     if (const auto problem = check(role)) {
         throw base::Error(fmt::format("{} {}", problem->field, problem->text),

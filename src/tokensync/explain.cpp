@@ -179,6 +179,10 @@ void compare_with_registry(const StoreMeta& meta, const OpenSource& open, Findin
     const std::string position(meta.position);
     const std::string identity(meta.source);
     finding.synced = meta.synced;
+    if (identity.starts_with("file-")) {
+        finding.unasked = "the store is of a file; see \"tokensync check --source FILE\"";
+        return;
+    }
     try {
         const auto source = open();
         if (source->identity() != identity) {

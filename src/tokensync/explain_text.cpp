@@ -140,6 +140,7 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
         case Code::scope_missing:
             return fmt::format("{} lacks scopes: {}", whose, scope_reason(claims, requirements));
         case Code::anonymous:
+        case Code::preflight:
         case Code::credentials_missing:
         case Code::request_malformed:
         case Code::token_malformed:

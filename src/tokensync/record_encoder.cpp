@@ -1,11 +1,11 @@
 #include "tokensync/record_encoder.hpp"
 
 #include <fmt/core.h>
-#include <utf8.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "token_auth/address.hpp"
 #include "token_auth/text.hpp"
@@ -14,10 +14,6 @@ namespace token_auth::tokensync {
 namespace {
 
 constexpr const char* no_role_number = "is beyond the number of roles that a store can hold";
-
-bool is_control(char c) noexcept {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
 
 }  // namespace
 
@@ -73,12 +69,12 @@ const char* Encoder::printable_name(std::string_view name, std::string_view& out
     if (std::all_of(name.begin(), name.end(), is_plain)) {
         return nullptr;
     }
-    if (name.find('\0') != std::string_view::npos || !utf8::is_valid(name.begin(), name.end())) {
+    if (!base::is_utf8(name)) {
         return "has a name that is no text in UTF-8";
     }
-    // Only SQL of somebody else's can write such a name; in a header field it could end the field.
-    name_ = name;
-    std::replace_if(name_.begin(), name_.end(), is_control, '?');
+    // Only SQL of somebody else's can write such a name; in a header field it could end the field,
+    // and in a log hide what follows.
+    name_ = base::replace_invisible(name, '?');
     out = name_;
     return nullptr;
 }

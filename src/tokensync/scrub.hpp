@@ -7,7 +7,8 @@
 
 namespace token_auth::tokensync {
 
-// Reads the store through by src/store every hour, a few milliseconds a second.
+// Reads the store through by src/store every hour, a few milliseconds a second, and looks every
+// second whether it can be opened.
 class Scrub {
   public:
     explicit Scrub(std::string path) : path_(std::move(path)) {}

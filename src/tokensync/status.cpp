@@ -11,6 +11,7 @@
 #include "cli/output.hpp"
 #include "registry/validate.hpp"
 #include "store_writer/error.hpp"
+#include "token_auth/policy.hpp"
 #include "tokensync/report.hpp"
 #include "tokensync/view.hpp"
 
@@ -18,7 +19,7 @@ namespace token_auth::tokensync {
 namespace {
 
 struct Facts {
-    std::int64_t age = 0;  // milliseconds
+    std::int64_t age = 0;  // milliseconds; below 0 in the future
     StoreSize size;
     std::uint64_t disk = 0;  // bytes that the file takes
 };
@@ -28,9 +29,20 @@ Facts gather(View& view) {
     facts.size = view.size();
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
-    facts.age = std::max<std::int64_t>(now.count() - view.meta().synced, 0);
+    facts.age = now.count() - view.meta().synced;
     facts.disk = disk_bytes(view.path());
     return facts;
+}
+
+// Further than clocks differ: as the module sees it.
+bool is_ahead(const Facts& facts) {
+    return facts.age < 0 && is_stale(0, facts.age, 1);
+}
+
+std::string age_text(const Facts& facts) {
+    const double seconds = static_cast<double>(facts.age) / 1000;
+    return seconds < 0 ? fmt::format("{:.1f} s in the future", -seconds)
+                       : fmt::format("{:.1f} s ago", seconds);
 }
 
 std::string key_name(KeyId id) {
@@ -44,8 +56,7 @@ void print(const std::string& path, const StoreMeta& meta, const Facts& facts) {
     };
     line("store", path);
     line("generation", fmt::format("{}", meta.generation));
-    line("synced", fmt::format("{} ({:.1f} s ago)", base::format_time(meta.synced / 1000),
-                               static_cast<double>(facts.age) / 1000));
+    line("synced", fmt::format("{} ({})", base::format_time(meta.synced / 1000), age_text(facts)));
     line("created", base::format_time(meta.created / 1000));
     line("registry", std::string(meta.source));
     line("position", std::string(meta.position));
@@ -84,7 +95,7 @@ void print_json(const std::string& path, const StoreMeta& meta, const Facts& fac
     json["store"] = path;
     json["generation"] = meta.generation;
     json["synced"] = base::format_time(meta.synced / 1000);
-    json["age"] = static_cast<double>(facts.age) / 1000;
+    json["age"] = static_cast<double>(std::max<std::int64_t>(facts.age, 0)) / 1000;
     json["created"] = base::format_time(meta.created / 1000);
     json["registry"] = std::string(meta.source);
     json["position"] = std::string(meta.position);
@@ -102,6 +113,25 @@ void print_json(const std::string& path, const StoreMeta& meta, const Facts& fac
     cli::print_json(json);
 }
 
+// Of a store that was synced in the future nobody knows the age.
+bool is_young(const std::string& path, const Facts& facts, std::chrono::seconds max_age) {
+    if (facts.age > std::chrono::milliseconds(max_age).count()) {
+        cli::note(
+            fmt::format("the store {} is older than {} s; see whether tokensync watch runs, "
+                        "and what it logs",
+                        path, max_age.count()));
+        return false;
+    }
+    if (is_ahead(facts)) {
+        cli::note(
+            fmt::format("the last completed sync of the store {} lies in the future; set the clock "
+                        "right and run \"tokensync run\"",
+                        path));
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 bool status(const std::string& path, bool json, std::optional<std::chrono::seconds> max_age) {
@@ -109,16 +139,8 @@ bool status(const std::string& path, bool json, std::optional<std::chrono::secon
     const Facts facts = gather(view);
     const StoreMeta& meta = view.meta();
     json ? print_json(path, meta, facts) : print(path, meta, facts);
-    const bool old =
-        max_age &&
-        facts.age > std::chrono::duration_cast<std::chrono::milliseconds>(*max_age).count();
-    if (old) {
-        cli::note(
-            fmt::format("the store {} is older than {} s; see whether tokensync watch runs, "
-                        "and what it logs",
-                        path, max_age->count()));
-    }
-    return !old && meta.counts.left_out == 0 && meta.counts.held_back == 0;
+    return (!max_age || is_young(path, facts, *max_age)) && meta.counts.left_out == 0 &&
+           meta.counts.held_back == 0;
 }
 
 }  // namespace token_auth::tokensync

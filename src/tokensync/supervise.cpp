@@ -35,6 +35,7 @@ class Supervisor {
             sigaddset(&signals_, number);
         }
         sigprocmask(SIG_BLOCK, &signals_, &before_);
+        signal(SIGCHLD, SIG_DFL);  // if ignored, which exec() passes on, no child is waited for
     }
 
     // The exit status; in a child, that of the work.

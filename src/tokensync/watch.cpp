@@ -142,10 +142,14 @@ class Watch {
         }
     }
 
+    bool is_asked_to_read_all() const {
+        std::array<signalfd_siginfo, 8> signals{};
+        return read(read_all_.get(), signals.data(), sizeof(signals)) > 0;
+    }
+
     // A damaged store is read through and made anew by the next step.
     void scrub() {
-        std::array<signalfd_siginfo, 8> signals{};
-        if (read(read_all_.get(), signals.data(), sizeof(signals)) > 0) {
+        if (is_asked_to_read_all()) {
             scrub_.read_all();
         }
         try {
@@ -162,6 +166,7 @@ class Watch {
         }
         if (!writer_) {
             wait_for_directory();
+            options_.read_through = is_asked_to_read_all() || options_.read_through;
             writer_ = std::make_unique<store_writer::StoreWriter>(options_, inspect);
             options_.read_through = !writer_->damage().empty();
             options_.lock_wait = replacing_takes;

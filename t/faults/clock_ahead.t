@@ -36,6 +36,10 @@ run_ahead();
 $world->fault;
 ok eventually(sub { statuses($one) eq '401 503' }), 'a revocation arrives by a clock that is ahead' or diag statuses($one);
 is statuses($two), '200 503', 'nobody can say how old this store is';
+my $status = $world->sync(qw(status --max-age 30m));
+is $status->{status}, 4, 'nor can status';
+like $status->{err}, qr/lies in the future; set the clock right and run "tokensync run"$/, 'which says so';
+like $status->{out}, qr/^synced .* s in the future\)$/m, 'and by how much';
 
 $world->ctl_ok('restore', $one);
 $world->ctl_ok('revoke', $two);

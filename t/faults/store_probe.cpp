@@ -43,6 +43,9 @@ bool counted(std::uint64_t key, std::string_view value, StoreCounts& counts) {
         counts.roles += role.exists ? 1 : 0;
         return sound;
     }
+    if (key >= first_note_key) {
+        return true;
+    }
     if (key >= first_suspension_key) {
         std::uint32_t count = 0;
         std::string_view rest;

@@ -169,6 +169,18 @@ rejected('an age that is negative', location("token_auth_max_age -1; #!"),
     qr/"token_auth_max_age" directive invalid value/);
 rejected('forward, neither on nor off', location("token_auth_forward yes; #!"),
     qr/invalid value "yes" in "token_auth_forward" directive/);
+rejected('preflight, neither on nor off', location("token_auth_preflight yes; #!"),
+    qr/invalid value "yes" in "token_auth_preflight" directive, it must be "on" or "off"/);
+my $open_verify = qr/"token_auth_verify" would let everybody in, because "token_auth" is off here; add a "token_auth" there or in an enclosing block/;
+rejected('token_auth_verify, and token_auth nowhere', location("token_auth_verify; #!"), $open_verify);
+rejected('token_auth_verify, and token_auth off', location("token_auth off;\n token_auth_verify; #!"), $open_verify);
+rejected('token_auth_verify, and token_auth off in a part of the location',
+    location("token_auth api;\n token_auth_verify; #!\n limit_except GET { token_auth off; }"), $open_verify);
+rejected('token_auth_verify twice', location("token_auth api; token_auth_verify;\n token_auth_verify; #!"),
+    qr/"token_auth_verify" directive is duplicate/);
+rejected('token_auth_verify with a parameter', location("token_auth_verify on; #!"),
+    qr/invalid number of arguments in "token_auth_verify"/);
+rejected('token_auth_verify in server', "server {\n token_auth_verify; #!\n}", qr/"token_auth_verify" directive is not allowed here/);
 rejected('max_age twice', location("token_auth_max_age 1m;\n token_auth_max_age 1m; #!"),
     qr/"token_auth_max_age" directive is duplicate/);
 rejected('an unknown body', location("token_auth_error json; #!"), qr/invalid value "json"/);
@@ -200,8 +212,10 @@ accepted('everything at once', <<"END");
     token_auth_scope "b:read c:*" \$host;
     token_auth_scope_any a b;
     token_auth_max_age 5m;
-    token_auth_error html;
+    token_auth_error grpc;
+    token_auth_preflight on;
     server {
+        location = /verify { token_auth_verify; limit_except GET { token_auth_scope x; } }
         location / { limit_except GET { token_auth_org off; token_auth_scope x; } }
         location /other { token_auth_db ${\ store_dir() }/; token_auth api; }
     }

@@ -20,6 +20,8 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         root $dir/html;
         location / { token_auth api; }
         location /html/ { token_auth api; token_auth_error html; alias $dir/html/; }
+        location /grpc/ { token_auth api; token_auth_error grpc; alias $dir/html/; }
+        location = /verify { token_auth api; token_auth_verify; }
         location /page/ { token_auth api; error_page 400 401 403 /denied.txt; alias $dir/html/; }
         location /closing/ { token_auth api; error_page 400 /closed.txt; alias $dir/html/; }
         location = /closed.txt { keepalive_timeout 0; return 200 "closed\n"; }
@@ -63,6 +65,12 @@ for my $place ('/secret', '/html/secret', '/page/secret') {
         Authorization => 'Bearer bob-token', 'X-Org-Id' => 'a b');
     goes_on("GET $place, 400", 400, 'GET', $place, Authorization => 'Bearer');
 }
+for my $case ([ 'no credentials' ], [ 'a malformed one', Authorization => 'Bearer' ]) {
+    my ($name, @fields) = @$case;
+    goes_on("gRPC, $name", 200, 'POST', '/grpc/secret', body => $large, 'Content-Type' => 'application/grpc', @fields);
+    goes_on("token_auth_verify, $name", 401, 'POST', '/verify', body => $large, @fields);
+}
+goes_on('token_auth_verify, let in', 200, 'POST', '/verify', body => $large, @token);
 goes_on('POST, 503', 503, 'POST', '/lost', body => $large, @token);
 goes_on('POST of a client that waits for 100 Continue', 401, 'POST', '/secret', body => 'x' x 1000,
     Expect => '100-continue');

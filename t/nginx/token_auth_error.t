@@ -231,3 +231,54 @@ Range: bytes=0-1
 If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT
 If-None-Match: *
 --- answer: credentials_missing
+
+
+=== TEST 17: gRPC's form, for requests of gRPC's type alone
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_error grpc;
+--- request eval
+[('POST /secret') x 4]
+--- more_headers eval
+[map { "Content-Type: $_" } 'application/grpc', 'application/grpc+proto', 'application/grpc;a=b', 'Application/GRPC']
+--- error_code eval: [(200) x 4]
+--- response_body eval: [('') x 4]
+--- raw_response_headers_like eval
+[('\AHTTP/1[.]1 200 OK\r\nServer: [^\r\n]+\r\nDate: [^\r\n]+\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\nConnection: [^\r\n]+\r\n'
+    . 'Cache-Control: no-store\r\nWWW-Authenticate: Bearer realm="api"\r\nWWW-Authenticate: Token realm="api"\r\n'
+    . 'grpc-status: 16\r\ngrpc-message: Authentication is required[.]\r\n\z') x 4]
+
+
+=== TEST 18: others get a problem document
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_error grpc;
+--- request eval
+[('POST /secret') x 5, 'GET /secret']
+--- more_headers eval
+[map({ "Content-Type: $_" } 'application/grpc-web', 'application/grpcs', 'application/grp', 'text/plain', ''), 'X-A: 1']
+--- answer eval
+[('credentials_missing') x 6]
+
+
+=== TEST 19: without "grpc", gRPC requests get what others get
+--- http_config eval: $::HttpConfig
+--- config
+--- more_headers
+Content-Type: application/grpc
+--- answer: credentials_missing
+
+
+=== TEST 20: an error_page wins over gRPC's form
+--- http_config eval: $::HttpConfig
+--- config
+token_auth_error grpc;
+error_page 401 @denied;
+location @denied { token_auth off; return 418 "$token_auth_result\n"; }
+--- more_headers
+Content-Type: application/grpc
+--- error_code: 401
+--- response_body
+credentials_missing
+--- raw_response_headers_unlike: grpc-status
+

@@ -15,6 +15,7 @@ my $dir = gateway_dir() . '/nginx';
 mkdir $dir or die "$dir: $!";
 mkdir "$dir/d" or die "$dir/d: $!";
 spew("$dir/users", "acme:{PLAIN}acme\n");
+spew("$dir/open-page", "page <!--# include virtual=\"/closed-part\" -->\n");
 spew("$dir/$_", "page <!--# include virtual=\"/part\" -->\n") for qw(page d/index.html);
 
 my $log = "$dir/upstream.log";
@@ -82,6 +83,13 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         location \@open { token_auth off; proxy_pass http://$to; }
         location /if { token_auth api; if (\$arg_up) { proxy_pass http://$to; } }
         location /d/ { token_auth api; }
+        location /cached { if (\$http_authorization) { set \$any 1; } token_auth api; proxy_set_header X-Seen "<\$http_authorization>"; proxy_pass http://$to; }
+        location = /open-page { ssi on; ssi_types *; alias $dir/open-page; }
+        location = /closed-part { token_auth api; proxy_pass http://$to; }
+        error_page 400 /unreadable;
+        error_page 494 \@unreadable;
+        location = /unreadable { set \$seen "\$http_x_token_org"; proxy_set_header X-Seen "<\$seen>"; proxy_pass http://$to; }
+        location \@unreadable { proxy_pass http://$to; }
     }
     server { listen unix:$dir/h2.sock http2; location / { return 200 "X-Token-Id: \$http_x_token_id\\nX-Token-Org: \$http_x_token_org\\nAuthorization: \$http_authorization\\n"; } }
     server {
@@ -163,6 +171,8 @@ is upstream_got('GET', '/if?up=1', @acme), $acme_org, 'an upstream within "if"';
 is upstream_got('GET', '/early', @acme, 'X-Token-Org' => 'evil'), "X-Seen: <>\n$acme_org",
     'gone before "set", and $http_authorization is empty';
 
+is upstream_got('GET', '/cached', @acme), "X-Seen: <>\n$acme_org", 'likewise if "if" asked for it before';
+
 # Other fields, their order, and what nginx knows of them.
 is upstream_got('GET', '/', 'X-A' => 1, Cookie => 'a=1', @acme, Cookie => 'b=2', 'X-Forwarded-For' => '192.0.2.1',
     'User-Agent' => 'x', 'X-A' => 2), <<"END" . $acme_org, 'the rest stays as it is, in its order';
@@ -234,6 +244,12 @@ is socket_got('place', 'GET', '/plain', @spoof), $spoof, 'a server without a sto
 is socket_got('place', 'GET', '/stored', @spoof), '', 'a store in a location only';
 is socket_got('place', 'GET', '/both', @acme, @spoof), $acme_org, 'an inner server takes the fields of an outer one';
 
+# Requests that nginx itself refuses before its first phase.
+is upstream_got('GET', '/', @acme, @spoof, Host => 'another'), "X-Seen: <>\nAuthorization: Bearer acme-token\n",
+    'an error_page of a request that nginx cannot read';
+is upstream_got('GET', '/', @acme, @spoof, 'X-Long' => 'x' x 40_000), "Authorization: Bearer acme-token\n",
+    'likewise to a named location';
+
 # Subrequests.
 is upstream_got('GET', '/subrequest', @acme, @spoof), $acme_org, 'beside auth_request';
 is slurp($log) =~ s/^(?:Host|Connection): .*\n//gmr, "Authorization: Bearer acme-token\n--\n", 'which still sees the credential';
@@ -248,6 +264,8 @@ for my $path (qw(/mirror /file-mirror)) {
 }
 like upstream_got('GET', '/page', @acme, @spoof), qr/\Apage .*^\Q$acme_org\E\n\z/ms, 'a part of an SSI page';
 unlike upstream_got('GET', '/page', @acme, @spoof), qr/evil|Authorization/, 'without the rest';
+is upstream_got('GET', '/open-page', @acme, @spoof) =~ s/.*\n//r, "\n",
+    'a part with token_auth of a page without, which nginx does not ask access modules about: no credential';
 like upstream_got('GET', '/d/', @acme), qr/\Apage/, 'an index';
 
 # Every spelling that an upstream may take for the same name.

@@ -75,6 +75,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         token_auth_recheck 500ms;
         location / { $to }
         location = /ws { proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; $to }
+        location = /status { token_auth off; token_auth_status prometheus; }
         location = /large { limit_rate 50k; }
         location = /argument { token_auth api token=\$arg_token; $to }
         location = /off { token_auth_recheck 0; $to }
@@ -184,6 +185,11 @@ cmp_ok $lived, '>', 5, 'once it has been so for token_auth_max_age';
 
 sub request_status { return ($server->get($_[0], Authorization => 'Bearer acme-token'))[0] }
 
+my (undef, undef, $metrics) = $server->get('/status');
+my %rechecks = $metrics =~ /^token_auth_rechecks_total[{]label="default",result="(\w+)"[}] (\d+)$/mg;
+is_deeply [ @rechecks{qw(token_revoked token_expired)} ], [ 9, 1 ], 'rechecks are counted by their results';
+cmp_ok $rechecks{ok}, '>', 10, 'those that end nothing, too';
+
 sleep 0.2;
 my %logged = slurp("$dir/access.log") =~ /^ended: ([\w-]+),(\w+,\w*, \d+)$/mg;
 is_deeply { map { ($_ => $logged{"live-$_"}) } qw(ws sse poll download upload expiring h2-sse h2-poll) }, {
@@ -195,7 +201,8 @@ is $logged{acme}, 'store_stale,, 200', 'that of an old store, too';
 my $errors = $server->errors;
 like $errors, qr/token_auth: stream ended by token_revoked, token id live-ws while .*client: 127/, 'a line for each stream that ends';
 like $errors, qr/token_auth: stream ended by token_revoked, token id live-argument$/m, 'without the request line that holds the token';
-is scalar(() = $errors =~ m{/spoiled" is unavailable}g), 2, 'both workers saw the store that is spoiled';
+my %workers = map { ($_ => 1) } $errors =~ m{(\d+)#\d+: token store "[^"]*/spoiled" is unavailable}g;
+is keys %workers, 2, 'both workers saw the store that is spoiled';
 unlike $errors, qr/\[(?:alert|crit|emerg)\]/, 'nothing alarming was logged';
 
 done_testing;

@@ -102,6 +102,13 @@ subtest 'REPLACE' => sub {
     changed(new_world(), q{DELETE FROM tokens WHERE id = 't3'; DELETE FROM memberships; UPDATE OR REPLACE users SET id = 'tu-t1', technical = 0 WHERE id = 'ann'}, 't1=token_unknown', 'UPDATE of a user');
     changed(new_world(), q{DELETE FROM tokens WHERE id = 'u1'; UPDATE OR REPLACE organizations SET id = 'acme' WHERE id = 'other'}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'UPDATE of an organization');
     changed(new_world(), "PRAGMA recursive_triggers = ON; $replace ('t1', '$new', 'organization', 'tu-u1', 'other', 'n', 1)", 't1=token_unknown t2=ok', 'with recursive_triggers');
+    my $world = new_world();
+    for my $table (qw(roles organizations org_groups users memberships tokens)) {
+        my $columns = join ', ', @{ $world->sql("SELECT name FROM pragma_table_info('$table')") };
+        my $newest = "(SELECT max(rowid) FROM $table)";
+        refused($world, "REPLACE INTO $table (rowid, $columns) SELECT $newest, $columns FROM $table LIMIT 1", "$table: a rowid that is taken");
+        refused($world, "UPDATE OR REPLACE $table SET rowid = $newest + 1", "$table: another rowid");
+    }
     changed(new_world(), q{PRAGMA foreign_keys = ON; REPLACE INTO organizations VALUES ('acme', 0, 2)}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'with foreign_keys');
     changed(new_world(), "INSERT OR IGNORE INTO tokens (id, digest, kind, user_id, organization, name, created_at) VALUES ('t1', '$new', 'organization', 'tu-u1', 'acme', 'n', 1)", 't1=ok new=token_unknown', 'a row that is ignored');
 };

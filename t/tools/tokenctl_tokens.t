@@ -88,6 +88,14 @@ subtest 'what a token without scopes may do' => sub {
         for [qw(--org acme --scope a)], [qw(--org acme --role admin)], [qw(--user ann)];
 };
 
+subtest 'a comma in a scope' => sub {
+    my $comma = qr/^warning: "a,b" is one scope that holds a comma; to give several, put spaces between them$/m;
+    for my $command ([qw(create --org acme --name n --scope)], [qw(role set comma)]) {
+        like(done(tokenctl(@$command, 'a,b'))->{err}, $comma, "$command->[0]: a warning");
+        unlike(done(tokenctl(@$command, 'a b'))->{err}, qr/holds a comma/, "$command->[0]: none with spaces");
+    }
+};
+
 subtest 'a star that stands for nothing' => sub {
     for my $scope (qw(agents:r*d *a a* ** agents:* a:*:b)) {
         my $sound = $scope eq 'agents:*';

@@ -136,13 +136,23 @@ subtest 'what an interrupted one left is removed, and nothing else' => sub {
     is $world->sync('run')->{status}, 0, 'run does not mind';
     my $compact = $world->sync('compact');
     is $compact->{status}, 1, 'compact does';
-    like $compact->{err}, qr/\.db\.tokensync is in the way of a new store; remove it/, 'with the remedy';
+    like $compact->{err}, qr/\.db\.tokensync is in the way of a new store; move it away/, 'with the remedy';
     is TokenAuth::Sync::slurp("$beside/letter.txt"), 'dear reader', 'it is still there';
     unlink "$beside/letter.txt";
     rmdir $beside or die;
     symlink '/tmp', $beside or die;
     is $world->sync('compact')->{status}, 1, 'nor does it follow a link';
     unlink $beside;
+
+    # It would go with the old store, and stay in the way of any other.
+    for my $command ([ 'run', '--rebuild' ], ['compact']) {
+        mkdir $world->db . '/lock.mdb' or die;
+        my $replaced = $world->sync(@$command);
+        is $replaced->{status}, 1, "@$command: a directory lock.mdb in the store";
+        like $replaced->{err}, qr/db holds "lock\.mdb" as well; move that out of it/, 'is named';
+        ok !-e $beside, 'and nothing is left';
+        rmdir $world->db . '/lock.mdb' or die;
+    }
 
     TokenAuth::Sync::spew($world->db . '/NOTES', 'mine');
     $compact = $world->sync('compact');

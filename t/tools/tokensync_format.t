@@ -213,6 +213,10 @@ subtest 'as root, with another account\'s directory' => sub {
     is $world->sync($at, 'run', '--group', 'www-data')->{status}, 0, 'the registry is opened before';
     is_deeply [ map { (stat "$place/$_")[4] } qw(db db/data.mdb db.sync) ], [ ($uid) x 3 ], 'all is its owner\'s';
     is_deeply [ map { (stat "$place/$_")[5] } qw(db db/data.mdb) ], [ ($group) x 2 ], 'the group is nginx\'s';
+    # As some programs start others.
+    my $run = $world->run_program({}, qw(timeout -s KILL 20 perl -e), '$SIG{CHLD} = "IGNORE"; exec @ARGV',
+        $world->tool('tokensync'), $world->locations($at->{db}), 'run');
+    is $run->{status}, 0, 'it ends with SIGCHLD ignored, too';
     # What its owner may put there is of no use to them.
     spew($world->dir . '/secret', 'root only');
     chmod 0600, $world->dir . '/secret';

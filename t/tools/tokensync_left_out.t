@@ -9,6 +9,7 @@ use JSON::PP;
 use Test::More;
 use TokenAuth::Registry qw(on_postgresql);
 use TokenAuth::Sync;
+use TokenAuth::Util qw(slurp);
 
 my $unchecked = on_postgresql() ? '' : 'PRAGMA ignore_check_constraints = ON; ';
 
@@ -129,7 +130,7 @@ my @cases = (
         token => 'personal', for => 'globex', code => 'not_a_member', entity => 'organization', says => 'says neither' },
     { what => 'an organization with a bad id', sql => "INSERT INTO organizations VALUES ('a/b', 0, 0)",
         entity => 'organization', says => 'the organization "a/b" has an id that is no identifier' },
-    { what => 'a group with a bad id', sql => "UPDATE org_groups SET id = 'o ps'; UPDATE tokens SET group_id = 'o ps' WHERE id = 'grouped'",
+    { what => 'a group with a bad id', sql => "INSERT INTO org_groups VALUES ('acme', 'o ps', 0); UPDATE tokens SET group_id = 'o ps' WHERE id = 'grouped'",
         token => 'grouped', says => 'the token "grouped" has a group that is no identifier' },
     { what => 'a user neither disabled nor enabled', sql => "UPDATE users SET disabled = 7 WHERE id = 'ann'",
         token => 'personal', for => 'acme', says => 'the token "personal" is of a user \(ann\) whose row says neither' },
@@ -137,7 +138,7 @@ my @cases = (
         says => 'whose row says neither disabled nor enabled' },
     { what => 'a user that is NULL in it', sql => "UPDATE users SET disabled = NULL WHERE id = 'ann'",
         token => 'personal', for => 'acme', says => 'whose row says neither' },
-    { what => 'a user with a bad id', sql => "UPDATE users SET id = 'ann b' WHERE id = 'ann'; UPDATE tokens SET user_id = 'ann b' WHERE id = 'personal'",
+    { what => 'a user with a bad id', sql => "INSERT INTO users (id, created_at) VALUES ('ann b', 0); UPDATE tokens SET user_id = 'ann b' WHERE id = 'personal'",
         token => 'personal', for => 'acme', says => 'the token "personal" has a user that is no identifier' },
     { what => 'a membership with a role that would name another', token => 'personal', for => 'globex', code => 'not_a_member',
         sql => "DELETE FROM memberships WHERE organization = 'globex'; UPDATE memberships SET role = 'reader,globex reader'",
@@ -227,6 +228,18 @@ for my $case (@cases) {
         is $world->sync('check')->{status}, 0, 'and the store is equal' or diag $world->sync('check')->{out};
     };
 }
+
+subtest 'a name with invisible characters' => sub {
+    my $world = new_world();
+    my %codes = (u202e => "\xe2\x80\xae", u200b => "\xe2\x80\x8b", u2028 => "\xe2\x80\xa8", u0085 => "\xc2\x85", u0007 => "\x07");
+    my @names = sort keys %codes;
+    $world->sql("${unchecked}UPDATE tokens SET name = '" . join('', map { "$_$codes{$_}." } @names) . "\xc3\xa9' WHERE id = 'bad'");
+    $world->sync_ok('run');
+    my $store = slurp($world->db . '/data.mdb');
+    like $store, qr/\Q${\ join '', map { "$_?." } @names}\E\xc3\xa9/, 'question marks in their place, for the sake of logs and terminals';
+    is $world->decision('bad-token'), 'ok', 'the token stays';
+    is $world->sync('check')->{status}, 0, 'and check expects that';
+};
 
 subtest 'more roles than a store can number' => sub {
     my $world = TokenAuth::Sync->new;

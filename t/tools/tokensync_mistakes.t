@@ -34,7 +34,7 @@ subtest 'links in the store' => sub {
         symlink $target, $world->dir . "/$name" or die "symlink: $!";
         my $result = $world->sync('run');
         is $result->{status}, 1, "$name is a link: refused";
-        like $result->{err}, qr/\Q$name\E(?: is not a regular file; remove it|: .*; remove that link)/, 'it says so';
+        like $result->{err}, qr/\Q$name\E(?: is not a regular file; move it away|: .*; remove that link)/, 'it says so';
         is -s $target, 0, 'what it leads to is as it was';
         is((stat $target)[2], $mode, 'its mode as well');
     }

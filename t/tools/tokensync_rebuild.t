@@ -10,6 +10,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 use TokenAuth::Sync;
+use TokenAuth::Util qw(overwrite);
 
 sub inode { return (stat $_[0]->db . '/data.mdb')[1] }
 
@@ -88,6 +89,42 @@ subtest 'damage that only a look at everything shows' => sub {
     ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /damaged.*; a new one took its place/ }), 'SIGHUP: found';
     is $world->sync('check')->{status}, 0, 'and mended';
     is $world->stop($watch), 0, 'the watch ends well' or diag $world->log_of($watch);
+};
+
+subtest 'damage that only the writer meets' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(2_000);
+    my $watch = $world->watch('--heartbeat', '0');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /full load/ }), 'watch is up';
+    # The first places of nodes in some leaves of tokens lie behind their page.
+    my $file = $world->db . '/data.mdb';
+    my $data = TokenAuth::Sync::slurp($file);
+    my @leaves = grep { substr($data, 4096 * $_, 4096) =~ /\A.{10}\x02\x00(?!.*TKAUTH).*acme/s } 2 .. 200;
+    cmp_ok scalar(@leaves), '>', 30, 'there are leaves';
+    overwrite($file, 4096 * $_ + 16, "\xf0\xff" x 20) for @leaves[5 .. 20];
+    $world->ctl_ok('revoke', map { "t$_" } 1 .. 60);
+    ok TokenAuth::Sync::eventually(sub { $world->decision('t60-token') eq 'token_revoked' }), 'a new store takes its place'
+        or diag $world->log_of($watch);
+    is $world->sync('check')->{status}, 0, 'equal to the registry';
+    is $world->stop($watch), 0, 'the watch ends well';
+};
+
+subtest 'damage that only readers meet' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->populate(3);
+    my $watch = $world->watch('--heartbeat', '0');
+    ok TokenAuth::Sync::eventually(sub { $world->log_of($watch) =~ /full load/ }), 'watch is up';
+    sleep 1.5;    # it has looked at the store as a whole
+    my $file = $world->db . '/data.mdb';
+    my %meta = ('size of a page' => [ 40, 4 ], 'depth of the tree' => [ 94, 2 ]);
+    for my $what (sort keys %meta) {
+        my ($at, $size) = @{ $meta{$what} };
+        overwrite($file, 4096 * $_ + $at, "\x77" x $size) for 0, 1;
+        is $world->sync('status')->{status}, 1, "$what: no reader can open it";
+        ok TokenAuth::Sync::eventually(sub { $world->sync('status')->{status} == 0 }), 'a new one takes its place'
+            or diag $world->log_of($watch);
+    }
+    is $world->stop($watch), 0, 'the watch ends well';
 };
 
 subtest 'a watch goes on after any number of faults' => sub {

@@ -94,14 +94,14 @@ subtest 'a lock file that cannot be used' => sub {
     };
     rename $file, "$file.kept" or die;
     mkdir $file or die;
-    $fails->(qr/lock file \S+db\.sync is a directory; remove it/, 'a directory');
+    $fails->(qr/lock file \S+db\.sync is a directory; move it away/, 'a directory');
     rmdir $file or die;
     symlink "$file.kept", $file or die;
-    $fails->(qr/lock file \S+db\.sync is not a regular file; remove it/, 'a link');
+    $fails->(qr/lock file \S+db\.sync is not a regular file; move it away/, 'a link');
     unlink $file;
     TokenAuth::Sync::spew($world->dir . '/other', 'precious');
     link $world->dir . '/other', $file or die;
-    $fails->(qr/lock file \S+db\.sync is a file that has another name, too; remove it/, 'a hard link');
+    $fails->(qr/lock file \S+db\.sync is a file that has another name, too; move it away/, 'a hard link');
     unlink $file;
     is TokenAuth::Sync::slurp($world->dir . '/other'), 'precious', 'the file is as it was';
     rename "$file.kept", $file or die;
@@ -109,7 +109,7 @@ SKIP: {
         my ($uid, $gid) = (getpwnam 'nobody')[ 2, 3 ];
         skip 'needs root and nobody', 4 if $> != 0 || !defined $uid;
         chown $uid, -1, $file or die;
-        $fails->(qr/db\.sync belongs to another account \(user $uid, not 0\); run tokensync as the account that owns/, 'of another account');
+        $fails->(qr/db\.sync belongs to another account \(user $uid, not 0\); run tokensync as that account, or give the store to this one \(chown -R 0 \S+db \S+db\.sync\)$/m, 'of another account');
         chown $uid, $gid, $world->dir, $world->db, $world->db . '/data.mdb' or die;
         chmod 0400, $file or die;
         $fails->(qr/db\.sync: Permission denied; give it the mode 0600 again/, 'read-only');

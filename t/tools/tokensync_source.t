@@ -19,6 +19,8 @@ subtest 'it is loaded, and edits of it are applied' => sub {
     $world->put(@some);
     is_deeply counts($world->json('run')), [ $yes, 4, 0, 3 ], 'the first load';
     is $world->decision('t1-token'), 'ok', 'a token is let in';
+    like $world->store_only({ stdin => "t1-token\n" }, 'explain')->{out},
+        qr/^store .*cannot be asked: the store is of a file; see "tokensync check --source FILE"$/m, 'explain asks no registry';
     my $status = $world->status;
     like $status->{position}, qr/^file:[0-9a-f]{64}$/, 'position';
     is $status->{registry}, 'file-tokens.jsonl', 'identity';

@@ -209,6 +209,19 @@ void a_mapping_below_what_was_served_is_not_served_on(void**) {
     assert_int_equal(f.told.count, 3);
 }
 
+void a_generation_ahead_of_the_clock_needs_a_restart(void**) {
+    MinGeneration least{4102444800000};  // 2100-01-01
+    Fixture f(&least);
+    f.path.lead_to(f.first.directory());
+    assert_true(f.start());
+    assert_int_equal(f.read(1), Lookup::broken);
+    assert_true(f.was_told(1, StoreEvent::lost, "a clock was ahead, restart nginx"));
+    least = 500;
+    assert_int_equal(f.read(2), Lookup::broken);
+    assert_true(f.was_told(2, StoreEvent::lost, "generation 101, but 500 was served"));
+    assert_null(std::strstr(f.told.text, "restart nginx"));
+}
+
 void a_broken_store_is_dropped_and_taken_up_again_once_mended(void**) {
     Fixture f;
     f.path.lead_to(f.first.directory());
@@ -320,6 +333,7 @@ int main() {
         cmocka_unit_test(a_store_that_comes_back_in_time_is_served_without_a_word),
         cmocka_unit_test(another_process_that_served_a_later_generation_counts),
         cmocka_unit_test(a_mapping_below_what_was_served_is_not_served_on),
+        cmocka_unit_test(a_generation_ahead_of_the_clock_needs_a_restart),
         cmocka_unit_test(a_broken_store_is_dropped_and_taken_up_again_once_mended),
         cmocka_unit_test(a_damaged_page_costs_its_own_tokens_alone),
         cmocka_unit_test(a_mapping_that_another_path_has_is_taken_up_as_it_is_now),

@@ -275,9 +275,29 @@ std::string create(const Table& table) {
     return fmt::format(fmt::runtime(table.definition), fmt::arg("checks", constraints));
 }
 
+// REPLACE deletes a row that has the new one's rowid, too, whatever its id.
+void add_rowid_triggers(Statements& statements) {
+    for (const std::string_view table :
+         {"roles", "organizations", "org_groups", "users", "memberships", "tokens"}) {
+        statements.push_back(fmt::format(
+            R"(CREATE TRIGGER {0}_rowid_taken BEFORE INSERT ON {0}
+WHEN EXISTS (SELECT 1 FROM {0} WHERE rowid = NEW.rowid) BEGIN
+    SELECT RAISE(ABORT, 'another row has this rowid; leave rowids to SQLite');
+END)",
+            table));
+        statements.push_back(fmt::format(
+            R"(CREATE TRIGGER {0}_rowid_changed BEFORE UPDATE ON {0}
+WHEN NEW.rowid <> OLD.rowid BEGIN
+    SELECT RAISE(ABORT, 'a row keeps its rowid; leave rowids to SQLite');
+END)",
+            table));
+    }
+}
+
 void add_indexes_and_triggers(Statements& statements) {
     statements.insert(statements.end(), std::begin(indexes), std::end(indexes));
     statements.insert(statements.end(), std::begin(triggers), std::end(triggers));
+    add_rowid_triggers(statements);
 }
 
 // Of one kind, on the tables that are made anew: "trigger", "index".

@@ -6,7 +6,8 @@
 # status, the whole header byte for byte except Server, Date and Connection, and the body.
 # "let in" is the protected file without any trace of the module. The sections realm, schemes, scope
 # (of the challenge; a list if requests differ), html (1: nginx's own page) and organization (the field that
-# the remedy of organization_missing names, or "none") change the default.
+# the remedy of organization_missing names, or "none") change the default; so does verify (1: the
+# location has token_auth_verify, where a 400 is a 401).
 # A block without user_files gets a file named "secret"; a block without request asks for it.
 package TokenAuth::Answers;
 
@@ -49,13 +50,17 @@ my %titles = (
 my %reasons = (%titles, 503 => 'Service Temporarily Unavailable');
 my %html_titles = (%reasons, 401 => 'Authorization Required');
 
-sub row { return $answers{ $_[0] } // die "no answer is named $_[0]" }
+sub row {
+    my ($code, %with) = @_;
+    my ($status, @rest) = @{ $answers{$code} // die "no answer is named $code" };
+    return [ $with{verify} && $status == 400 ? 401 : $status, @rest ];
+}
 
-sub answer_status { return row($_[0])->[0] }
+sub answer_status { return row(@_)->[0] }
 
 sub answer_body {
     my ($code, %with) = @_;
-    my ($status, undef, $detail) = @{ row($code) };
+    my ($status, undef, $detail) = @{ row($code, %with) };
     if ($with{html}) {
         my $title = "$status $html_titles{$status}";
         return qr{\A<html>\r\n<head><title>$title</title></head>\r\n<body>\r\n<center><h1>$title};
@@ -70,7 +75,7 @@ sub answer_body {
 # A pattern for the whole header.
 sub answer_header {
     my ($code, %with) = @_;
-    my ($status, $error, $detail) = @{ row($code) };
+    my ($status, $error, $detail) = @{ row($code, %with) };
     my $realm = $with{realm} // 'api';
     my $challenge = qq( realm="$realm");
     $challenge .= qq(, error="$error", error_description="$detail") if $error ne '';
@@ -110,7 +115,7 @@ Test::Nginx::Util::add_block_preprocessor(
         my $many = ref $answers;
         my @codes = $many ? @$answers : $answers =~ /(\S.*\S)/;
         my %with;
-        for my $section (qw(realm schemes scope html organization)) {
+        for my $section (qw(realm schemes scope html organization verify)) {
             my $text = text_of($block, $section);
             $with{$section} = $text if defined $text;
         }
@@ -126,7 +131,7 @@ Test::Nginx::Util::add_block_preprocessor(
                 push @header, $let_in_header;
                 push @body, $head ? '' : "secret\n";
             } else {
-                push @status, answer_status($code);
+                push @status, answer_status($code, %with);
                 push @header, answer_header($code, %with);
                 push @body, $head ? '' : answer_body($code, %with);
             }

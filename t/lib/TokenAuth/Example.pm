@@ -38,9 +38,9 @@ sub new {
 sub _http {
     my ($self) = @_;
     my ($http) = slurp("$root/examples/$self->{name}/nginx.conf") =~ /^http \{\n(.*)^\}\n\z/ms or die "no http block in nginx.conf";
-    my $upstream = free_port();
+    my $upstream = $self->{upstream} = free_port();
     $http =~ s{/var/lib/tokensync/db}{$self->{dir}/db}g or die 'no store named';
-    $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream} or die 'no upstream named';
+    $http =~ s{127\.0\.0\.1:9000}{127.0.0.1:$upstream};    # a gateway that only decides has none
     $http =~ s{127\.0\.0\.1:8080}{127.0.0.1:%PORT%} or die 'no listen';
     return $http . <<"END";
     server {
@@ -51,14 +51,18 @@ sub _http {
 END
 }
 
+sub dir      { return $_[0]{dir} }
+sub port     { return $_[0]{server}->port }
+sub upstream { return $_[0]{upstream} }
+
 sub token { return $_[0]{tokens}{ $_[1] } // die "the setup printed no $_[1]" }
 
-# Calls curl; the last argument is a path. Returns (status, body).
+# Calls curl; the last argument is a path, or a whole address. Returns (status, body).
 sub curl {
     my ($self, @arguments) = @_;
     my $path = pop @arguments;
     open my $out, '-|', 'curl', '-sS', '-w', "\n%{http_code}", @arguments,
-        'http://127.0.0.1:' . $self->{server}->port . $path
+        $path =~ /^http:/ ? $path : 'http://127.0.0.1:' . $self->port . $path
         or die "curl: $!";
     my $text = do { local $/; <$out> };
     close $out;

@@ -11,7 +11,7 @@ use TokenAuth::Sync;
 use TokenAuth::Util qw(free_port program root_dir spew token_line);
 
 our @EXPORT = qw(gateway_dir registry_url store_dir tokenctl tokensync token_line import_lines sync_into
-    free_port load_modules spew);
+    free_port load_modules nginx_t spew);
 
 my $gateway;
 
@@ -80,6 +80,32 @@ sub world {
 # The lines of a configuration that load the module; none if nginx has it built in
 # (TEST_NGINX_LOAD_MODULES is set and empty).
 sub load_modules { return join '', map { "load_module $_;\n" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES} }
+
+# What nginx -t says of an http block that names the store.
+sub nginx_t {
+    my ($http) = @_;
+    my $dir = gateway_dir() . '/nginx';
+    mkdir $dir;
+    my $store = store_dir();
+    my $temp = join ' ', map { "${_}_temp_path $dir/temp;" } qw(client_body proxy fastcgi uwsgi scgi);
+    spew("$dir/test.conf", load_modules() . <<"END");
+pid $dir/test.pid;
+events {}
+http {
+    access_log off;
+    $temp
+    token_auth_db $store;
+    $http
+}
+END
+    open my $in, '-|', 'sh', '-c', 'exec "$0" "$@" 2>&1', $ENV{TEST_NGINX_BINARY}, '-t', '-q', '-p', $dir, '-c', "$dir/test.conf",
+        '-e', 'stderr'
+        or die "nginx: $!";
+    local $/;
+    my $said = <$in> // '';
+    close $in;
+    return $said;
+}
 
 sub make {
     $gateway = TokenAuth::Sync->new;

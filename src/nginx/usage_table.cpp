@@ -1,0 +1,187 @@
+#include "nginx/usage_table.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace token_auth::nginx {
+
+// What a use of a known token touches is one cache line.
+struct UsageEntry {
+    std::atomic<std::uint32_t> version;  // odd: somebody writes, or died over it
+    std::uint8_t id_size;
+    std::uint8_t family;
+    std::atomic<std::uint64_t> tag;  // 0 and period 0: empty
+    std::atomic<std::uint64_t> period;
+    std::uint64_t pending_period;  // the last one of the uses that are pending
+    std::int64_t time;
+    std::uint32_t fresh;    // uses in `period`
+    std::uint32_t pending;  // in earlier ones
+    std::uint8_t address[16];
+    alignas(64) char id[64];
+};
+
+namespace {
+
+static_assert(sizeof(UsageEntry) == UsageTable::entry_size);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "shared memory holds no lock");
+
+constexpr std::size_t ways = 4;
+constexpr int tries = 64;
+constexpr std::size_t part = 8192;  // entries that an answer looks at, so that others wait less
+
+// False if somebody else writes.
+bool lock(UsageEntry& entry) noexcept {
+    std::uint32_t version = entry.version.load(std::memory_order_relaxed);
+    if (version % 2 != 0 ||
+        !entry.version.compare_exchange_strong(version, version + 1, std::memory_order_acquire)) {
+        return false;
+    }
+    std::atomic_thread_fence(std::memory_order_release);  // what is written is seen after it
+    return true;
+}
+
+void unlock(UsageEntry& entry) noexcept {
+    entry.version.store(entry.version.load(std::memory_order_relaxed) + 1);
+}
+
+}  // namespace
+
+UsageTable::UsageTable(void* entries, std::size_t count, std::uint64_t epoch) noexcept
+    : entries_(static_cast<UsageEntry*>(entries)), count_(count), epoch_(epoch) {}
+
+// Returns the token's entry; else the one of the four that was not used for longest. Null if all
+// are being written. `wait`: an entry of the token's that is being written is soon free.
+UsageEntry* UsageTable::choose(std::uint64_t tag, bool wait) noexcept {
+    const std::size_t first = tag & (count_ - 1);
+    UsageEntry* oldest = nullptr;
+    UsageEntry* busy = nullptr;
+    std::uint64_t oldest_period = UINT64_MAX;
+    for (std::size_t i = 0; i < ways; ++i) {
+        UsageEntry& entry = entries_[first ^ i];
+        const bool is_free = entry.version.load(std::memory_order_relaxed) % 2 == 0;
+        const std::uint64_t period = entry.period.load(std::memory_order_relaxed);
+        if (entry.tag.load(std::memory_order_relaxed) == tag) {
+            if (is_free) {
+                return &entry;
+            }
+            busy = &entry;
+        } else if (is_free && period < oldest_period) {
+            oldest = &entry;
+            oldest_period = period;
+        }
+    }
+    return busy != nullptr && wait ? busy : oldest;
+}
+
+void UsageTable::note(const Use& use) noexcept {
+    for (int i = 0; i < tries; ++i) {
+        // If the token's entry does not get free, its writer sleeps or died: it gets another one.
+        UsageEntry* const entry = choose(use.tag, i < tries / 2);
+        if (entry == nullptr || !lock(*entry)) {
+            continue;
+        }
+        const std::uint64_t period = period_.load();
+        write(*entry, use, period);
+        unlock(*entry);
+        // A round that began meanwhile may have passed the entry by: then it goes into the next.
+        // Rather count a use twice than tell of it never.
+        if (period_.load() == period) {
+            return;
+        }
+    }
+    lost_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) noexcept {
+    const std::uint64_t before = entry.period.load(std::memory_order_relaxed);
+    if (entry.tag.load(std::memory_order_relaxed) != use.tag || before == 0) {
+        if (before > confirmed_.load(std::memory_order_relaxed)) {
+            lost_.fetch_add(1, std::memory_order_relaxed);
+        }
+        entry.tag.store(use.tag, std::memory_order_relaxed);
+        entry.period.store(period, std::memory_order_relaxed);
+        entry.pending_period = 0;
+        entry.pending = 0;
+        entry.fresh = 0;
+        entry.time = 0;
+        entry.id_size = static_cast<std::uint8_t>(std::min(use.id.size(), sizeof(entry.id)));
+        std::memcpy(entry.id, use.id.data(), entry.id_size);
+    } else if (before != period) {
+        if (entry.pending_period <= confirmed_.load(std::memory_order_relaxed)) {
+            entry.pending = 0;
+        }
+        entry.pending += entry.fresh;
+        entry.pending_period = before;
+        entry.fresh = 0;
+        entry.period.store(period, std::memory_order_relaxed);
+    }
+    ++entry.fresh;
+    entry.time = std::max(entry.time, use.time);
+    entry.family = use.address.family;
+    std::memcpy(entry.address, use.address.bytes.data(), sizeof(entry.address));
+}
+
+bool UsageTable::is_possible(const UsageCursor& cursor) const noexcept {
+    const std::uint64_t period = period_.load();
+    return cursor.since < period && cursor.until < period && cursor.next < count_ &&
+           (cursor.until == 0 ? cursor.next == 0 : cursor.since < cursor.until);
+}
+
+void UsageTable::begin_round(UsageCursor& cursor) noexcept {
+    std::uint64_t confirmed = confirmed_.load();
+    while (confirmed < cursor.since && !confirmed_.compare_exchange_weak(confirmed, cursor.since)) {
+    }
+    if (cursor.until == 0) {
+        cursor.until = period_.fetch_add(1);
+    }
+}
+
+std::size_t UsageTable::end_of_part(const UsageCursor& cursor) const noexcept {
+    return std::min(count_, cursor.next + part);
+}
+
+// Copies the entry that the cursor stands at; false if this round tells nothing of it.
+bool UsageTable::copy(const UsageCursor& cursor, Use& out, char (&id)[64]) noexcept {
+    const UsageEntry& entry = entries_[cursor.next];
+    const auto is_asked = [&](std::uint64_t period) {
+        return period > cursor.since && period <= cursor.until;
+    };
+    for (int i = 0; i < tries; ++i) {
+        const std::uint32_t version = entry.version.load();
+        if (version % 2 != 0) {
+            sched_yield();  // its writer may wait for this processor
+            continue;
+        }
+        out.count = (is_asked(entry.period.load(std::memory_order_relaxed)) ? entry.fresh : 0) +
+                    (is_asked(entry.pending_period) ? entry.pending : 0);
+        if (out.count != 0) {
+            out.id = {id, std::min<std::size_t>(entry.id_size, sizeof(id))};
+            std::memcpy(id, entry.id, sizeof(id));
+            out.time = entry.time;
+            out.address.family = entry.family;
+            std::memcpy(out.address.bytes.data(), entry.address, sizeof(entry.address));
+        }
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (entry.version.load(std::memory_order_relaxed) == version) {
+            return out.count != 0;
+        }
+    }
+    // Its writer sleeps or died.
+    if (is_asked(entry.period.load(std::memory_order_relaxed))) {
+        lost_.fetch_add(1, std::memory_order_relaxed);
+    }
+    return false;
+}
+
+// True if the round is over.
+bool UsageTable::end_part(UsageCursor& cursor) const noexcept {
+    if (cursor.next < count_) {
+        return false;
+    }
+    cursor = {cursor.until, 0, 0};
+    return true;
+}
+
+}  // namespace token_auth::nginx
