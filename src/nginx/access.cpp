@@ -10,6 +10,7 @@
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "nginx/usage.hpp"
+#include "nginx/variables.hpp"
 #include "nginx/verify.hpp"
 #include "nginx/worker.hpp"
 #include "token_auth/credential.hpp"
@@ -77,22 +78,39 @@ void log_missing_key(KeyId id) noexcept {
     }
 }
 
-// Looks the token up and decides.
-Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
-                     std::string_view token, Context& context, Denial& denial) noexcept {
-    const auto& main =
-        *static_cast<const MainConf*>(ngx_http_get_module_main_conf(r, ngx_http_token_auth_module));
-    StorePool* const stores = store_pool(main);
-    if (stores == nullptr) {
-        return Code::store_unavailable;
+// Takes what the last early decision looked up, if it was the same, just now: later, the store may
+// say something else.
+[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const LocConf& conf,
+                                    const Requirements& requirements, std::string_view token,
+                                    Identify& out) noexcept {
+    if (early.token.bytes().empty() || early.looked_up != ngx_current_msec ||
+        early.conf->store != conf.store || early.presented != token ||
+        early.organization_mode != requirements.organization_mode ||
+        early.named_organization != requirements.organization) {
+        return false;
     }
-    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
-    const Lookup found = stores->read(conf.store, steady_seconds(), identify);
-    if (found == Lookup::broken) {
-        return Code::store_unavailable;
-    }
-    context.generation = identify.generation;
-    context.synced = identify.synced;
+    out.generation = early.generation;
+    out.synced = early.synced;
+    out.claims = {true,       early.token,      early.organization, early.member, early.suspended,
+                  early.role, early.role_scopes};
+    return true;
+}
+
+void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& requirements,
+                  std::string_view token) noexcept {
+    out.looked_up = ngx_current_msec;
+    out.member = claims.member;
+    out.suspended = claims.suspended;
+    out.presented = token;
+    out.organization_mode = requirements.organization_mode;
+    out.named_organization = requirements.organization;
+}
+
+// Decides by what was looked up. Inlined, because most requests pass here.
+[[gnu::always_inline]] inline Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
+                                                     const Requirements& requirements,
+                                                     const Identify& identify,
+                                                     Denial& denial) noexcept {
     if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
         return Code::store_stale;
     }
@@ -102,18 +120,53 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     if (!claims.known) {
-        if (identify.no_digest) {
-            return Code::store_unavailable;
-        }
-        denial.unknown_token = token;
-        return Code::token_unknown;
+        return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
     }
     const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    if (code == Code::scope_missing) {
+        denial.scopes = missing_scopes(claims, requirements).words;
+    }
+    return code;
+}
+
+StorePool* stores_of(ngx_http_request_t* r) noexcept {
+    return store_pool(*static_cast<const MainConf*>(
+        ngx_http_get_module_main_conf(r, ngx_http_token_auth_module)));
+}
+
+// Looks the token up and decides.
+Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
+                     std::string_view token, Context& context, Denial& denial) noexcept {
+    StorePool* const stores = stores_of(r);
+    if (stores == nullptr) {
+        return Code::store_unavailable;
+    }
+    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
+    const EarlyDecision* const before = context.kept.early;
+    const bool taken =
+        before != nullptr && take_look_up(*before, conf, requirements, token, identify);
+    if (!taken && stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
+        return Code::store_unavailable;
+    }
+    context.generation = identify.generation;
+    context.synced = identify.synced;
+    const Code code = decide_identified(r, conf, requirements, identify, denial);
+    const Claims& claims = identify.claims;
+    if (!claims.known) {
+        denial.unknown_token = code == Code::token_unknown ? token : std::string_view{};
+        return code;
+    }
+    if (code == Code::store_stale) {
+        return code;
+    }
     if (!remember(r, context, claims, code == Code::ok)) {
         return Code::store_unavailable;
     }
-    if (code == Code::scope_missing) {
-        denial.scopes = missing_scopes(claims, requirements).words;
+    if (context.deciding_early != nullptr) {
+        note_look_up(*context.deciding_early, claims, requirements, token);
+    } else if (code == Code::ok && conf.recheck != 0 && r == r->main &&
+               !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
+        return Code::store_unavailable;
     }
     return code;
 }
@@ -293,15 +346,22 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
     return decide_by_store(r, conf, requirements, credential.token, context, denial);
 }
 
-bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf, std::string_view& out) noexcept {
-    Context* const context = conf.realm->compiled.lengths == nullptr ? nullptr : find_context(r);
+[[gnu::noinline]] bool evaluate_variable_realm(ngx_http_request_t* r, const LocConf& conf,
+                                               std::string_view& out) noexcept {
+    Context* const context = obtain_context(r);
     if (context == nullptr) {
-        return evaluate(r, *conf.realm, out);
+        return false;
     }
-    context->deciding = true;  // not by variables of an earlier decision
+    context->deciding = true;  // not by the module's own variables
     const bool done = evaluate(r, *conf.realm, out);
     context->deciding = false;
     return done;
+}
+
+inline bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf,
+                           std::string_view& out) noexcept {
+    return conf.realm->compiled.lengths == nullptr ? evaluate(r, *conf.realm, out)
+                                                   : evaluate_variable_realm(r, conf, out);
 }
 
 bool is_in_access_phase(ngx_http_request_t* r) noexcept {
@@ -330,7 +390,52 @@ bool is_in_access_phase(ngx_http_request_t* r) noexcept {
     return noted != nullptr && note_check(r, *noted, conf);
 }
 
+// Makes an early decision, unless the realm says "off". False if that fails.
+bool decide_early(ngx_http_request_t* r, const LocConf& conf, Context& context) noexcept {
+    std::string_view realm;
+    if (!evaluate_realm(r, conf, realm)) {
+        return false;
+    }
+    if (realm == "off") {
+        return true;
+    }
+    auto* const early = static_cast<EarlyDecision*>(ngx_pcalloc(r->pool, sizeof(EarlyDecision)));
+    if (early == nullptr) {
+        return false;
+    }
+    // Only the access phase decides, and takes a credential, for good.
+    const Context before = context;
+    static_cast<Decision&>(context) = Decision{};
+    Denial denial{};
+    context.deciding = true;
+    context.deciding_early = early;
+    context.code = decide_request(r, conf, context, denial);
+    context.conf = &conf;
+    context.decided = true;
+    static_cast<Decision&>(*early) = context;
+    context = before;
+    context.kept.early = early;
+    return true;
+}
+
 }  // namespace
+
+bool decide_for_variable(ngx_http_request_t* r, Context*& context) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    if (conf.realm == nullptr || (context != nullptr && last_decision(*context).conf == &conf)) {
+        return true;
+    }
+    context = obtain_context(r);
+    SavedRequest saved;
+    if (context == nullptr || !saved.save(r)) {
+        return false;
+    }
+    const bool done = decide_early(r, conf, *context);
+    saved.restore(r);
+    forget_variables(r);
+    return done;
+}
 
 ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
     const auto& conf =
@@ -352,11 +457,16 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     begin_decision(r, *context, conf);
+    if (context->kept.recheck != nullptr) {
+        stop_recheck(*context);
+    }
     context->deciding = true;
     const Code code = decide_request(r, conf, *context, denial);
     context->deciding = false;
     context->decided = true;
     context->code = code;
+    context->kept.early = nullptr;
+    forget_variables(r);
     if (answer(code).status == 0) {
         if (context->kept.field_count != 0) {
             retract(*context);  // a denial that an error_page led here from
@@ -386,6 +496,19 @@ ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
     return access_handler(r);
 }
 
+Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {
+    StorePool* const stores = stores_of(r);
+    if (stores == nullptr) {
+        return Code::store_unavailable;
+    }
+    const Requirements& requirements = basis.requirements;
+    Identify identify(digester(), basis.token, requirements.organization_mode,
+                      requirements.organization);
+    return stores->read(basis.conf->store, steady_seconds(), identify) == Lookup::broken
+               ? Code::store_unavailable
+               : decide_identified(r, *basis.conf, requirements, identify, denial);
+}
+
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
     // A subrequest of the access phase, such as that of auth_request, still sees the credential.
     const bool forwards = r->content_handler != nullptr && r->content_handler != verify_handler &&
@@ -407,13 +530,27 @@ ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {
 }
 
 ngx_int_t log_handler(ngx_http_request_t* r) noexcept {
-    Context* context = find_context(r);
+    if (r != r->main) {  // for log_subrequest
+        auto* const own =
+            static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
+        if (own != nullptr) {
+            own->logging = true;
+        } else {
+            ngx_http_set_ctx(r, obtain_context(r), ngx_http_token_auth_module);
+        }
+        return NGX_OK;
+    }
+    Context* const context = note_answer(r);
     if (context == nullptr) {
         return NGX_OK;
     }
     context->logging = true;
-    if (context->decided && r == r->main) {
-        count_request(*context->conf->label, context->code);
+    const Decision& last = last_decision(*context);
+    if (last.decided) {
+        count_request(*last.conf->label, last.code);
+    }
+    if (last.code != Code::ok) {
+        forget_variables(r);
     }
     return NGX_OK;
 }

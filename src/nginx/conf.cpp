@@ -205,6 +205,7 @@ void* create_main_conf(ngx_conf_t* cf) noexcept {
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
         ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
+        ngx_array_init(&conf->own_variables, cf->pool, 1, sizeof(ngx_uint_t)) != NGX_OK ||
         ngx_array_init(&conf->labels, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {
         return nullptr;
@@ -240,6 +241,7 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept {
     conf->organization_mode = NGX_CONF_UNSET_UINT;
     conf->kinds = 0;
     conf->max_age = NGX_CONF_UNSET;
+    conf->recheck = NGX_CONF_UNSET_MSEC;
     conf->error_body = NGX_CONF_UNSET_UINT;
     conf->forward = NGX_CONF_UNSET;
     conf->status_format = NGX_CONF_UNSET_UINT;
@@ -276,6 +278,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept {
     merge_pointer(conf->scopes, prev->scopes);
     merge_pointer(conf->scopes_any, prev->scopes_any);
     ngx_conf_merge_sec_value(conf->max_age, prev->max_age, 0);
+    ngx_conf_merge_msec_value(conf->recheck, prev->recheck, 0);
     ngx_conf_merge_uint_value(conf->error_body, prev->error_body, error_problem);
     ngx_conf_merge_value(conf->forward, prev->forward, 1);
     merge_pointer(conf->label, prev->label);

@@ -57,6 +57,7 @@ struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
     ngx_array_t labels;                // of Label*: each name once
     bool strips_early;                 // some server takes X-Token-... fields off
     bool strips;                       // some server or location does
@@ -98,7 +99,8 @@ struct LocConf {
     Values* scopes;      // likewise
     Values* scopes_any;  // likewise
 
-    time_t max_age;  // seconds; 0: no limit
+    time_t max_age;      // seconds; 0: no limit
+    ngx_msec_t recheck;  // 0: off
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location

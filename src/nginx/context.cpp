@@ -53,6 +53,12 @@ Context* obtain_context(ngx_http_request_t* r) noexcept {
     return context;
 }
 
+Context* obtain_context_if_on(ngx_http_request_t* r) noexcept {
+    const auto& conf =
+        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
+    return conf.realm == nullptr ? nullptr : obtain_context(r);
+}
+
 void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {
     if (context.decided) {
         const Kept kept = context.kept;
@@ -66,18 +72,13 @@ void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf
     ngx_http_set_ctx(r, &context, ngx_http_token_auth_module);
 }
 
-bool names_token(ngx_http_request_t* r, const Context& context) noexcept {
-    return context.code == Code::ok || context.logging ||
-           (context.denied &&
-            ngx_http_get_module_ctx(r->main, ngx_http_token_auth_module) != nullptr);
-}
-
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
+    const bool everything = let_in || context.deciding_early != nullptr;
     const std::size_t token_size = claims.token.bytes().size();
     // A user token's organization is the one that the request named.
-    const bool named = let_in && claims.token.kind() == kind_user;
+    const bool named = everything && claims.token.kind() == kind_user;
     const std::size_t size = token_size +
-                             (let_in ? claims.role.size() + claims.role_scopes.size() : 0) +
+                             (everything ? claims.role.size() + claims.role_scopes.size() : 0) +
                              (named ? claims.organization.size() : 0);
     auto* const room = static_cast<u_char*>(ngx_pnalloc(r->pool, size));
     if (room == nullptr) {
@@ -85,7 +86,7 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     }
     context.token = claims.token.copied_to(reinterpret_cast<char*>(room));
     context.let_in = let_in;
-    if (let_in) {
+    if (everything) {
         u_char* end = room + token_size;
         context.role = copy(end, claims.role);
         context.role_scopes = copy(end, claims.role_scopes);
@@ -95,15 +96,15 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     return true;
 }
 
-bool field_of(ngx_http_request_t* r, const Context& context, Field field,
+bool field_of(ngx_http_request_t* r, const Decision& decision, Field field,
               std::string_view& out) noexcept {
     out = {};
-    const TokenView& token = context.token;
-    if (token.bytes().empty() || (!context.let_in && field > Field::name)) {
+    const TokenView& token = decision.token;
+    if (token.bytes().empty() || (!decision.let_in && field > Field::name)) {
         return true;
     }
     char* room = nullptr;
-    const ScopeSets scopes{!context.role.empty(), context.role_scopes, token.scopes()};
+    const ScopeSets scopes{!decision.role.empty(), decision.role_scopes, token.scopes()};
     if (field == Field::subject || field == Field::scopes) {
         room = static_cast<char*>(ngx_pnalloc(
             r->pool, field == Field::scopes ? effective_scopes_size(scopes) : subject_max));
@@ -125,13 +126,13 @@ bool field_of(ngx_http_request_t* r, const Context& context, Field field,
             out = subject_of(token, room);
             break;
         case Field::organization:
-            out = context.organization;
+            out = decision.organization;
             break;
         case Field::group:
             out = token.group();
             break;
         case Field::role:
-            out = context.role;
+            out = decision.role;
             break;
         case Field::scopes:
             out = {room, effective_scopes(scopes, room)};

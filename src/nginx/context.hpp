@@ -1,5 +1,5 @@
-// The module's state for one request. The access handler writes it; variables and the filters of
-// denials read it.
+// The module's state for one request. The access handler writes it, and so do variables that are
+// asked for early; variables and the filters of denials read it.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,7 @@ inline constexpr ngx_uint_t denial_fields_max = 4;
 
 struct Expression;
 struct LocConf;
+struct Recheck;
 
 // A location that checked the request; see forward().
 struct Check {
@@ -33,6 +34,38 @@ struct Taken {
     const Taken* next;
 };
 
+// What was decided about a request.
+struct Decision {
+    bool decided;  // there is a result
+    Code code;
+    const LocConf* conf;  // of the location that decided
+
+    // Copies in the request's pool. The token is set if it is known; what follows counts only if it
+    // is let in: a refused token speaks for nobody.
+    TokenView token;
+    bool let_in;
+    std::string_view organization;
+    std::string_view role;
+    std::string_view role_scopes;
+
+    std::uint64_t generation;  // 0: no store was read
+    std::int64_t synced;       // Unix milliseconds
+};
+
+// A decision that a variable was asked for, rather than the access phase. It changes no answer and
+// no field; the access phase decides anew, but need not look the same token up again.
+struct EarlyDecision : Decision {
+    // The rest of what was looked up, if the token is known.
+    ngx_msec_t looked_up;  // when, as ngx_current_msec
+    bool member;
+    bool suspended;
+
+    // What it was looked up by.
+    std::string_view presented;
+    OrganizationMode organization_mode;
+    std::string_view named_organization;
+};
+
 // What outlasts a decision.
 struct Kept {
     // The header fields of the last denial.
@@ -40,6 +73,10 @@ struct Kept {
     std::uint8_t field_count;
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
+
+    Recheck* recheck;      // once one was started
+    EarlyDecision* early;  // if it is later than the access phase's
+    bool answered;         // an answer is on its way: nobody makes the module decide any more
 
     std::uint64_t noted;  // the token whose use was noted last; see note_use()
     Taken taken;
@@ -49,26 +86,14 @@ struct Kept {
     const ngx_list_part_t* unstripped;   // those with the client's own X-Token-..., if it sent any
 };
 
-struct Context {
-    bool decided;          // there is a result
-    bool deciding;         // variables are asked for by the module's own directives
-    bool names_itself;     // and some were the module's
-    bool denied;           // it is a denial that still stands
-    bool keep_connection;  // although this is a 400
-    bool logging;          // the request has reached the log phase
-    Code code;
-    const LocConf* conf;  // of the location that decided
-
-    // Copies in the request's pool. The token is set if it is known, what follows only if it is let
-    // in: a refused token speaks for nobody. See names_token().
-    TokenView token;
-    bool let_in;
-    std::string_view organization;
-    std::string_view role;
-    std::string_view role_scopes;
-
-    std::uint64_t generation;  // 0: no store was read
-    std::int64_t synced;       // Unix milliseconds
+// The decision is that of the access phase.
+struct Context : Decision {
+    bool deciding;                  // variables are asked for by the module's own directives
+    EarlyDecision* deciding_early;  // what the decision is to become; null: the access phase's
+    bool names_itself;              // and some were the module's
+    bool denied;                    // it is a denial that still stands
+    bool keep_connection;           // although this is a 400
+    bool logging;                   // the request has reached the log phase
 
     ngx_buf_t* body;  // of a denial whose header has been sent, but not yet its body
 
@@ -97,19 +122,36 @@ const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;
 // Returns the main request's context, or creates it. Null if out of memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;
 
-// Clears the last decision for a new one.
+// Obtains the context if token_auth is on in the location; else null.
+Context* obtain_context_if_on(ngx_http_request_t* r) noexcept;
+
+// Notes that the main request is answered. Null if the module has nothing to do with it.
+inline Context* note_answer(ngx_http_request_t* r) noexcept {
+    Context* context = find_context(r);
+    if (context == nullptr) {
+        context = obtain_context_if_on(r);
+    }
+    if (context != nullptr) {
+        context->kept.answered = true;
+    }
+    return context;
+}
+
+inline const Decision& last_decision(const Context& context) noexcept {
+    return context.kept.early != nullptr ? *context.kept.early
+                                         : static_cast<const Decision&>(context);
+}
+
+// Clears the access phase's last decision for a new one.
 void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept;
 
-// Whether variables may name the token. A refused token is named in its refusal and in the log, but
-// not if the request goes on, to an error_page or under "satisfy any".
-bool names_token(ngx_http_request_t* r, const Context& context) noexcept;
-
-// Copies what the claims of a known token say into the request's pool. False without memory.
+// Copies what the claims of a known token say into the request's pool: of a refused one what logs
+// name, and all of it for an early decision. False without memory.
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept;
 
-// What a context says of its token; empty if it says nothing. False without memory.
+// What a decision says of its token; empty if it says nothing. False without memory.
 enum class Field : std::uint8_t { id, kind, name, subject, organization, group, role, scopes };
-bool field_of(ngx_http_request_t* r, const Context& context, Field field,
+bool field_of(ngx_http_request_t* r, const Decision& decision, Field field,
               std::string_view& out) noexcept;
 
 }  // namespace token_auth::nginx

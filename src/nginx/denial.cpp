@@ -318,7 +318,7 @@ bool become_grpc(ngx_http_request_t* r, const Context& context) noexcept {
 }
 
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
-    Context* const context = r == r->main ? find_context(r) : nullptr;
+    Context* const context = r == r->main ? note_answer(r) : nullptr;
     if (context == nullptr) {
         return next_header_filter(r);
     }

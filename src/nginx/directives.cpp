@@ -598,6 +598,8 @@ ngx_command_t commands[] = {
      NGX_HTTP_LOC_CONF_OFFSET, 0, nullptr},
     {ngx_string("token_auth_max_age"), everywhere | NGX_CONF_TAKE1, set_max_age,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, max_age), nullptr},
+    {ngx_string("token_auth_recheck"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_msec_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, recheck), nullptr},
     {ngx_string("token_auth_error"), everywhere | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(LocConf, error_body), error_bodies},
     {ngx_string("token_auth_forward"), everywhere | NGX_CONF_FLAG, ngx_conf_set_flag_slot,

@@ -1,6 +1,7 @@
 #include "nginx/request.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "nginx/text.hpp"
 
@@ -59,6 +60,37 @@ Address client_address(ngx_http_request_t* r) noexcept {
         default:
             return {};
     }
+}
+
+bool SavedRequest::save(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    const std::size_t size = core.variables.nelts * sizeof(ngx_http_variable_value_t);
+    variables_ = static_cast<ngx_http_variable_value_t*>(ngx_palloc(r->pool, size));
+    if (variables_ == nullptr) {
+        return false;
+    }
+    std::memcpy(variables_, r->variables, size);
+#if (NGX_PCRE)
+    ncaptures_ = r->ncaptures;
+    captures_ = r->captures;
+    captures_data_ = r->captures_data;
+    realloc_captures_ = r->realloc_captures != 0;
+    r->realloc_captures = 1;  // so that nobody writes into those
+#endif
+    return true;
+}
+
+void SavedRequest::restore(ngx_http_request_t* r) const noexcept {
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_get_module_main_conf(r, ngx_http_core_module));
+    std::memcpy(r->variables, variables_, core.variables.nelts * sizeof(ngx_http_variable_value_t));
+#if (NGX_PCRE)
+    r->ncaptures = ncaptures_;
+    r->captures = captures_;
+    r->captures_data = captures_data_;
+    r->realloc_captures = realloc_captures_ ? 1 : 0;
+#endif
 }
 
 ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,

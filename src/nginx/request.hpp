@@ -42,6 +42,24 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
 // The client's address as nginx sees it (after realip); family 0 for a Unix socket.
 Address client_address(ngx_http_request_t* r) noexcept;
 
+// The values of the variables that nginx keeps for a request, and the last captures of a regular
+// expression: for whoever evaluates variables in between.
+class SavedRequest {
+  public:
+    // False without memory.
+    bool save(ngx_http_request_t* r) noexcept;
+    void restore(ngx_http_request_t* r) const noexcept;
+
+  private:
+    ngx_http_variable_value_t* variables_;
+#if (NGX_PCRE)
+    ngx_uint_t ncaptures_;
+    int* captures_;
+    u_char* captures_data_;
+    bool realloc_captures_;
+#endif
+};
+
 // Adds a field to the answer; the texts must outlive the request. Null if out of memory.
 ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
                                     std::string_view value) noexcept;

@@ -1,7 +1,10 @@
 #include "nginx/variables.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 
+#include "nginx/access.hpp"
 #include "nginx/context.hpp"
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
@@ -28,23 +31,40 @@ ngx_int_t set_number(ngx_http_request_t* r, ngx_http_variable_value_t* out,
     return set(out, {reinterpret_cast<char*>(text), static_cast<std::size_t>(end - text)});
 }
 
-// The module's own directives see none of its variables: there is no decision yet.
-const Context* context_for_variable(ngx_http_request_t* r) noexcept {
-    Context* const context = find_context(r);
-    if (context == nullptr || !context->deciding) {
-        return context;
+// What the variables are about: the main request's last decision.
+struct Asked {
+    const Decision* decision = nullptr;  // null: there is none
+    bool names_token = false;            // a refused token speaks for nobody, but logs name it
+};
+
+// False if memory is short.
+bool ask(ngx_http_request_t* r, Asked& out) noexcept {
+    Context* context = find_context(r);
+    if (context != nullptr && context->deciding) {
+        context->names_itself = true;  // by one of the module's directives: nothing is decided yet
+        return true;
     }
-    context->names_itself = true;
-    return nullptr;
+    // log_handler() marks a subrequest that is being logged by its r->ctx.
+    const bool is_over =
+        (context != nullptr && context->kept.answered) ||
+        (r != r->main && ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr);
+    if (!is_over && !decide_for_variable(r->main, context)) {
+        return false;
+    }
+    if (context != nullptr) {
+        out.decision = &last_decision(*context);
+        out.names_token = context->logging || out.decision->code == Code::ok;
+    }
+    return true;
 }
 
 // `data` is a Field.
 ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                     uintptr_t data) noexcept {
-    const Context* context = context_for_variable(r);
+    Asked asked;
     std::string_view text;
-    if (context != nullptr && names_token(r, *context) &&
-        !field_of(r, *context, static_cast<Field>(data), text)) {
+    if (!ask(r, asked) ||
+        (asked.names_token && !field_of(r, *asked.decision, static_cast<Field>(data), text))) {
         return NGX_ERROR;
     }
     return set(out, text);
@@ -52,35 +72,47 @@ ngx_int_t get_field(ngx_http_request_t* r, ngx_http_variable_value_t* out,
 
 ngx_int_t get_result(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                      uintptr_t /*data*/) noexcept {
-    const Context* context = context_for_variable(r);
-    return set(out, context == nullptr || !context->decided ? std::string_view{}
-                                                            : answer(context->code).name);
+    Asked asked;
+    if (!ask(r, asked)) {
+        return NGX_ERROR;
+    }
+    return set(out, asked.decision == nullptr || !asked.decision->decided
+                        ? std::string_view{}
+                        : answer(asked.decision->code).name);
 }
 
 ngx_int_t get_expires(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                       uintptr_t /*data*/) noexcept {
-    const Context* context = context_for_variable(r);
-    return context == nullptr || context->token.bytes().empty() || context->token.expires() == 0 ||
-                   !names_token(r, *context)
-               ? set(out, {})
-               : set_number(r, out, context->token.expires());
+    Asked asked;
+    if (!ask(r, asked)) {
+        return NGX_ERROR;
+    }
+    const bool expires = asked.names_token && !asked.decision->token.bytes().empty() &&
+                         asked.decision->token.expires() != 0;
+    return expires ? set_number(r, out, asked.decision->token.expires()) : set(out, {});
 }
 
 ngx_int_t get_generation(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                          uintptr_t /*data*/) noexcept {
-    const Context* context = context_for_variable(r);
-    return context == nullptr || context->generation == 0
+    Asked asked;
+    if (!ask(r, asked)) {
+        return NGX_ERROR;
+    }
+    return asked.decision == nullptr || asked.decision->generation == 0
                ? set(out, {})
-               : set_number(r, out, static_cast<std::int64_t>(context->generation));
+               : set_number(r, out, static_cast<std::int64_t>(asked.decision->generation));
 }
 
 ngx_int_t get_age(ngx_http_request_t* r, ngx_http_variable_value_t* out,
                   uintptr_t /*data*/) noexcept {
-    const Context* context = context_for_variable(r);
-    if (context == nullptr || context->generation == 0) {
+    Asked asked;
+    if (!ask(r, asked)) {
+        return NGX_ERROR;
+    }
+    if (asked.decision == nullptr || asked.decision->generation == 0) {
         return set(out, {});
     }
-    const std::int64_t age = (now_milliseconds() - context->synced) / 1000;
+    const std::int64_t age = (now_milliseconds() - asked.decision->synced) / 1000;
     return set_number(r, out, age < 0 ? 0 : age);
 }
 
@@ -117,6 +149,32 @@ ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
         }
         variable->get_handler = row.get_handler;
         variable->data = row.data;
+    }
+    return NGX_OK;
+}
+
+ngx_int_t find_indexed_variables(ngx_cycle_t* cycle) noexcept {
+    auto* const main = static_cast<MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
+    if (main == nullptr) {
+        return NGX_OK;
+    }
+    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
+    const auto* const indexed = static_cast<const ngx_http_variable_t*>(core.variables.elts);
+    for (ngx_uint_t i = 0; i < core.variables.nelts; ++i) {
+        const bool is_own = std::any_of(std::begin(variables), std::end(variables),
+                                        [&](const ngx_http_variable_t& row) {
+                                            return row.get_handler == indexed[i].get_handler;
+                                        });
+        if (!is_own) {
+            continue;
+        }
+        auto* const index = static_cast<ngx_uint_t*>(ngx_array_push(&main->own_variables));
+        if (index == nullptr) {
+            return NGX_ERROR;
+        }
+        *index = i;
     }
     return NGX_OK;
 }

@@ -1,5 +1,5 @@
-# Changes to a token's user, role or organization take effect in nginx; and allow-lists see the client's
-# address after realip.
+# Changes to a token's user, role or organization take effect in nginx, for a request that waits for its
+# access phase, too; and allow-lists see the client's address after realip.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -18,12 +18,14 @@ my $store = store_dir();
 my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"END");
     set_real_ip_from 127.0.0.1;
     real_ip_header X-Real-IP;
+    limit_req_zone \$token_auth_id zone=tokens:1m rate=30r/m;
     server {
         listen 127.0.0.1:%PORT%;
         root $dir/html;
         token_auth api;
         token_auth_db $store;
         location = /read { token_auth_scope agents:read; alias $dir/html/secret; }
+        location = /later { limit_req zone=tokens burst=1; alias $dir/html/secret; }
         location = /write { token_auth_scope agents:write; alias $dir/html/secret; }
     }
 END
@@ -66,6 +68,15 @@ for (
     tokensync('run');
     is code(@$request), 'let in', "@$undo";
 }
+is code('/later', 'globex-token'), 'let in', 'a request in time';
+my $later = $server->connect;
+print $later "GET /later HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer globex-token\r\nConnection: close\r\n\r\n";
+sleep 1;    # nginx asks for the key, and lets the request wait for two seconds
+tokenctl(qw(revoke globex));
+tokensync('run');
+my $answer = do { local $/; <$later> };
+like $answer, qr/"code":"token_revoked"/, 'revoked while the request waited';
+
 tokenctl(qw(user remove --force alice));
 tokensync('run');
 is code(@alice), 'token_unknown', 'a user who is gone';

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use TokenAuth::Gateway;
+use TokenAuth::Http2;
 use TokenAuth::Server;
 use TokenAuth::Wire;
 use JSON::PP;
@@ -115,7 +116,7 @@ is $body, "POST 1048576\n", 'POST with a body, let in';
 # reads the frames.
 {
     my $socket = $server->connect;
-    print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, '');
+    print $socket preface();
     print $socket headers_frame(1, 0, 'POST', '/echo', 'content-length' => 1000);
     my ($document, $ending) = stream($socket, 1);
     is eval { decode_json($document)->{code} }, 'credentials_missing', 'the answer does not wait for the body';
@@ -127,42 +128,6 @@ is $body, "POST 1048576\n", 'POST with a body, let in';
         frame(0, 1, 5, 'x' x 1000);
     ($document) = stream($socket, 5);
     is eval { decode_json($document)->{code} }, 'address_not_allowed', 'a body that comes along';
-}
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-    return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream) . $payload;
-}
-
-sub headers_frame {
-    my ($stream, $end, $method, $path, @fields) = @_;
-    my $block = '';
-    @fields = (':method', $method, ':scheme', 'http', ':path', $path, ':authority', 'localhost', @fields);
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $block .= "\0" . join '', map { chr(length) . $_ } $name, $value;    # literal, not indexed
-    }
-    return frame(1, 4 | $end, $stream, $block);    # END_HEADERS
-}
-
-# The content of a stream, and how it ended.
-sub stream {
-    my ($socket, $wanted) = @_;
-    local $SIG{ALRM} = sub { die "no end of stream $wanted within 10 seconds\n" };
-    alarm 10;
-    my $content = '';
-    my $ended = 'cut off';
-    while (read($socket, my $head, 9) == 9) {
-        my ($length, $type, $flags, $stream) = unpack 'NCCN', "\0$head";
-        read $socket, my $payload, $length if $length != 0;
-        next if $stream != $wanted;
-        $content .= $payload if $type == 0;
-        $ended = 'ended' if $type <= 1 && $flags & 1;
-        $ended = 'reset with ' . unpack 'N', $payload if $type == 3;
-        # After an answer to an unfinished request comes its reset.
-        last if $type == 3 || $ended eq 'ended' && $wanted != 1;
-    }
-    alarm 0;
-    return ($content, $ended);
 }
 
 # Several Authorization fields: refused, by nginx or by the module.

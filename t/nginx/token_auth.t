@@ -356,13 +356,13 @@ Authorization: Bearer globex-token
 --- config
 location = /try { token_auth api token=$arg_k; try_files /nothing /second?k=globex-token; }
 location = /refused { token_auth api token=$arg_k; error_page 401 = /second?k=globex-token; }
-location = /second { token_auth api token=${arg_k}; alias html/secret; add_header X-Id $token_auth_id always; }
+location = /second { token_auth api token=${arg_k}; alias html/secret; add_header X-Result "$token_auth_result,$token_auth_id" always; }
 --- request eval
 ['GET /try?k=acme-token', 'GET /refused?k=expired-token', 'GET /refused?k=a,b', 'GET /refused']
 --- error_code eval
 [200, 401, 401, 200]
 --- response_headers eval
-['X-Id: acme', 'X-Id: expired', 'X-Id:', 'X-Id: globex']
+['X-Result: ok,acme', 'X-Result: token_expired,', 'X-Result: token_malformed,', 'X-Result: ok,globex']
 
 
 === TEST 30: for checks that name that place

@@ -278,7 +278,7 @@ location = /secret { token_auth api; add_header X-Id "$token_auth_result,$token_
 --- error_code eval
 [200, 401, 401]
 --- response_headers eval
-['X-Id: ok,globex', 'X-Id: token_expired,expired', 'X-Id: credentials_missing,']
+['X-Id: ok,globex', 'X-Id: token_expired,', 'X-Id: credentials_missing,']
 --- access_log eval
 [qr/^who=ok,globex,organization,tu-globex,globex,/m]
 
@@ -350,7 +350,7 @@ add_header X-Id "[$early] [$token_auth_id] [$mapped]";
 --- more_headers
 Authorization: Bearer acme-token
 --- response_headers
-X-Id: [] [acme] [map:acme]
+X-Id: [acme] [acme] [map:acme]
 --- response_body
 secret
 

@@ -1,0 +1,184 @@
+#include "nginx/recheck.hpp"
+
+#include <algorithm>
+
+#include "nginx/access.hpp"
+#include "nginx/conf.hpp"
+#include "nginx/denial.hpp"
+#include "nginx/text.hpp"
+#include "nginx/variables.hpp"
+
+namespace token_auth::nginx {
+
+struct Recheck {
+    ngx_event_t timer;
+    ngx_http_request_t* request;
+    Basis basis;
+    bool is_unavailable;  // the last decision was a 503
+    ngx_msec_t unavailable_since;
+};
+
+namespace {
+
+constexpr ngx_msec_t unavailable_max = 60'000;  // unless token_auth_max_age is set
+
+bool copy(ngx_pool_t* pool, std::string_view& text) noexcept {
+    auto* const room = static_cast<u_char*>(ngx_pnalloc(pool, text.size()));
+    if (room == nullptr) {
+        return false;
+    }
+    append(room, text);
+    text = {reinterpret_cast<char*>(room), text.size()};
+    return true;
+}
+
+bool copy(ngx_pool_t* pool, Words& words) noexcept {
+    if (words.split) {  // by the configuration, whose they are
+        return true;
+    }
+    auto* const values =
+        static_cast<std::string_view*>(ngx_palloc(pool, words.count * sizeof(std::string_view)));
+    if (values == nullptr) {
+        return false;
+    }
+    std::copy(words.values, words.values + words.count, values);
+    words.values = values;
+    return std::all_of(values, values + words.count,
+                       [&](std::string_view& value) { return copy(pool, value); });
+}
+
+bool copy(ngx_pool_t* pool, Basis& basis) noexcept {
+    Requirements& requirements = basis.requirements;
+    return copy(pool, basis.token) && copy(pool, basis.realm) &&
+           copy(pool, requirements.organization) && copy(pool, requirements.groups) &&
+           copy(pool, requirements.roles) && copy(pool, requirements.scopes) &&
+           copy(pool, requirements.scopes_any);
+}
+
+// The milliseconds for which the request may go on; 0: none.
+ngx_msec_t time_left(Recheck& recheck, Code code) noexcept {
+    const LocConf& conf = *recheck.basis.conf;
+    const auto status = static_cast<ngx_uint_t>(answer(code).status);
+    if (status == 0) {
+        recheck.is_unavailable = false;
+        return conf.recheck;
+    }
+    if (status != NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return 0;
+    }
+    if (!recheck.is_unavailable) {
+        recheck.is_unavailable = true;
+        recheck.unavailable_since = ngx_current_msec;
+    }
+    const ngx_msec_t passed = ngx_current_msec - recheck.unavailable_since;
+    const ngx_msec_t limit =
+        conf.max_age == 0 ? unavailable_max : static_cast<ngx_msec_t>(conf.max_age) * 1000;
+    return passed < limit ? std::min(conf.recheck, limit - passed) : 0;
+}
+
+// Whether the refusal can still be the answer: none was begun, and no subrequest is under way.
+bool can_answer(const ngx_http_request_t* r) noexcept {
+    return !r->header_sent && (r->upstream == nullptr || !r->upstream->header_sent) &&
+           r == r->connection->data && r->postponed == nullptr && r->blocked == 0;
+}
+
+// Ends the request to the upstream, as ngx_http_upstream_create() does: that takes one reference.
+void end_upstream(ngx_http_request_t* r) noexcept {
+    if (r->upstream != nullptr && r->upstream->cleanup != nullptr) {
+        ++r->main->count;
+        (*r->upstream->cleanup)(r);
+    }
+}
+
+void log_end(ngx_http_request_t* r, const Context& context, bool hides_request_line) noexcept {
+    ngx_log_t* const log = r->connection->log;
+    ngx_str_t name = str(answer(context.code).name);
+    ngx_str_t id = str(context.token.id());
+    ngx_log_handler_pt const handler = log->handler;
+    if (hides_request_line) {  // the token may be part of it
+        log->handler = nullptr;
+    }
+    ngx_log_error(NGX_LOG_NOTICE, log, 0, "token_auth: stream ended by %V, token id %V", &name,
+                  &id);
+    log->handler = handler;
+}
+
+void end(ngx_http_request_t* r, Context& context, const Basis& basis, Denial& denial) noexcept {
+    denial.realm = basis.realm;
+    denial.schemes = static_cast<unsigned>(basis.conf->schemes);
+    denial.token_from_variable = basis.conf->places != nullptr;
+    r->keepalive = 0;
+    if (!can_answer(r)) {
+        log_end(r, context, denial.token_from_variable);
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+    end_upstream(r);
+    ngx_http_set_ctx(r, &context, ngx_http_token_auth_module);
+    ngx_http_finalize_request(r, deny(r, context, denial));
+}
+
+void on_timer(ngx_event_t* timer) noexcept {
+    auto& recheck = *static_cast<Recheck*>(timer->data);
+    ngx_http_request_t* const r = recheck.request;
+    ngx_connection_t* const c = r->connection;
+    Context* const context = find_context(r);
+    if (context == nullptr || r->done) {  // the answer is complete
+        return;
+    }
+    ngx_http_set_log_request(c->log, r);
+    Denial denial{};
+    const Code code = decide_again(r, recheck.basis, denial);
+    count_recheck(*recheck.basis.conf->label, code);
+    const ngx_msec_t left = time_left(recheck, code);
+    if (left != 0) {
+        ngx_add_timer(timer, left);
+        return;
+    }
+    context->code = code;
+    context->let_in = false;
+    context->kept.early = nullptr;
+    forget_variables(r);
+    end(r, *context, recheck.basis, denial);
+    ngx_http_run_posted_requests(c);
+}
+
+void recheck_cleanup(void* data) noexcept {
+    auto& recheck = *static_cast<Recheck*>(data);
+    if (recheck.timer.timer_set) {
+        ngx_del_timer(&recheck.timer);
+    }
+}
+
+}  // namespace
+
+bool start_recheck(ngx_http_request_t* r, Context& context, const Basis& basis) noexcept {
+    Recheck*& recheck = context.kept.recheck;
+    if (recheck == nullptr) {
+        ngx_pool_cleanup_t* const entry = ngx_pool_cleanup_add(r->pool, sizeof(Recheck));
+        if (entry == nullptr) {
+            return false;
+        }
+        recheck = new (entry->data) Recheck{};
+        recheck->request = r;
+        recheck->timer.data = recheck;
+        recheck->timer.handler = on_timer;
+        recheck->timer.log = r->connection->log;
+        entry->handler = recheck_cleanup;
+    }
+    recheck->basis = basis;
+    recheck->is_unavailable = false;
+    if (!copy(r->pool, recheck->basis)) {
+        return false;
+    }
+    ngx_add_timer(&recheck->timer, basis.conf->recheck);
+    return true;
+}
+
+void stop_recheck(Context& context) noexcept {
+    if (context.kept.recheck != nullptr) {
+        recheck_cleanup(context.kept.recheck);
+    }
+}
+
+}  // namespace token_auth::nginx
