@@ -156,13 +156,13 @@ ngx_int_t add_variables(ngx_conf_t* cf) noexcept {
 ngx_int_t find_indexed_variables(ngx_cycle_t* cycle) noexcept {
     auto* const main = static_cast<MainConf*>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
-    if (main == nullptr) {
+    const auto* const core = static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
+    if (main == nullptr || core == nullptr) {
         return NGX_OK;
     }
-    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
-        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
-    const auto* const indexed = static_cast<const ngx_http_variable_t*>(core.variables.elts);
-    for (ngx_uint_t i = 0; i < core.variables.nelts; ++i) {
+    const auto* const indexed = static_cast<const ngx_http_variable_t*>(core->variables.elts);
+    for (ngx_uint_t i = 0; i < core->variables.nelts; ++i) {
         const bool is_own = std::any_of(std::begin(variables), std::end(variables),
                                         [&](const ngx_http_variable_t& row) {
                                             return row.get_handler == indexed[i].get_handler;
