@@ -225,6 +225,7 @@ sub at_prompt {
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         $pty->make_slave_controlling_terminal;
+        $SIG{INT} = 'DEFAULT';    # a background job of a shell ignores it
         my $terminal = $pty->slave;
         open STDIN, '<&', $terminal;
         open STDOUT, '>&', $terminal;
