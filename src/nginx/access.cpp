@@ -287,10 +287,15 @@ inline bool find_credential(ngx_http_request_t* r, const LocConf& conf, Context&
     return true;
 }
 
-// Whether the request has such a field, and no two that differ.
+// Whether the request has one such field.
 bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
-    const std::string_view value = field_value(fields, name);
-    return !value.empty() && value != ",";
+    unsigned count = 0;
+    for_each_field(fields, [&](const ngx_table_elt_t& field) {
+        const bool is_it = field.key.len == name.size() && field.value.len != 0 &&
+                           std::memcmp(field.lowcase_key, name.data(), name.size()) == 0;
+        count += is_it ? 1 : 0;
+    });
+    return count == 1;
 }
 
 // Whether the request is a CORS preflight (Fetch Standard, "CORS-preflight fetch"). Browsers send
@@ -367,34 +372,6 @@ bool is_in_access_phase(ngx_http_request_t* r) noexcept {
     const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
         ngx_http_get_module_main_conf(r, ngx_http_core_module));
     return core.phase_engine.handlers[r->phase_handler].checker == ngx_http_core_access_phase;
-}
-
-// Decides, and notes what follows. Returns what the phase handler is to return.
-inline ngx_int_t check(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                       Denial& denial) noexcept {
-    begin_decision(r, context, conf);
-    if (context.kept.is_rechecked) {
-        stop_recheck(r, context);
-    }
-    context.deciding = true;
-    const Code code = decide_request(r, conf, context, denial);
-    context.deciding = false;
-    context.decided = true;
-    context.code = code;
-    context.kept.early = nullptr;
-    forget_variables(r);
-    if (answer(code).status == 0) {
-        if (context.kept.field_count != 0) {
-            retract(context);  // a denial that an error_page led here from
-        }
-        if (code == Code::ok) {
-            note_use(r, context);
-        }
-        return NGX_OK;
-    }
-    denial.schemes = static_cast<unsigned>(conf.schemes);
-    denial.token_from_variable = conf.places != nullptr;
-    return deny(r, context, denial);
 }
 
 // Under "satisfy any", another module may have let the request in before this one was asked; and
@@ -484,12 +461,32 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         (conf.forward == 0 && must_forward(r, *context) && !forward(r, *context))) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-    return check(r, conf, *context, denial);
+    begin_decision(r, *context, conf);
+    if (context->kept.is_rechecked) {
+        stop_recheck(r, *context);
+    }
+    context->deciding = true;
+    const Code code = decide_request(r, conf, *context, denial);
+    context->deciding = false;
+    context->decided = true;
+    context->code = code;
+    context->kept.early = nullptr;
+    forget_variables(r);
+    if (answer(code).status == 0) {
+        if (context->kept.field_count != 0) {
+            retract(*context);  // a denial that an error_page led here from
+        }
+        if (code == Code::ok) {
+            note_use(r, *context);
+        }
+        return NGX_OK;
+    }
+    denial.schemes = static_cast<unsigned>(conf.schemes);
+    denial.token_from_variable = conf.places != nullptr;
+    return deny(r, *context, denial);
 }
 
 ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
-    const auto& conf =
-        *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
     void* const room = ngx_palloc(r->pool, sizeof(Context));
     if (room == nullptr) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -501,11 +498,7 @@ ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
         context->kept.unforwarded = main->kept.unforwarded;
     }
     ngx_http_set_ctx(r, context, ngx_http_token_auth_module);
-    Denial denial{};
-    if (!evaluate_realm(r, conf, denial.realm)) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-    return denial.realm == "off" ? NGX_DECLINED : check(r, conf, *context, denial);
+    return access_handler(r);
 }
 
 Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {

@@ -115,8 +115,7 @@ void inherit_verify(ngx_conf_t* cf, const LocConf& prev, LocConf& conf) noexcept
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     if (core.noname && core.handler == nullptr && prev.verifies) {
         core.handler = verify_handler;
-        conf.verify_file = prev.verify_file;
-        conf.verify_line = prev.verify_line;
+        conf.verify = prev.verify;
     }
     conf.verifies = core.handler == verify_handler;
 }
@@ -127,7 +126,7 @@ char* refuse_open_verify(ngx_conf_t* cf, const LocConf& conf) noexcept {
         NGX_LOG_EMERG, cf->log, 0,
         "\"token_auth_verify\" would let everybody in, because \"token_auth\" is off here; "
         "add a \"token_auth\" there or in an enclosing block in %s:%ui",
-        conf.verify_file, conf.verify_line);
+        conf.verify.file, conf.verify.line);
     return static_cast<char*>(NGX_CONF_ERROR);
 }
 

@@ -104,9 +104,8 @@ struct LocConf {
     ngx_uint_t error_body;
     ngx_flag_t forward;
     bool strips_early;  // the server does, before it knows the location
-    bool verifies;      // token_auth_verify
-    const char* verify_file;
-    ngx_uint_t verify_line;
+    bool verifies;      // the location's handler is that of token_auth_verify
+    Place verify;
     Label* label;              // set if token_auth is on
     ngx_uint_t status_format;  // of token_auth_status in this location
     ngx_flag_t usage_public;   // of token_auth_usage in this location

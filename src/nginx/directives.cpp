@@ -27,6 +27,11 @@ ngx_str_t* arguments(ngx_conf_t* cf) noexcept {
     return static_cast<ngx_str_t*>(cf->args->elts);
 }
 
+Place place_of(ngx_conf_t* cf) noexcept {
+    return {reinterpret_cast<const char*>(arguments(cf)[0].data),
+            reinterpret_cast<const char*>(cf->conf_file->file.name.data), cf->conf_file->line};
+}
+
 // Returns what follows `prefix`; false if the text does not begin with it.
 bool strip_prefix(const ngx_str_t& text, std::string_view prefix, ngx_str_t& out) noexcept {
     if (view(text).substr(0, prefix.size()) != prefix) {
@@ -428,8 +433,7 @@ char* set_verify(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcep
         return duplicate;
     }
     core.handler = verify_handler;
-    conf->verify_file = reinterpret_cast<const char*>(cf->conf_file->file.name.data);
-    conf->verify_line = cf->conf_file->line;
+    conf->verify = place_of(cf);
     return NGX_CONF_OK;
 }
 
@@ -456,9 +460,7 @@ void set_handler(ngx_conf_t* cf, ngx_http_handler_pt handler) noexcept {
     auto& main =
         *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
     if (main.zone_user.directive == nullptr) {
-        main.zone_user = {reinterpret_cast<const char*>(arguments(cf)[0].data),
-                          reinterpret_cast<const char*>(cf->conf_file->file.name.data),
-                          cf->conf_file->line};
+        main.zone_user = place_of(cf);
     }
     static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module))

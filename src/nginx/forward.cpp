@@ -210,12 +210,12 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
     return copy.make(r, 0, is_of_client) ? NGX_DECLINED : NGX_HTTP_SERVICE_UNAVAILABLE;
 }
 
-inline ngx_int_t strip(ngx_http_request_t* r) noexcept {
+[[gnu::noinline]] ngx_int_t strip(ngx_http_request_t* r) noexcept {
     return any_of_client(r->headers_in.headers.part) ? strip_any(r) : NGX_DECLINED;
 }
 
 // Puts the client's fields in again, but not beside an identity.
-ngx_int_t restore(ngx_http_request_t* r) noexcept {
+[[gnu::noinline]] ngx_int_t restore(ngx_http_request_t* r) noexcept {
     Context* const context = find_context(r);
     if (context == nullptr || context->kept.unstripped == nullptr ||
         context->kept.checks.conf != nullptr || any_of_client(r->headers_in.headers.part)) {

@@ -38,6 +38,7 @@ ngx_int_t verify_handler(ngx_http_request_t* r) noexcept {
     if (!add_identity(r)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
+    r->disable_not_modified = 1;  // the client's conditions are not about this answer
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = 0;
     const ngx_int_t sent = ngx_http_send_header(r);

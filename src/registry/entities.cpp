@@ -490,6 +490,58 @@ std::unordered_set<std::string> disabled(Session& session, const std::vector<Hel
     return found;
 }
 
+// The last removal of each organization, group and user that tokens belong to: its number in the
+// audit trail, by "organization acme" and the like.
+std::unordered_map<std::string, std::int64_t> owner_removals(Session& session,
+                                                             const std::vector<HeldToken>& tokens) {
+    std::unordered_set<std::string> owners;
+    for (const HeldToken& token : tokens) {
+        owners.insert({token.user, token.organization, token.organization + "/" + token.group});
+    }
+    std::unordered_map<std::string, std::int64_t> found;
+    const auto rows = session.query(
+        fmt::format("SELECT entity, key, max(seq) FROM audit WHERE entity IN ('organization', "
+                    "'group', 'user') AND key {} AND action = 'remove' GROUP BY entity, key",
+                    session.in_list()),
+        {session.list({owners.begin(), owners.end()})});
+    while (rows->next()) {
+        found.emplace(fmt::format("{} {}", rows->text(0), rows->text(1)), rows->integer(2));
+    }
+    return found;
+}
+
+// Those that the audit trail says were removed on purpose, if the registry does not have them.
+std::unordered_set<std::string> removed_on_purpose(Session& session,
+                                                   const std::vector<HeldToken>& tokens,
+                                                   const std::string& ids) {
+    std::unordered_map<std::string, std::int64_t> last;
+    std::unordered_set<std::string> found;
+    const auto rows = session.query(
+        fmt::format("SELECT key, seq, action FROM audit WHERE seq IN (SELECT max(seq) FROM audit "
+                    "WHERE entity = 'token' AND key {} GROUP BY key)",
+                    session.in_list()),
+        {ids});
+    while (rows->next()) {
+        last.emplace(rows->text(0), rows->integer(1));
+        if (rows->text(2) == removal_action || rows->text(2) == set_aside_action) {
+            found.emplace(rows->text(0));
+        }
+    }
+    const auto removals = owner_removals(session, tokens);
+    for (const HeldToken& token : tokens) {
+        for (const std::string& owner :
+             {"user " + token.user, "organization " + token.organization,
+              fmt::format("group {}/{}", token.organization, token.group)}) {
+            const auto removal = removals.find(owner);
+            const auto own = last.find(token.id);
+            if (removal != removals.end() && (own == last.end() || own->second < removal->second)) {
+                found.insert(token.id);
+            }
+        }
+    }
+    return found;
+}
+
 }  // namespace
 
 std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& tokens, bool trail) {
@@ -500,7 +552,6 @@ std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& token
     const std::string list = session.list(ids);
     std::unordered_map<std::string, std::string> digests;
     std::unordered_set<std::string> refused;
-    std::unordered_set<std::string> removed;
     const auto present = session.query(
         fmt::format("SELECT t.id, t.digest, CASE WHEN t.revoked_at <> 0 OR u.disabled = 1 THEN 1 "
                     "ELSE 0 END FROM tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.id {}",
@@ -513,16 +564,8 @@ std::vector<Fate> fates_of(Session& session, const std::vector<HeldToken>& token
         }
     }
     const auto disabled_users = disabled(session, tokens);
-    if (trail) {
-        const auto rows = session.query(
-            fmt::format("SELECT key FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE "
-                        "entity = 'token' AND key {} GROUP BY key) AND action IN ('{}', '{}')",
-                        session.in_list(), removal_action, set_aside_action),
-            {list});
-        while (rows->next()) {
-            removed.emplace(rows->text(0));
-        }
-    }
+    const auto removed =
+        trail ? removed_on_purpose(session, tokens, list) : std::unordered_set<std::string>{};
     std::vector<Fate> fates;
     for (const HeldToken& token : tokens) {
         const auto found = digests.find(token.id);

@@ -40,12 +40,15 @@ struct HeldToken {
     std::string id;
     Digest digest{};
     std::string user{};
+    std::string organization{};  // empty for a personal token
+    std::string group{};         // empty but for a group's token
 };
 
 // Why a source does not give a token that it gave before.
 enum class Fate {
     lost,     // nothing says that this was meant: SQL, damage, another file
-    removed,  // on purpose: the last row of the audit trail about its id says so
+    removed,  // on purpose: so says the last row of the audit trail about it, or a later one about
+              // its organization, group or user
     rekeyed,  // its id has another digest now
     refused,  // lost, but what is left of it says revoked, or its user is disabled
 };

@@ -87,8 +87,7 @@ Replacement::Replacement(const Site& site, const SyncLock& lock, std::chrono::mi
                                          std::strerror(errno), remedy(errno)));
     }
     if (!is_leftover(open_directory(path_), path_)) {
-        throw NotReplaceable(
-            fmt::format("{} is in the way of a new store; move it away", path_));
+        throw NotReplaceable(fmt::format("{} is in the way of a new store; move it away", path_));
     }
     // What is in it was left by one that was interrupted.
     for (const char* name : file_names) {

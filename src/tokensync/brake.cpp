@@ -40,6 +40,7 @@ std::vector<Removed::Token> held_tokens(const std::string& path, const HeldFilte
             std::array<char, subject_max> buffer{};
             if (token.held_back() &&
                 (filter.empty() || ids.contains(std::string(token.id())) ||
+                 filter.organizations.contains(std::string(token.organization())) ||
                  filter.users.contains(std::string(subject_of(token, buffer.data()))))) {
                 held.add_token(key, token.bytes());
             }
@@ -92,7 +93,8 @@ std::vector<Fate> Brake::fates(const std::vector<Removed::Token>& tokens) {
             const TokenView view = view_of(each.entry);
             std::array<char, subject_max> buffer{};
             asked.push_back({std::string(view.id()), view.entry(each.key).digest,
-                             std::string(subject_of(view, buffer.data()))});
+                             std::string(subject_of(view, buffer.data())),
+                             std::string(view.organization()), std::string(view.group())});
         }
         const std::vector<Fate> found = source_.fates(asked);
         all.insert(all.end(), found.begin(), found.end());

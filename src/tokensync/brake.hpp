@@ -51,12 +51,13 @@ bool is_held(const std::string& entry);
 TokenEntry held_entry(const store_writer::Removed::Token& token, registry::Fate fate);
 std::string encoded(const TokenEntry& entry);
 
-// Of which tokens that are held back: all, if there is neither.
+// Of which tokens that are held back: all, if there is none of these.
 struct HeldFilter {
     std::vector<std::string> ids;
     std::set<std::string> users;
+    std::set<std::string> organizations;
 
-    bool empty() const noexcept { return ids.empty() && users.empty(); }
+    bool empty() const noexcept { return ids.empty() && users.empty() && organizations.empty(); }
 };
 
 // Asks again about tokens that are held back: removes those that were meant to be, and those whose

@@ -17,7 +17,13 @@ ChangeSink::ChangeSink(store_writer::ChangeSet& changes, const store_writer::Num
       // A new store would have no room either, if one was made for that before.
       encoder_(numbers_, numbers.is_full() && left_out.any()) {}
 
+void ChangeSink::gone_organization(const std::string& id) {
+    organizations_.insert(id);
+    changes_.forget(id);
+}
+
 void ChangeSink::put(const registry::Organization& organization) {
+    organizations_.insert(organization.id);
     organization.suspended ? changes_.suspend(organization.id) : changes_.resume(organization.id);
 }
 

@@ -31,7 +31,7 @@ class ChangeSink final : public registry::Sink {
     void put(const registry::Token& token) override;
     void put_memberships(const std::string& user,
                          const std::vector<registry::MemberOf>& all) override;
-    void gone_organization(const std::string& id) override { changes_.forget(id); }
+    void gone_organization(const std::string& id) override;
     void gone_role(const std::string& id) override;
     void gone_token(const Digest& digest) override { changes_.erase_token(digest); }
     void leave_out(const registry::BadRow& row) override;
@@ -40,8 +40,9 @@ class ChangeSink final : public registry::Sink {
     // That was all. The numbers that the changes use.
     const store_writer::Numbers& finish();
 
-    // Users that changed.
+    // Users and organizations that changed.
     const std::set<std::string>& users() const noexcept { return users_; }
+    const std::set<std::string>& organizations() const noexcept { return organizations_; }
 
   private:
     void leave_out_unnumbered();
@@ -52,6 +53,7 @@ class ChangeSink final : public registry::Sink {
     std::size_t known_roles_;
     std::set<std::string> written_roles_;
     std::set<std::string> users_;
+    std::set<std::string> organizations_;
     // By ids: rows that are left out, and (empty) those that were and are not any more.
     std::map<std::string, std::string> notes_;
     Encoder encoder_;

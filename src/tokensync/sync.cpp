@@ -128,6 +128,7 @@ class Run {
         try {
             HeldFilter touched = commit(outcome, changes, at(*position), numbers);
             touched.users = sink.users();
+            touched.organizations = sink.organizations();
             outcome.left_out = left_out.newly();
             if (writer_->meta()->contents.counts.held_back != 0 && !touched.empty()) {
                 review(outcome, touched);
@@ -156,7 +157,7 @@ class Run {
         }
         note(outcome, tally);
         outcome.newly_held = brake.newly_held();
-        return {tally.added, {}};
+        return {tally.added, {}, {}};
     }
 
     void review(Outcome& outcome, const HeldFilter& filter) {

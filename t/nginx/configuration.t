@@ -15,7 +15,7 @@ spew("$dir/long.key", '0' x 1025);
 spew("$dir/empty.key", '');
 
 # nginx -t with an http block; (its exit status, what it said, the line marked by "#!").
-sub nginx_t {
+sub configured {
     my ($http) = @_;
     my $text = load_modules() . <<"END";
 pid $dir/nginx.pid;
@@ -43,7 +43,7 @@ END
 
 sub rejected {
     my ($name, $http, $message) = @_;
-    my ($status, $said, $line) = nginx_t($http);
+    my ($status, $said, $line) = configured($http);
     my $where = qr/in \Q$conf\E:$line\b/;
     subtest $name => sub {
         is $status, 1, 'exit status';
@@ -55,7 +55,7 @@ sub rejected {
 
 sub warned {
     my ($name, $http, $message) = @_;
-    my ($status, $said, $line) = nginx_t($http);
+    my ($status, $said, $line) = configured($http);
     my $where = qr/in \Q$conf\E:$line\b/;
     subtest $name => sub {
         is $status, 0, 'exit status';
@@ -66,7 +66,7 @@ sub warned {
 
 sub accepted {
     my ($name, $http) = @_;
-    my ($status, $said) = nginx_t($http);
+    my ($status, $said) = configured($http);
     is "$status $said", '0 ', $name;
     return;
 }
@@ -97,13 +97,13 @@ rejected('an unknown parameter', location("token_auth api tokens=\$arg_x; #!"),
 for my $text ('token_auth api token=$nothing_like_it;', 'token_auth $nothing_like_it;',
     'token_auth api; token_auth_scope $nothing_like_it;')
 {
-    my ($status, $said) = nginx_t(location($text));
+    my ($status, $said) = configured(location($text));
     like "$status $said", qr/\A1 .*\[emerg\] .*unknown "nothing_like_it" variable/, "$text: no such variable";
 }
 for my $given ('', '$', 'ak_0123456789abcdef.secret') {
     my $text = location("token_auth api token=$given; #!");
     rejected("token=$given is no variable", $text, qr/"token=" parameter of "token_auth" takes a variable/);
-    unlike +(nginx_t($text))[1], qr/secret/, 'and is not echoed';
+    unlike +(configured($text))[1], qr/secret/, 'and is not echoed';
 }
 
 # token_auth_db

@@ -115,7 +115,7 @@ location = /secret { token_auth_verify; }
 --- answer: token_expired
 
 
-=== TEST 17: nor to a subrequest
+=== TEST 6: nor to a subrequest
 --- http_config eval: $::HttpConfig
 --- config
 token_auth_error grpc;
@@ -128,7 +128,7 @@ location = /verify { internal; token_auth_verify; }
 --- error_code eval: [401, 403]
 
 
-=== TEST 6: any method, with a body that is read off
+=== TEST 7: any method, with a body that is read off
 --- http_config eval: $::HttpConfig
 --- config eval: $::Verify
 --- pipelined_requests eval
@@ -139,7 +139,18 @@ Authorization: Bearer acme-token
 --- response_body eval: [('') x 4]
 
 
-=== TEST 7: limit_except and if are parts of the location
+=== TEST 8: the client's conditions and ranges, which proxies pass on, change nothing
+--- http_config eval: $::HttpConfig
+--- config eval: $::Verify
+--- request eval
+[('PUT /secret') x 5]
+--- more_headers eval
+[map { "Authorization: Bearer acme-token\n$_" } 'If-Match: "a"', 'If-None-Match: *', 'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT',
+    'If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT', 'Range: bytes=0-1']
+--- error_code eval: [(200) x 5]
+
+
+=== TEST 9: limit_except and if are parts of the location
 --- http_config eval: $::HttpConfig
 --- config
 location = /secret {
@@ -159,7 +170,7 @@ location = /if {
 ['^$', 'scope_missing', '^$', 'request_malformed']
 
 
-=== TEST 8: but not a location within
+=== TEST 10: but not a location within
 --- http_config eval: $::HttpConfig
 --- config
 location /dir/ {
@@ -173,7 +184,7 @@ Authorization: Bearer acme-token
 --- answer: let in
 
 
-=== TEST 9: who was let in by another module, or by a realm that says "off", is nobody
+=== TEST 11: who was let in by another module, or by a realm that says "off", is nobody
 --- http_config
 token_auth_db $TEST_NGINX_DB;
 map $http_x_open $realm { default api; 1 off; }
@@ -191,7 +202,7 @@ location = /yes { token_auth off; return 204; }
 --- response_body eval: [('') x 4]
 
 
-=== TEST 10: auth_request of the same nginx
+=== TEST 12: auth_request of the same nginx
 --- http_config eval: $::HttpConfig
 --- config eval: $::Asking
 --- request eval
@@ -206,7 +217,7 @@ location = /yes { token_auth off; return 204; }
     'error="invalid_request"', 'error="invalid_request"']
 
 
-=== TEST 11: auth_request makes 500 of a 503, and error_page a 503 of that
+=== TEST 13: auth_request makes 500 of a 503, and error_page a 503 of that
 --- http_config eval: $::HttpConfig
 --- config
 token_auth_db $TEST_NGINX_DIR/nowhere;
@@ -221,7 +232,7 @@ Authorization: Bearer acme-token
 --- error_code eval: [500, 503]
 
 
-=== TEST 12: the subrequest's decision is its own, and the request's stays
+=== TEST 14: the subrequest's decision is its own, and the request's stays
 --- http_config eval: $::HttpConfig
 --- config
 location = /secret {
@@ -241,7 +252,7 @@ location = /verify { internal; token_auth other token=$http_x_api_key; token_aut
     'realm="api", error="invalid_token"']
 
 
-=== TEST 13: a later subrequest still has the credential that was taken off for the upstream
+=== TEST 15: a later subrequest still has the credential that was taken off for the upstream
 --- http_config eval: $::HttpConfig
 --- config
 location = /secret {
@@ -257,7 +268,7 @@ Authorization: Bearer acme-token
 --- response_body: ab
 
 
-=== TEST 14: the module's own variables are empty in its directives, in a subrequest too
+=== TEST 16: the module's own variables are empty in its directives, in a subrequest too
 --- http_config eval: $::HttpConfig
 --- config
 location = /secret { token_auth_role admin; auth_request /verify; }
@@ -267,7 +278,7 @@ Authorization: Bearer acme-admin-token
 --- error_code: 403
 
 
-=== TEST 15: a refusal of the subrequest goes to the request's own error_page
+=== TEST 17: a refusal of the subrequest goes to the request's own error_page
 --- http_config eval: $::HttpConfig
 --- config
 error_page 401 /401.txt;
@@ -288,7 +299,7 @@ my own page
 ["my own page\n", "secret\n"]
 
 
-=== TEST 16: preflights, in a subrequest too
+=== TEST 18: preflights, in a subrequest too
 --- http_config eval: $::HttpConfig
 --- config
 token_auth_preflight on;

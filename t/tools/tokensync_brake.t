@@ -152,6 +152,21 @@ subtest 'what tokenctl removes is meant' => sub {
     is $world->json('status')->{counts}{tokens}, 10, 'they are gone';
 };
 
+subtest 'what SQL removed and tokenctl then removes with its owner' => sub {
+    for my $synced_between (1, 0) {
+        my $world = new_world();
+        sql($world, "DELETE FROM tokens WHERE organization = 'acme'");
+        runs($world, 3, $says->(150), 'deleted');
+        $world->ctl_ok(qw(org remove acme --force));
+        runs($world, 0, qr/\A\z/, 'removed') if $synced_between;
+        $world->ctl_ok(qw(org add acme));
+        runs($world, 0, qr/\A\z/, 'and added anew');
+        is_held($world, 0, 'nothing');
+        is $world->decision('t1-token'), 'token_unknown', 'the new one has no tokens of the old one';
+        is $world->sync('check')->{status}, 0, 'equal';
+    }
+};
+
 subtest 'rows that are left out count, and are held back but for what can be read of them' => sub {
     for my $how ([], ['--full'], ['--rebuild']) {
         my $world = new_world();

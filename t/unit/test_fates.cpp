@@ -68,7 +68,7 @@ class World {
 };
 
 HeldToken held(const std::string& id, std::uint8_t first) {
-    HeldToken made{id, {}};
+    HeldToken made{id, {}, "tu-" + id, "acme", {}};
     made.digest[0] = first;
     return made;
 }
@@ -96,6 +96,41 @@ void each_fate() {
     check_equal(world.fate(one), Fate::removed, "nor a user of that name");
 }
 
+// A removal on purpose holds for tokens that were lost before, too: who comes under that name later
+// has none of them.
+void owners() {
+    World world;
+    const auto remove = [&] {
+        world.write([](Writer& writer) { writer.remove(*writer.organization("acme")); });
+    };
+    const auto add = [&] {
+        world.write([](Writer& writer) { writer.put(registry::Organization{"acme", false, 0}); });
+    };
+    HeldToken one = held("one", 1);
+    world.add(one);
+    world.run("DELETE FROM tokens");
+    remove();
+    check_equal(world.fate(one), Fate::removed, "its organization was removed after it");
+    add();
+    check_equal(world.fate(one), Fate::removed, "and made again");
+    world.add(one);
+    world.run("DELETE FROM tokens");
+    check_equal(world.fate(one), Fate::lost, "made after that");
+    one.organization = "other";
+    remove();
+    check_equal(world.fate(one), Fate::lost, "another one's organization");
+    for (const char* row : {"'group', 'other/ops'", "'user', 'tu-one'"}) {
+        HeldToken grouped = one;
+        grouped.group = "ops";
+        world.run("DELETE FROM audit WHERE action = 'remove'");
+        check_equal(world.fate(grouped), Fate::lost, "before");
+        world.run(std::string("INSERT INTO audit (actor, action, entity, key, detail) VALUES ("
+                              "'eve', 'remove', ") +
+                  row + ", '{}')");
+        check_equal(world.fate(grouped), Fate::removed, "removed since");
+    }
+}
+
 void many_at_once() {
     World world;
     std::vector<HeldToken> tokens;
@@ -121,6 +156,6 @@ void many_at_once() {
 
 int main() {
     using namespace token_auth::unit;
-    const CMUnitTest tests[] = {UNIT_TEST(each_fate), UNIT_TEST(many_at_once)};
+    const CMUnitTest tests[] = {UNIT_TEST(each_fate), UNIT_TEST(owners), UNIT_TEST(many_at_once)};
     return cmocka_run_group_tests_name("fates", tests, nullptr, nullptr);
 }
