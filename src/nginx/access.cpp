@@ -106,11 +106,17 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& 
     out.named_organization = requirements.organization;
 }
 
-// Decides by what was looked up. Inlined, because most requests pass here.
-[[gnu::always_inline]] inline Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
-                                                     const Requirements& requirements,
-                                                     const Identify& identify,
-                                                     Denial& denial) noexcept {
+// Looks up, unless `stores` is null, and decides. Every way to a decision leads through it: with
+// two callers, the compiler would inline it into none, or in parts.
+[[gnu::noinline]] Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
+                                         const Requirements& requirements, StorePool* stores,
+                                         Identify& identify, Denial& denial) noexcept {
+    if (stores != nullptr &&
+        stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
+        identify.claims.known = false;
+        identify.generation = 0;
+        return Code::store_unavailable;
+    }
     if (is_stale(identify.synced, now_milliseconds(), conf.max_age)) {
         return Code::store_stale;
     }
@@ -145,12 +151,10 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     const EarlyDecision* const before = context.kept.early;
     const bool taken =
         before != nullptr && take_look_up(*before, conf, requirements, token, identify);
-    if (!taken && stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
-        return Code::store_unavailable;
-    }
+    const Code code =
+        decide_identified(r, conf, requirements, taken ? nullptr : stores, identify, denial);
     context.generation = identify.generation;
     context.synced = identify.synced;
-    const Code code = decide_identified(r, conf, requirements, identify, denial);
     const Claims& claims = identify.claims;
     if (!claims.known) {
         denial.unknown_token = code == Code::token_unknown ? token : std::string_view{};
@@ -162,8 +166,8 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
     if (!remember(r, context, claims, code == Code::ok)) {
         return Code::store_unavailable;
     }
-    if (context.deciding_early != nullptr) {
-        note_look_up(*context.deciding_early, claims, requirements, token);
+    if (context.deciding_early) {
+        note_look_up(*context.kept.early, claims, requirements, token);
     } else if (code == Code::ok && conf.recheck != 0 && r == r->main &&
                !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
         return Code::store_unavailable;
@@ -408,7 +412,8 @@ bool decide_early(ngx_http_request_t* r, const LocConf& conf, Context& context) 
     static_cast<Decision&>(context) = Decision{};
     Denial denial{};
     context.deciding = true;
-    context.deciding_early = early;
+    context.deciding_early = true;
+    context.kept.early = early;
     context.code = decide_request(r, conf, context, denial);
     context.conf = &conf;
     context.decided = true;
@@ -457,8 +462,8 @@ ngx_int_t access_handler(ngx_http_request_t* r) noexcept {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     begin_decision(r, *context, conf);
-    if (context->kept.recheck != nullptr) {
-        stop_recheck(*context);
+    if (context->kept.is_rechecked) {
+        stop_recheck(r, *context);
     }
     context->deciding = true;
     const Code code = decide_request(r, conf, *context, denial);
@@ -504,9 +509,7 @@ Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noe
     const Requirements& requirements = basis.requirements;
     Identify identify(digester(), basis.token, requirements.organization_mode,
                       requirements.organization);
-    return stores->read(basis.conf->store, steady_seconds(), identify) == Lookup::broken
-               ? Code::store_unavailable
-               : decide_identified(r, *basis.conf, requirements, identify, denial);
+    return decide_identified(r, *basis.conf, requirements, stores, identify, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {

@@ -73,7 +73,7 @@ void begin_decision(ngx_http_request_t* r, Context& context, const LocConf& conf
 }
 
 bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, bool let_in) noexcept {
-    const bool everything = let_in || context.deciding_early != nullptr;
+    const bool everything = let_in || context.deciding_early;
     const std::size_t token_size = claims.token.bytes().size();
     // A user token's organization is the one that the request named.
     const bool named = everything && claims.token.kind() == kind_user;

@@ -17,7 +17,6 @@ inline constexpr ngx_uint_t denial_fields_max = 4;
 
 struct Expression;
 struct LocConf;
-struct Recheck;
 
 // A location that checked the request; see forward().
 struct Check {
@@ -38,12 +37,12 @@ struct Taken {
 struct Decision {
     bool decided;  // there is a result
     Code code;
+    bool let_in;
     const LocConf* conf;  // of the location that decided
 
     // Copies in the request's pool. The token is set if it is known; what follows counts only if it
     // is let in: a refused token speaks for nobody.
     TokenView token;
-    bool let_in;
     std::string_view organization;
     std::string_view role;
     std::string_view role_scopes;
@@ -74,11 +73,11 @@ struct Kept {
     bool may_be_anothers;  // under "satisfy any", another module's refusal may become the answer
     std::uint16_t status;  // of the answer that they belong to
 
-    Recheck* recheck;      // once one was started
-    EarlyDecision* early;  // if it is later than the access phase's
-    bool answered;         // an answer is on its way: nobody makes the module decide any more
+    bool answered;      // an answer is on its way: nobody makes the module decide any more
+    bool is_rechecked;  // see start_recheck()
 
-    std::uint64_t noted;  // the token whose use was noted last; see note_use()
+    EarlyDecision* early;  // if it is later than the access phase's
+    std::uint64_t noted;   // the token whose use was noted last; see note_use()
     Taken taken;
     Check checks;
     const void* forwarded;               // the elements of the fields that forward() made
@@ -88,12 +87,12 @@ struct Kept {
 
 // The decision is that of the access phase.
 struct Context : Decision {
-    bool deciding;                  // variables are asked for by the module's own directives
-    EarlyDecision* deciding_early;  // what the decision is to become; null: the access phase's
-    bool names_itself;              // and some were the module's
-    bool denied;                    // it is a denial that still stands
-    bool keep_connection;           // although this is a 400
-    bool logging;                   // the request has reached the log phase
+    bool deciding;         // variables are asked for by the module's own directives
+    bool deciding_early;   // for kept.early
+    bool names_itself;     // and some were the module's
+    bool denied;           // it is a denial that still stands
+    bool keep_connection;  // although this is a 400
+    bool logging;          // the request has reached the log phase
 
     ngx_buf_t* body;  // of a denial whose header has been sent, but not yet its body
 

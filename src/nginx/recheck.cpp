@@ -1,6 +1,7 @@
 #include "nginx/recheck.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "nginx/access.hpp"
 #include "nginx/conf.hpp"
@@ -10,6 +11,8 @@
 
 namespace token_auth::nginx {
 
+namespace {
+
 struct Recheck {
     ngx_event_t timer;
     ngx_http_request_t* request;
@@ -17,8 +20,6 @@ struct Recheck {
     bool is_unavailable;  // the last decision was a 503
     ngx_msec_t unavailable_since;
 };
-
-namespace {
 
 constexpr ngx_msec_t unavailable_max = 60'000;  // unless token_auth_max_age is set
 
@@ -150,35 +151,53 @@ void recheck_cleanup(void* data) noexcept {
     }
 }
 
+// Null if none was started. It is found like a cleared context: most requests have none.
+Recheck* find_recheck(const ngx_http_request_t* r) noexcept {
+    for (ngx_pool_cleanup_t* entry = r->pool->cleanup; entry != nullptr; entry = entry->next) {
+        if (entry->handler == recheck_cleanup) {
+            return static_cast<Recheck*>(entry->data);
+        }
+    }
+    return nullptr;
+}
+
+Recheck* make_recheck(ngx_http_request_t* r) noexcept {
+    ngx_pool_cleanup_t* const entry = ngx_pool_cleanup_add(r->pool, sizeof(Recheck));
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    auto* const recheck = new (entry->data) Recheck{};
+    recheck->request = r;
+    recheck->timer.data = recheck;
+    recheck->timer.handler = on_timer;
+    recheck->timer.log = r->connection->log;
+    entry->handler = recheck_cleanup;
+    return recheck;
+}
+
 }  // namespace
 
 bool start_recheck(ngx_http_request_t* r, Context& context, const Basis& basis) noexcept {
-    Recheck*& recheck = context.kept.recheck;
+    Recheck* recheck = find_recheck(r);
     if (recheck == nullptr) {
-        ngx_pool_cleanup_t* const entry = ngx_pool_cleanup_add(r->pool, sizeof(Recheck));
-        if (entry == nullptr) {
-            return false;
-        }
-        recheck = new (entry->data) Recheck{};
-        recheck->request = r;
-        recheck->timer.data = recheck;
-        recheck->timer.handler = on_timer;
-        recheck->timer.log = r->connection->log;
-        entry->handler = recheck_cleanup;
+        recheck = make_recheck(r);
+    }
+    if (recheck == nullptr) {
+        return false;
     }
     recheck->basis = basis;
     recheck->is_unavailable = false;
     if (!copy(r->pool, recheck->basis)) {
         return false;
     }
+    context.kept.is_rechecked = true;
     ngx_add_timer(&recheck->timer, basis.conf->recheck);
     return true;
 }
 
-void stop_recheck(Context& context) noexcept {
-    if (context.kept.recheck != nullptr) {
-        recheck_cleanup(context.kept.recheck);
-    }
+void stop_recheck(ngx_http_request_t* r, Context& context) noexcept {
+    recheck_cleanup(find_recheck(r));
+    context.kept.is_rechecked = false;
 }
 
 }  // namespace token_auth::nginx

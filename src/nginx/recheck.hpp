@@ -22,6 +22,6 @@ struct Basis {
 // False without memory.
 bool start_recheck(ngx_http_request_t* r, Context& context, const Basis& basis) noexcept;
 
-void stop_recheck(Context& context) noexcept;
+void stop_recheck(ngx_http_request_t* r, Context& context) noexcept;
 
 }  // namespace token_auth::nginx
