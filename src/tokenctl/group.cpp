@@ -53,12 +53,11 @@ int remove(const Context& context, const Options& options) {
             registry::TokenFilter filter;
             filter.organization = group.organization;
             filter.group = group.id;
-            if (!options.force) {
-                require_no_tokens(writer, filter, "group", options.names[i]);
-            }
+            const std::string tokens =
+                require_no_tokens(writer, filter, "group", options.names[i], options.force);
             writer.remove(group);
-            reports.push_back(
-                {json_of(group, "removed"), fmt::format("removed group {}", options.names[i])});
+            reports.push_back({json_of(group, "removed"),
+                               fmt::format("removed group {}{}", options.names[i], tokens)});
         }
     });
     report(context, reports);

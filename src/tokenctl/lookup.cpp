@@ -170,13 +170,17 @@ base::Error no_token(registry::Reader& reader, const std::string& id) {
     return missing("token", id, "list");
 }
 
-void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
-                       std::string_view noun, std::string_view name) {
-    if (const auto tokens = reader.count_tokens(filter); tokens > 0) {
+std::string require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
+                              std::string_view noun, std::string_view name, bool force) {
+    const auto tokens = reader.count_tokens(filter);
+    if (tokens > 0 && !force) {
         throw base::Error(
             fmt::format("{} {} has {}, which would be deleted for good; add --force to do that",
                         noun, base::quoted(name), base::counted(tokens, "token")));
     }
+    return tokens == 0 ? ""
+                       : fmt::format(" with {}, which tokensync removes at once, as you meant it",
+                                     base::counted(tokens, "token"));
 }
 
 base::Error exists(std::string_view noun, std::string_view name) {

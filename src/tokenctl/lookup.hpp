@@ -41,9 +41,10 @@ base::Error no_organization(const std::string& id);
 base::Error no_user(const std::string& id);
 base::Error no_token(registry::Reader& reader, const std::string& id);
 
-// Throws base::Error if tokens match the filter: removing `noun` `name` would delete them.
-void require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
-                       std::string_view noun, std::string_view name);
+// Removing `noun` `name` deletes the tokens that match the filter: throws base::Error if there are
+// any, unless it is forced. Returns what to say of them behind "removed".
+std::string require_no_tokens(registry::Reader& reader, const registry::TokenFilter& filter,
+                              std::string_view noun, std::string_view name, bool force);
 
 // The error for something that is to be added and is there already.
 base::Error exists(std::string_view noun, std::string_view name);

@@ -63,12 +63,11 @@ int remove(const Context& context, const Options& options) {
             const auto organization = need_organization(writer, name);
             registry::TokenFilter filter;
             filter.organization = name;
-            if (!options.force) {
-                require_no_tokens(writer, filter, "organization", name);
-            }
+            const std::string tokens =
+                require_no_tokens(writer, filter, "organization", name, options.force);
             writer.remove(organization);
-            reports.push_back(
-                {json_of(organization, "removed"), fmt::format("removed organization {}", name)});
+            reports.push_back({json_of(organization, "removed"),
+                               fmt::format("removed organization {}{}", name, tokens)});
         }
     });
     report(context, reports);

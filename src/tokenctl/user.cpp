@@ -121,11 +121,11 @@ int remove(const Context& context, const Options& options) {
             const auto user = need_user(writer, name);
             registry::TokenFilter filter;
             filter.user = name;
-            if (!options.force) {
-                require_no_tokens(writer, filter, "user", name);
-            }
+            const std::string tokens =
+                require_no_tokens(writer, filter, "user", name, options.force);
             writer.remove(user);
-            reports.push_back({json_of(user, "removed"), fmt::format("removed user {}", name)});
+            reports.push_back(
+                {json_of(user, "removed"), fmt::format("removed user {}{}", name, tokens)});
         }
     });
     report(context, reports);

@@ -214,16 +214,16 @@ END
 
 subtest 'a server that ends slow and idle sessions soon' => sub {
     $world->{url} = $server->url($database);
-    my %soon = (idle_in_transaction_session_timeout => '1ms', lock_timeout => '1ms', statement_timeout => '20ms');
+    my %soon = (idle_in_transaction_session_timeout => '1ms', lock_timeout => '1ms', statement_timeout => '100ms');
     my ($version) = @{ $server->sql('postgres', 'SHOW server_version_num') };
-    $soon{idle_session_timeout} = '50ms' if $version >= 140_000;
-    $soon{transaction_timeout}  = '50ms' if $version >= 170_000;
+    $soon{idle_session_timeout} = '400ms' if $version >= 140_000;
+    $soon{transaction_timeout}  = '400ms' if $version >= 170_000;
     $server->sql('postgres', "ALTER DATABASE $database SET $_ = '$soon{$_}'") for keys %soon;
     $world->sync_ok('run', '--full') for 1 .. 10;
     $world->ctl_ok('restore', 't1');
     my $watch = $world->watch('--heartbeat', '1h');
     ok logged($watch, qr/\d tokens?, generation/), 'watch is up';
-    sleep 0.5;
+    sleep 1;
     $world->ctl_ok('revoke', 't1');
     ok decided('t1', 'token_revoked'), 'changes arrive';
     unlike $world->log_of($watch), qr/trying again/, 'over the same connection';

@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use JSON::PP;
 use IO::Pty;
 use POSIX ();
+use IO::Select;
 use Test::More;
 use TokenAuth::Sync;
 
@@ -242,7 +243,9 @@ sub at_prompt {
     waitpid $pid, 0;
     my $status = $?;
     my $shows = $echo->();
-    sysread $pty, my $output, 4096;
+    my $output = '';
+    # the terminal may hand on what was written in pieces
+    1 while IO::Select->new($pty)->can_read(0.3) && sysread $pty, $output, 4096, length $output;
     return ($hidden, $status, $shows, $output);
 }
 
