@@ -109,12 +109,14 @@ void end(ngx_http_request_t* r, Context& context, const Basis& basis, Denial& de
     denial.schemes = static_cast<unsigned>(basis.conf->schemes);
     denial.token_from_variable = basis.conf->places != nullptr;
     r->keepalive = 0;
-    if (!can_answer(r)) {
+    const bool answers = can_answer(r);
+    // First: as a cleanup of a terminated request it would free the request under nginx's hands.
+    end_upstream(r);
+    if (!answers) {
         log_end(r, context, denial.token_from_variable);
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
-    end_upstream(r);
     ngx_http_set_ctx(r, &context, ngx_http_token_auth_module);
     ngx_http_finalize_request(r, deny(r, context, denial));
 }
