@@ -37,8 +37,8 @@ sub configure {
         listen 127.0.0.1:$port;
         server_name protected;
         token_auth "the api";
-        token_auth_role \$arg_role;
         token_auth_scope \$arg_scope;
+        location = /role { token_auth_role \$arg_role; alias $dir/file; }
         location = /file { alias $dir/file; add_header X-Scopes \$token_auth_scopes; }
         location = /html { token_auth_error html; alias $dir/file; }
     }
@@ -109,7 +109,7 @@ for my $number (0 .. 10) {
         [ 401, '/file' ],
         [ 401, '/file', 'Authorization: Bearer expired-token' ],
         [ 400, '/html', 'Authorization: Bearer' ],
-        [ 403, '/file?role=x', 'Authorization: Bearer acme-token' ],
+        [ 403, '/role?role=x', 'Authorization: Bearer acme-token' ],
         [ 403, '/file?scope=y', 'Authorization: Bearer acme-token' ],
         [ 403, '/html?scope=y', 'Authorization: Bearer alice-token', 'X-Org-Id: hooli' ],
     ) {
