@@ -1,6 +1,6 @@
 #include "nginx/context.hpp"
 
-#include <new>
+#include <cstring>
 #include <type_traits>
 
 #include "nginx/conf.hpp"
@@ -11,8 +11,22 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<Context>, "pools run no destructors");
 
-// Marks our entry among the pool's cleanups; there is nothing to clean up.
-void context_cleanup(void* /*data*/) noexcept {}
+// A context that the pool's cleanups lead to, although there is nothing to clean up. The address of
+// the module marks the entry.
+struct Anchored : ngx_pool_cleanup_t {
+    Context context;
+};
+
+// One memset() would become "rep stos", which takes twice as long.
+void clear(Context& context) noexcept {
+    constexpr std::size_t piece = 64;
+    static_assert(sizeof(Context) % piece == 0, "all of it is cleared");
+    auto* const at = reinterpret_cast<char*>(&context);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < sizeof(Context); i += piece) {
+        std::memset(at + i, 0, piece);
+    }
+}
 
 std::string_view copy(u_char*& end, std::string_view text) noexcept {
     u_char* const begin = end;
@@ -25,8 +39,8 @@ std::string_view copy(u_char*& end, std::string_view text) noexcept {
 Context* find_cleared_context(ngx_http_request_t* r) noexcept {
     // The pool's cleanups are still there.
     for (ngx_pool_cleanup_t* entry = r->pool->cleanup; entry != nullptr; entry = entry->next) {
-        if (entry->handler == context_cleanup) {
-            return static_cast<Context*>(entry->data);
+        if (entry->data == &ngx_http_token_auth_module) {
+            return &static_cast<Anchored*>(entry)->context;
         }
     }
     return nullptr;
@@ -43,12 +57,16 @@ Context* obtain_context(ngx_http_request_t* r) noexcept {
     if (context != nullptr) {
         return context;
     }
-    ngx_pool_cleanup_t* entry = ngx_pool_cleanup_add(r->pool, sizeof(Context));
-    if (entry == nullptr) {
+    auto* const anchored = static_cast<Anchored*>(ngx_palloc(r->pool, sizeof(Anchored)));
+    if (anchored == nullptr) {
         return nullptr;
     }
-    entry->handler = context_cleanup;
-    context = new (entry->data) Context{};
+    clear(anchored->context);
+    anchored->handler = nullptr;
+    anchored->data = &ngx_http_token_auth_module;
+    anchored->next = r->pool->cleanup;
+    r->pool->cleanup = anchored;
+    context = &anchored->context;
     ngx_http_set_ctx(r->main, context, ngx_http_token_auth_module);
     return context;
 }
