@@ -18,23 +18,6 @@ bool is_same_variable(std::string_view name, std::string_view other) noexcept {
 
 }  // namespace
 
-const ngx_table_elt_t* authorization(ngx_http_request_t* r, bool& is_repeated) noexcept {
-    is_repeated = false;
-    if (!is_connect(r) && r->headers_in.authorization == nullptr) {
-        return nullptr;
-    }
-    const std::string_view name = authorization_name(r);
-    const ngx_table_elt_t* first = nullptr;
-    for_each_field(r->headers_in.headers.part, [&](const ngx_table_elt_t& field) {
-        if (field.key.len == name.size() &&
-            std::memcmp(field.lowcase_key, name.data(), name.size()) == 0) {
-            is_repeated = first != nullptr;
-            first = first == nullptr ? &field : first;
-        }
-    });
-    return first;
-}
-
 std::string_view field_value(const ngx_list_part_t& fields, std::string_view name) noexcept {
     const ngx_str_t* value = nullptr;
     bool same = true;
