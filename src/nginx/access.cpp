@@ -32,9 +32,9 @@ bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Contex
         return false;
     }
     context.names_itself = false;
-    const auto* each = static_cast<const Expression*>(expressions.elts);
+    const auto* const each = static_cast<const Expression* const*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
-        if (!evaluate(r, each[i], words[i])) {
+        if (!evaluate(r, *each[i], words[i])) {
             return false;
         }
     }
@@ -315,7 +315,7 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
         count = conf.places->nelts;
     }
     return std::all_of(places, places + count, [&](const Expression* place) {
-        if (place != nullptr && !place->is_cookie && !is_field(r, *place)) {
+        if (place != nullptr && !place->is_cookie && !place->is_field) {
             return true;
         }
         Credential credential;

@@ -3,8 +3,11 @@
 
 #include <string_view>
 
+#include "nginx/context.hpp"
 #include "nginx/counters.hpp"
 #include "nginx/ngx.hpp"
+#include "nginx/request.hpp"
+#include "nginx/text.hpp"
 #include "nginx/usage_table.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/store_pool.hpp"
@@ -16,11 +19,10 @@ struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
     bool is_cookie;      // $cookie_some_name
-    // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
-    // empty.
+    bool is_field;       // $http_some_name, if that is the request's field; see find_fields()
+    // Of $http_some_name, "some-name" and "Some-Name"; else empty.
     ngx_str_t field;
     ngx_str_t field_name;
-    ngx_http_get_variable_pt field_handler;
 };
 
 // Null, without a message, if memory is short.
@@ -29,8 +31,8 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
 // nginx's handler of all $http_... variables but a few that it knows; null if there is none.
 ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept;
 
-// Whether the value is that of a request's field, and not of a variable with such a name.
-bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept;
+// A process hook: sets is_field, once nginx knows all variables.
+void find_fields(ngx_cycle_t* cycle) noexcept;
 
 // False if that fails.
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
@@ -41,6 +43,10 @@ inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
     if (expression.compiled.lengths == nullptr) {
         out = {reinterpret_cast<const char*>(expression.compiled.value.data),
                expression.compiled.value.len};
+        return true;
+    }
+    if (expression.is_field) {
+        out = field_value(client_fields(r), view(expression.field));
         return true;
     }
     return evaluate_variables(r, expression, out);
@@ -57,6 +63,7 @@ struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    ngx_array_t fields;                // of Expression*: those of $http_some_name
     ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
     ngx_array_t labels;                // of Label*: each name once
     bool strips_early;                 // some server takes X-Token-... fields off
@@ -73,7 +80,7 @@ enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t expressions;           // of Expression
+    ngx_array_t expressions;           // of const Expression*
     const std::string_view* constant;  // their words if none has a variable, else null
     std::size_t constant_count;
 };

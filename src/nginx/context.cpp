@@ -46,12 +46,6 @@ Context* find_cleared_context(ngx_http_request_t* r) noexcept {
     return nullptr;
 }
 
-const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept {
-    const Context* const context = find_context(r);
-    return context != nullptr && context->kept.unforwarded != nullptr ? *context->kept.unforwarded
-                                                                      : r->headers_in.headers.part;
-}
-
 Context* obtain_context(ngx_http_request_t* r) noexcept {
     Context* context = find_context(r);
     if (context != nullptr) {

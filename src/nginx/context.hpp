@@ -116,7 +116,11 @@ inline Context* find_context(ngx_http_request_t* r) noexcept {
 }
 
 // The request's fields without those that forward() put in: these are not the client's.
-const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;
+inline const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept {
+    const Context* const context = find_context(r);
+    return context != nullptr && context->kept.unforwarded != nullptr ? *context->kept.unforwarded
+                                                                      : r->headers_in.headers.part;
+}
 
 // Returns the main request's context, or creates it. Null if out of memory.
 Context* obtain_context(ngx_http_request_t* r) noexcept;

@@ -158,8 +158,8 @@ bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) n
 }
 
 // The field to name the organization in, if it is missing and looked for in one.
-std::string_view remedy_field(ngx_http_request_t* r, const Context& context) noexcept {
-    return context.code == Code::organization_missing && is_field(r, *context.conf->organization)
+std::string_view remedy_field(const Context& context) noexcept {
+    return context.code == Code::organization_missing && context.conf->organization->is_field
                ? view(context.conf->organization->field_name)
                : std::string_view{};
 }
@@ -179,7 +179,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
                        : !claimed.empty()             ? claimed
                                                       : "-");
     const char* const mark = claimed.empty() ? "" : " (unproven)";
-    ngx_str_t remedy = str(remedy_field(r, context));
+    ngx_str_t remedy = str(remedy_field(context));
     const char* const before_remedy =
         remedy.len == 0 ? "" : ", remedy: Name the organization in the ";
     const char* const after_remedy = remedy.len == 0 ? "" : " request header.";
@@ -202,7 +202,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexcept {
     constexpr std::size_t room = 256;
     const Answer& answer_ = answer(context.code);
-    const std::string_view field = remedy_field(r, context);
+    const std::string_view field = remedy_field(context);
     const std::string_view title = title_of(context);
     ngx_buf_t* buffer = ngx_create_temp_buf(
         r->pool, room + title.size() + answer_.detail.size() + answer_.name.size() + field.size());

@@ -267,12 +267,12 @@ bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
     values.constant = nullptr;
     values.constant_count = 0;
     std::size_t bytes = 0;
-    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
+    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
     for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        if (each[i].compiled.lengths != nullptr) {
+        if (each[i]->compiled.lengths != nullptr) {
             return true;
         }
-        bytes += each[i].compiled.value.len;
+        bytes += each[i]->compiled.value.len;
     }
     auto* const words = static_cast<std::string_view*>(
         ngx_palloc(cf->pool, (bytes / 2 + 1) * sizeof(std::string_view)));
@@ -281,7 +281,7 @@ bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
     }
     std::size_t count = 0;
     for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        std::string_view list = view(each[i].compiled.value);
+        std::string_view list = view(each[i]->compiled.value);
         for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
             words[count++] = word;
         }
@@ -335,9 +335,9 @@ void warn_of_comma(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind)
 }
 
 bool has_empty(const Values& values) noexcept {
-    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
+    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
     return std::any_of(each, each + values.expressions.nelts,
-                       [](const Expression& value) { return value.compiled.value.len == 0; });
+                       [](const Expression* value) { return value->compiled.value.len == 0; });
 }
 
 // Adds the values of a directive; those without variables are checked here.
@@ -348,7 +348,7 @@ char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& k
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
-                                               sizeof(Expression)) != NGX_OK) {
+                                               sizeof(const Expression*)) != NGX_OK) {
             return failed;
         }
     }
@@ -358,12 +358,12 @@ char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& k
             return failed;
         }
         warn_of_comma(cf, args[i], kind);
-        auto* slot = static_cast<Expression*>(ngx_array_push(&words->expressions));
-        const Expression* compiled = compile(cf, args[i]);
+        auto** const slot = static_cast<const Expression**>(ngx_array_push(&words->expressions));
+        const Expression* const compiled = compile(cf, args[i]);
         if (slot == nullptr || compiled == nullptr) {
             return failed;
         }
-        *slot = *compiled;
+        *slot = compiled;
     }
     if (words->expressions.nelts > 1 && has_empty(*words)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

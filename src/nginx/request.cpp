@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "nginx/text.hpp"
+#include "token_auth/text.hpp"
 
 namespace token_auth::nginx {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Whether a lower-case name is the other one, whose separators are hyphens, with hyphens or
 // underscores: nginx has both in one variable.
 bool is_same_variable(std::string_view name, std::string_view other) noexcept {
-    return name == other || std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
+    return is_equal(name, other) || std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
                return a == b || (a == '_' && b == '-');
            });
 }
@@ -24,7 +25,7 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
     for_each_field(fields, [&](const ngx_table_elt_t& field) {
         if (field.key.len == name.size() && field.hash != 0 &&
             is_same_variable({reinterpret_cast<char*>(field.lowcase_key), name.size()}, name)) {
-            same = same && (value == nullptr || view(field.value) == view(*value));
+            same = same && (value == nullptr || is_equal(view(field.value), view(*value)));
             value = &field.value;
         }
     });
