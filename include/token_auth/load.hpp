@@ -12,10 +12,10 @@ namespace token_auth {
 // Read once: what is checked is what is used, whatever becomes of the memory in between.
 template <typename Integer>
 inline Integer load(const char* at) noexcept {
-    Integer result;
-    std::memcpy(&result, at, sizeof(result));
-    __asm__("" : "+r"(result));
-    return result;
+    struct [[gnu::packed, gnu::may_alias]] Unaligned {
+        Integer value;
+    };
+    return reinterpret_cast<const volatile Unaligned*>(at)->value;
 }
 
 template <typename Integer>
