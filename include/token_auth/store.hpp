@@ -141,6 +141,7 @@ class Store {
     struct Parts;
 
     bool begin(unsigned& attempts) noexcept;
+    bool begin_anew(unsigned& attempts) noexcept;
     bool is_whole(Found found, unsigned& attempts) noexcept;
 
     std::unique_ptr<Parts> parts_;

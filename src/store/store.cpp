@@ -172,7 +172,7 @@ bool Store::Parts::measure() noexcept {
 }
 
 // What was read does not fit, and no commit is to blame: whether to try again.
-bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
+[[gnu::noinline]] bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
     advise(text, rebuild);
     attempts += attempts_of_misfit;
     sched_yield();
@@ -180,6 +180,16 @@ bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
 }
 
 bool Store::begin(unsigned& attempts) noexcept {
+    const Parts& parts = *parts_;
+    // Whether the map is lost, is_whole() asks.
+    if (attempts == 0 && parts.known && parts.reader.is_newest(parts.commit)) {
+        TOKEN_AUTH_TEST_STEP(1);
+        return true;
+    }
+    return begin_anew(attempts);
+}
+
+[[gnu::noinline]] bool Store::begin_anew(unsigned& attempts) noexcept {
     Parts& parts = *parts_;
     if (!parts.map.is_open()) {
         return false;
@@ -208,17 +218,16 @@ bool Store::begin(unsigned& attempts) noexcept {
 bool Store::is_whole(Found found, unsigned& attempts) noexcept {
     Parts& parts = *parts_;
     TOKEN_AUTH_TEST_STEP(3);
-    const bool newest = TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit);
-    if (newest && found != Found::torn && !parts.map.is_lost()) {
-        return true;
-    }
-    if (newest) {
-        parts.misfit("it is damaged", attempts);
-    } else {
+    if (!TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit)) {
         parts.problem[0] = '\0';
         ++attempts;
+        return false;
     }
-    return false;
+    if (found == Found::torn || parts.map.is_lost()) {
+        parts.misfit("it is damaged", attempts);
+        return false;
+    }
+    return true;
 }
 
 // Reads what holds for all of a commit: the meta record, and the roles if they changed. True if
