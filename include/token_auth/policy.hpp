@@ -9,28 +9,26 @@
 #include "token_auth/answer.hpp"
 #include "token_auth/claims.hpp"
 #include "token_auth/record.hpp"
-#include "token_auth/text.hpp"
 
 namespace token_auth {
 
-// The values of a requirement; each holds any number of words separated by spaces. No value
-// requires nothing. Empty values beside others are skipped; if all are empty, they require nothing
-// of scopes, and a group or a role that nobody has. A value of only spaces is met by nobody.
+// The words of a requirement; none requires nothing.
 struct Words {
     const std::string_view* values = nullptr;
     std::size_t count = 0;
-    bool split = false;  // each value is one word
+    bool met_by_nobody = false;  // whatever the words are
+
+    const std::string_view* begin() const noexcept { return values; }
+    const std::string_view* end() const noexcept { return values + count; }
 };
 
-template <typename Visit>
-void for_each_word(const Words& words, Visit visit) {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            visit(word);
-        }
-    }
-}
+// The requirement that a directive's values make; each holds any number of words separated by
+// spaces. Empty ones are skipped; if all are empty, they require nothing of scopes, and a group or
+// a role that nobody has. A value of only spaces is met by nobody. `room` has room for words_max().
+enum class IfEmpty : std::uint8_t { nothing_is_required, met_by_nobody };
+Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_empty,
+                  std::string_view* room) noexcept;
+std::size_t words_max(const std::string_view* values, std::size_t count) noexcept;
 
 // What a location requires of one request.
 struct Requirements {

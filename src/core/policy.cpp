@@ -14,51 +14,23 @@ bool names_group(std::string_view wanted, const TokenView& token) noexcept {
            wanted.substr(slash + 1) == token.group();
 }
 
-// Visits the words until one is false for the visitor. False then, and for a value of only spaces,
-// such as a captured " ", which must not cancel a requirement. `any` is set if there is a word.
-template <typename Visit>
-bool visit_words(const Words& words, bool& any, Visit visit) noexcept {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        if (words.split) {
-            any = true;
-            if (!visit(value)) {
-                return false;
-            }
-            continue;
-        }
-        if (value.empty()) {
-            continue;
-        }
-        std::string_view word = next_word(value);
-        if (word.empty()) {
-            return false;
-        }
-        for (any = true; !word.empty(); word = next_word(value)) {
-            if (!visit(word)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 template <typename Predicate>
 bool meets_all(const Words& words, Predicate satisfies) noexcept {
-    bool any = false;
-    return visit_words(words, any, satisfies);
+    for (const std::string_view word : words) {
+        if (!satisfies(word)) {
+            return false;
+        }
+    }
+    return !words.met_by_nobody;
 }
 
-// `met_by_none`: whether values that are all empty require nothing.
 template <typename Predicate>
-bool meets_any(const Words& words, bool met_by_none, Predicate satisfies) noexcept {
-    bool any = false;
-    bool met = false;
-    const bool sound = visit_words(words, any, [&](std::string_view word) {
+bool meets_any(const Words& words, Predicate satisfies) noexcept {
+    bool met = words.count == 0;
+    for (const std::string_view word : words) {
         met = met || satisfies(word);
-        return true;
-    });
-    return sound && (met || (!any && (met_by_none || words.count == 0)));
+    }
+    return met && !words.met_by_nobody;
 }
 
 Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
@@ -113,10 +85,36 @@ inline const Words* unmet_scopes(const Claims& claims, const Requirements& requi
     if (!meets_all(requirements.scopes, granted)) {
         return &requirements.scopes;
     }
-    return meets_any(requirements.scopes_any, true, granted) ? nullptr : &requirements.scopes_any;
+    return meets_any(requirements.scopes_any, granted) ? nullptr : &requirements.scopes_any;
 }
 
 }  // namespace
+
+std::size_t words_max(const std::string_view* values, std::size_t count) noexcept {
+    std::size_t result = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        result += (values[i].size() + 1) / 2;
+    }
+    return result;
+}
+
+Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_empty,
+                  std::string_view* room) noexcept {
+    Words out{room};
+    bool all_empty = count != 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::string_view value = values[i];
+        all_empty = all_empty && value.empty();
+        const std::size_t before = out.count;
+        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+            room[out.count++] = word;
+        }
+        // A captured " " must not cancel a requirement.
+        out.met_by_nobody = out.met_by_nobody || (!values[i].empty() && out.count == before);
+    }
+    out.met_by_nobody = out.met_by_nobody || (all_empty && if_empty == IfEmpty::met_by_nobody);
+    return out;
+}
 
 Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
             const Address& client) noexcept {
@@ -135,11 +133,11 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     const auto in_group = [&](std::string_view group) {
         return !token.group().empty() && names_group(group, token);
     };
-    if (!meets_any(requirements.groups, false, in_group)) {
+    if (!meets_any(requirements.groups, in_group)) {
         return Code::group_missing;
     }
     const auto has_role = [&](std::string_view role) { return role == claims.role; };
-    if (!meets_any(requirements.roles, false, has_role)) {
+    if (!meets_any(requirements.roles, has_role)) {
         return Code::role_missing;
     }
     return unmet_scopes(claims, requirements) == nullptr ? Code::ok : Code::scope_missing;

@@ -20,49 +20,47 @@
 namespace token_auth::nginx {
 namespace {
 
-constexpr std::string_view met_by_nobody = " ";
-
-// Evaluates the values of a directive that have variables. False if that fails.
-bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Context& context,
-                   Words& out) noexcept {
-    const ngx_uint_t count = expressions.nelts;
-    auto* words =
+// Evaluates the values of a directive. False if that fails.
+bool evaluate(ngx_http_request_t* r, const Values* values, Context& context, Words& out) noexcept {
+    if (values == nullptr || values->is_constant) {
+        return true;
+    }
+    const auto* const each = static_cast<const Expression* const*>(values->expressions.elts);
+    const ngx_uint_t count = values->expressions.nelts;
+    auto* const texts =
         static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
-    if (words == nullptr) {
+    if (texts == nullptr) {
         return false;
     }
     context.names_itself = false;
-    const auto* const each = static_cast<const Expression* const*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
-        if (!evaluate(r, *each[i], words[i])) {
+        if (!evaluate(r, *each[i], texts[i])) {
             return false;
         }
     }
-    // The module's own variables are empty here, which must not lift a requirement.
-    out = context.names_itself ? Words{&met_by_nobody, 1, false} : Words{words, count, false};
-    return true;
-}
-
-inline bool evaluate(ngx_http_request_t* r, const Values* values, Context& context,
-                     Words& out) noexcept {
-    if (values == nullptr) {
+    if (context.names_itself) {
+        // The module's own variables are empty here, which must not lift a requirement.
+        out.met_by_nobody = true;
         return true;
     }
-    out = {values->constant, values->constant_count, true};
-    return values->constant != nullptr || evaluate_each(r, values->expressions, context, out);
+    return split_words(r->pool, texts, count, values->if_empty, out);
+}
+
+[[gnu::noinline]] bool evaluate_all(ngx_http_request_t* r, const LocConf& conf, Context& context,
+                                    Requirements& out) noexcept {
+    return evaluate(r, conf.groups, context, out.groups) &&
+           evaluate(r, conf.roles, context, out.roles) &&
+           evaluate(r, conf.scopes, context, out.scopes) &&
+           evaluate(r, conf.scopes_any, context, out.scopes_any);
 }
 
 // Evaluates what the location requires. False if that fails.
 bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Context& context,
                      Requirements& out) noexcept {
-    out.kinds = static_cast<unsigned>(conf.kinds);
-    out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
+    out = conf.requirements;
     return (out.organization_mode == OrganizationMode::off ||
             evaluate(r, *conf.organization, out.organization)) &&
-           evaluate(r, conf.groups, context, out.groups) &&
-           evaluate(r, conf.roles, context, out.roles) &&
-           evaluate(r, conf.scopes, context, out.scopes) &&
-           evaluate(r, conf.scopes_any, context, out.scopes_any);
+           (!conf.has_variables || evaluate_all(r, conf, context, out));
 }
 
 void log_missing_key(KeyId id) noexcept {

@@ -84,6 +84,23 @@ Expression* default_organization(ngx_conf_t* cf) noexcept {
     return main->default_organization;
 }
 
+void prepare_requirements(LocConf& conf) noexcept {
+    Requirements& out = conf.requirements;
+    out = Requirements{};
+    out.kinds = static_cast<unsigned>(conf.kinds);
+    out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
+    const auto take = [&](const Values* values, Words& words) {
+        if (values != nullptr) {
+            words = values->words;
+            conf.has_variables = conf.has_variables || !values->is_constant;
+        }
+    };
+    take(conf.groups, out.groups);
+    take(conf.roles, out.roles);
+    take(conf.scopes, out.scopes);
+    take(conf.scopes_any, out.scopes_any);
+}
+
 // Sets what only a location with enforcement needs.
 char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
     if (conf.places == NGX_CONF_UNSET_PTR) {
@@ -109,6 +126,7 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
                       conf.file, conf.line);
         return static_cast<char*>(NGX_CONF_ERROR);
     }
+    prepare_requirements(conf);
     return NGX_CONF_OK;
 }
 
@@ -203,6 +221,17 @@ bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
     out = value == nullptr || value->not_found
               ? std::string_view{}
               : std::string_view{reinterpret_cast<char*>(value->data), value->len};
+    return true;
+}
+
+bool split_words(ngx_pool_t* pool, const std::string_view* values, std::size_t count,
+                 IfEmpty if_empty, Words& out) noexcept {
+    auto* const room = static_cast<std::string_view*>(
+        ngx_palloc(pool, words_max(values, count) * sizeof(std::string_view)));
+    if (room == nullptr) {
+        return false;
+    }
+    out = split_words(values, count, if_empty, room);
     return true;
 }
 

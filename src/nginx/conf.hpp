@@ -9,7 +9,7 @@
 #include "nginx/request.hpp"
 #include "nginx/text.hpp"
 #include "nginx/usage_table.hpp"
-#include "token_auth/claims.hpp"
+#include "token_auth/policy.hpp"
 #include "token_auth/store_pool.hpp"
 
 namespace token_auth::nginx {
@@ -80,10 +80,15 @@ enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t expressions;           // of const Expression*
-    const std::string_view* constant;  // their words if none has a variable, else null
-    std::size_t constant_count;
+    ngx_array_t expressions;  // of const Expression*
+    IfEmpty if_empty;         // all of them, and some by a variable
+    bool is_constant;         // none has a variable:
+    Words words;              // then these are theirs
 };
+
+// Takes the words of values; see split_words(). False if memory is short.
+bool split_words(ngx_pool_t* pool, const std::string_view* values, std::size_t count,
+                 IfEmpty if_empty, Words& out) noexcept;
 
 struct LocConf {
     // token_auth; the realm is null if it is off
@@ -105,6 +110,10 @@ struct LocConf {
     Values* roles;       // likewise
     Values* scopes;      // likewise
     Values* scopes_any;  // likewise
+
+    // If token_auth is on: what the location requires, but for what a request must be asked for.
+    Requirements requirements;
+    bool has_variables;  // the organization apart
 
     time_t max_age;      // seconds; 0: no limit
     ngx_msec_t recheck;  // 0: off

@@ -65,12 +65,12 @@ u_char* append_quoted(u_char* end, std::string_view text) noexcept {
 // Appends scopes, separated by spaces. Words from variables that are not scopes are left out.
 u_char* append_scopes(u_char* end, const Words& scopes) noexcept {
     std::string_view separator;
-    for_each_word(scopes, [&](std::string_view word) {
+    for (const std::string_view word : scopes) {
         if (is_scope(word)) {
             end = append(append(end, separator), word);
             separator = " ";
         }
-    });
+    }
     return end;
 }
 
@@ -79,8 +79,8 @@ std::size_t challenge_size(std::string_view scheme, const Denial& denial,
     std::size_t size = scheme.size() + sizeof(" realm=\"\"") + 2 * denial.realm.size() +
                        sizeof(", error=\"\", error_description=\"\", scope=\"\"") +
                        answer_.error.size() + answer_.detail.size();
-    for (std::size_t i = 0; i < denial.scopes.count; ++i) {
-        size += denial.scopes.values[i].size() + 1;
+    for (const std::string_view scope : denial.scopes) {
+        size += scope.size() + 1;
     }
     return size;
 }

@@ -34,9 +34,6 @@ bool copy(ngx_pool_t* pool, std::string_view& text) noexcept {
 }
 
 bool copy(ngx_pool_t* pool, Words& words) noexcept {
-    if (words.split) {  // by the configuration, whose they are
-        return true;
-    }
     auto* const values =
         static_cast<std::string_view*>(ngx_palloc(pool, words.count * sizeof(std::string_view)));
     if (values == nullptr) {

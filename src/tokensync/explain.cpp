@@ -50,18 +50,20 @@ struct Asked {
     std::optional<std::int64_t> max_age;
 };
 
-Words words_of(const std::vector<std::string>& texts, std::vector<std::string_view>& views) {
-    views.assign(texts.begin(), texts.end());
-    return {views.data(), views.size()};
+Words words_of(const std::vector<std::string>& texts, IfEmpty if_empty,
+               std::vector<std::string_view>& words) {
+    const std::vector<std::string_view> values(texts.begin(), texts.end());
+    words.resize(words_max(values.data(), values.size()));
+    return split_words(values.data(), values.size(), if_empty, words.data());
 }
 
 template <typename Predicate>
 void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
-    for_each_word(words, [&](std::string_view word) {
+    for (const std::string_view word : words) {
         if (!holds(word)) {
             misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
         }
-    });
+    }
 }
 
 OrganizationMode mode_of(const std::string& name) {
@@ -96,10 +98,11 @@ void understand(const Question& question, Asked& asked) {
     requirements.kinds = kinds_of(question.kinds);
     requirements.organization_mode = mode_of(question.organization_mode);
     requirements.organization = question.organization;
-    requirements.groups = words_of(question.groups, asked.groups);
-    requirements.roles = words_of(question.roles, asked.roles);
-    requirements.scopes = words_of(question.scopes, asked.scopes);
-    requirements.scopes_any = words_of(question.scopes_any, asked.scopes_any);
+    requirements.groups = words_of(question.groups, IfEmpty::met_by_nobody, asked.groups);
+    requirements.roles = words_of(question.roles, IfEmpty::met_by_nobody, asked.roles);
+    requirements.scopes = words_of(question.scopes, IfEmpty::nothing_is_required, asked.scopes);
+    requirements.scopes_any =
+        words_of(question.scopes_any, IfEmpty::nothing_is_required, asked.scopes_any);
     require_words("--group", requirements.groups, "a group: write GROUP or ORG/GROUP", is_group);
     require_words("--role", requirements.roles, "a role's name", is_identifier);
     require_words("--scope", requirements.scopes, "a scope", is_scope);

@@ -15,12 +15,12 @@ namespace {
 template <typename Predicate>
 std::string join_if(const Words& words, Predicate keep) {
     std::string text;
-    for_each_word(words, [&](std::string_view word) {
+    for (const std::string_view word : words) {
         if (keep(word)) {
             text += text.empty() ? "" : ", ";
             text += base::quoted(word);
         }
-    });
+    }
     return text;
 }
 

@@ -58,10 +58,15 @@ struct Case {
     }
 
     std::string_view decided() {
-        requirements.groups = {groups.data(), groups.size()};
-        requirements.roles = {roles.data(), roles.size()};
-        requirements.scopes = {scopes.data(), scopes.size()};
-        requirements.scopes_any = {scopes_any.data(), scopes_any.size()};
+        std::array<std::vector<std::string_view>, 4> rooms;
+        const auto split = [](const auto& values, IfEmpty if_empty, auto& room) {
+            room.resize(words_max(values.data(), values.size()));
+            return split_words(values.data(), values.size(), if_empty, room.data());
+        };
+        requirements.groups = split(groups, IfEmpty::met_by_nobody, rooms[0]);
+        requirements.roles = split(roles, IfEmpty::met_by_nobody, rooms[1]);
+        requirements.scopes = split(scopes, IfEmpty::nothing_is_required, rooms[2]);
+        requirements.scopes_any = split(scopes_any, IfEmpty::nothing_is_required, rooms[3]);
         entry.allow = allow;
         std::array<char, token_entry_max> bytes;
         const std::size_t size = encode(entry, false, bytes.data(), bytes.size());
