@@ -41,7 +41,8 @@ Code decide_organization(const Claims& claims, const Requirements& requirements)
         return Code::organization_missing;
     }
     // What stands in the store is an identifier.
-    const bool stored = claims.member && requirements.organization == claims.organization;
+    const bool stored =
+        claims.member && is_equal(requirements.organization, claims.organization);
     if (named && !stored && !is_identifier(requirements.organization)) {
         return Code::organization_malformed;
     }

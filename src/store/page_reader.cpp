@@ -61,7 +61,7 @@ struct PageReader::Page {
 
   private:
     bool node_within(std::size_t index, std::size_t last, const char*& out) const noexcept {
-        const std::size_t offset = load<std::uint16_t>(at + page_header + 2 * index);
+        const std::size_t offset = load_once<std::uint16_t>(at + page_header + 2 * index);
         out = at + offset;
         return offset - lower <= last;
     }
@@ -83,14 +83,14 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
     if (size < meta_end) {
         return Problem::truncated;
     }
-    if (load<std::uint32_t>(map + meta_magic_at) != meta_magic ||
-        (load<std::uint16_t>(map + page_flags_at) & meta_page) == 0) {
+    if (load_once<std::uint32_t>(map + meta_magic_at) != meta_magic ||
+        (load_once<std::uint16_t>(map + page_flags_at) & meta_page) == 0) {
         return Problem::not_lmdb;
     }
-    if (load<std::uint32_t>(map + meta_version_at) != data_version) {
+    if (load_once<std::uint32_t>(map + meta_version_at) != data_version) {
         return Problem::other_version;
     }
-    const std::size_t page_size = load<std::uint32_t>(map + meta_page_size_at);
+    const std::size_t page_size = load_once<std::uint32_t>(map + meta_page_size_at);
     if (page_size < page_size_min || page_size > page_size_max ||
         (page_size & (page_size - 1)) != 0) {
         return Problem::not_lmdb;
@@ -98,8 +98,8 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
     if (size / page_size < 2) {
         return Problem::truncated;
     }
-    if (load<std::uint32_t>(map + page_size + meta_magic_at) != meta_magic ||
-        load<std::uint32_t>(map + page_size + meta_version_at) != data_version) {
+    if (load_once<std::uint32_t>(map + page_size + meta_magic_at) != meta_magic ||
+        load_once<std::uint32_t>(map + page_size + meta_version_at) != data_version) {
         return Problem::not_lmdb;
     }
     map_ = map;
@@ -128,10 +128,10 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
         return false;
     }
     out.at = map_ + number * page_size_;
-    out.lower = load<std::uint16_t>(out.at + page_lower_at);
+    out.lower = load_once<std::uint16_t>(out.at + page_lower_at);
     out.room = page_size_ - node_min - out.lower;
-    return load<std::uint64_t>(out.at) == number &&
-           (load<std::uint16_t>(out.at + page_flags_at) & kind_bits) == kind &&
+    return load_once<std::uint64_t>(out.at) == number &&
+           (load_once<std::uint16_t>(out.at + page_flags_at) & kind_bits) == kind &&
            out.room <= page_size_ - node_min - (page_header + 2);  // one node at least
 }
 
@@ -174,7 +174,7 @@ inline bool PageReader::search(const Page& page, std::size_t probe, std::uint64_
         if (!page.node(probe, at)) {
             return false;
         }
-        const auto other = load<std::uint64_t>(at + node_header);
+        const auto other = load_once<std::uint64_t>(at + node_header);
         if (other <= key) {
             node = at;
             range.low = other;
@@ -194,7 +194,7 @@ inline bool PageReader::search(const Page& page, std::size_t probe, std::uint64_
     if (!is_leaf && low == 1) {
         return page.first_node(node);
     }
-    return node == nullptr || load<std::uint16_t>(node + node_key_size_at) == key_size;
+    return node == nullptr || load_once<std::uint16_t>(node + node_key_size_at) == key_size;
 }
 
 Found PageReader::find(const Tree& tree, std::uint64_t key,
@@ -218,7 +218,7 @@ Found PageReader::find(const Tree& tree, std::uint64_t key,
             !search<false>(page, guess.index(page.count()), key, range, above, node)) {
             return Found::torn;
         }
-        number = load<std::uint64_t>(node) & child_bits;
+        number = load_once<std::uint64_t>(node) & child_bits;
         guess = Guess(range, key);
     }
     if (!this->page(number, leaf_page, page) ||
@@ -230,7 +230,7 @@ Found PageReader::find(const Tree& tree, std::uint64_t key,
 
 inline Found PageReader::value_of(const Page& page, const char* node,
                                   std::string_view& value) const noexcept {
-    const auto head = load<std::uint64_t>(node);
+    const auto head = load_once<std::uint64_t>(node);
     const std::size_t size = head & UINT32_MAX;
     const unsigned flags = (head >> 32) & 0xffff;
     const char* const begin = node + node_min;
@@ -242,15 +242,15 @@ inline Found PageReader::value_of(const Page& page, const char* node,
     if (flags != value_is_elsewhere || room < sizeof(std::uint64_t)) {
         return Found::torn;
     }
-    const auto number = load<std::uint64_t>(begin);
+    const auto number = load_once<std::uint64_t>(begin);
     if (number >= page_count_) {
         return Found::torn;
     }
     const char* const first = map_ + number * page_size_;
-    const std::uint64_t pages = load<std::uint32_t>(first + overflow_pages_at);
+    const std::uint64_t pages = load_once<std::uint32_t>(first + overflow_pages_at);
     value = {first + page_header, size};
-    return load<std::uint64_t>(first) == number &&
-                   (load<std::uint16_t>(first + page_flags_at) & kind_bits) == overflow_page &&
+    return load_once<std::uint64_t>(first) == number &&
+                   (load_once<std::uint16_t>(first + page_flags_at) & kind_bits) == overflow_page &&
                    pages <= page_count_ - number && page_header + size <= pages * page_size_
                ? Found::found
                : Found::torn;
@@ -305,15 +305,15 @@ Found PageReader::walk(std::uint64_t number, unsigned depth, Walk& walk) const n
             return Found::torn;
         }
         if (!is_leaf) {
-            const std::uint64_t child = load<std::uint64_t>(node) & child_bits;
+            const std::uint64_t child = load_once<std::uint64_t>(node) & child_bits;
             if (this->walk(child, depth + 1, walk) == Found::torn) {
                 return Found::torn;
             }
             continue;
         }
-        const auto key = load<std::uint64_t>(node + node_header);
+        const auto key = load_once<std::uint64_t>(node + node_header);
         std::string_view value;
-        if (load<std::uint16_t>(node + node_key_size_at) != key_size ||
+        if (load_once<std::uint16_t>(node + node_key_size_at) != key_size ||
             (walk.any && key <= walk.last) || value_of(page, node, value) != Found::found) {
             return Found::torn;
         }

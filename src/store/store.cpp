@@ -452,7 +452,7 @@ Found Snapshot::size(StoreSize& out) noexcept {
     std::uint64_t free_pages = 0;
     const auto visit = [](void* context, std::uint64_t, std::string_view value) {
         if (value.size() >= sizeof(std::uint64_t)) {
-            *static_cast<std::uint64_t*>(context) += load<std::uint64_t>(value.data());
+            *static_cast<std::uint64_t*>(context) += load_once<std::uint64_t>(value.data());
         }
         return true;
     };
