@@ -30,20 +30,20 @@ Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_
                   std::string_view* room) noexcept;
 std::size_t words_max(const std::string_view* values, std::size_t count) noexcept;
 
-// What a location requires of one request.
+// What a location requires.
 struct Requirements {
     unsigned kinds = kinds_all;
     OrganizationMode organization_mode = OrganizationMode::required;
-    std::string_view organization{};  // that the request names; empty: none
-    Words groups{};                   // any of these: "group" or "organization/group"
-    Words roles{};                    // any of these
-    Words scopes{};                   // all of these
-    Words scopes_any{};               // any of these
+    Words groups{};      // any of these: "group" or "organization/group"
+    Words roles{};       // any of these
+    Words scopes{};      // all of these
+    Words scopes_any{};  // any of these
 };
 
-// Returns the first code from token_unknown on that applies, or ok. `now` is in Unix seconds.
-Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
-            const Address& client) noexcept;
+// Returns the first code from token_unknown on that applies, or ok. `organization` is the one that
+// the request names (empty: none; ignored if the mode is off), `now` is in Unix seconds.
+Code decide(const Claims& claims, const Requirements& requirements, std::string_view organization,
+            std::int64_t now, const Address& client) noexcept;
 
 // The requirement of scopes that the claims do not meet. No values if they meet both.
 struct MissingScopes {

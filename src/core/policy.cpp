@@ -26,24 +26,25 @@ bool meets_all(const Words& words, Predicate satisfies) noexcept {
 
 template <typename Predicate>
 bool meets_any(const Words& words, Predicate satisfies) noexcept {
-    bool met = words.count == 0;
+    if (words.count == 0) {
+        return !words.met_by_nobody;
+    }
+    bool met = false;
     for (const std::string_view word : words) {
         met = met || satisfies(word);
     }
     return met && !words.met_by_nobody;
 }
 
-Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
-    const bool named = requirements.organization_mode != OrganizationMode::off &&
-                       !requirements.organization.empty();
-    if (claims.organization.empty() && !named &&
-        requirements.organization_mode == OrganizationMode::required) {
+Code decide_organization(const Claims& claims, OrganizationMode mode,
+                         std::string_view organization) noexcept {
+    const bool named = mode != OrganizationMode::off && !organization.empty();
+    if (claims.organization.empty() && !named && mode == OrganizationMode::required) {
         return Code::organization_missing;
     }
     // What stands in the store is an identifier.
-    const bool stored =
-        claims.member && is_equal(requirements.organization, claims.organization);
-    if (named && !stored && !is_identifier(requirements.organization)) {
+    const bool stored = claims.member && is_equal(organization, claims.organization);
+    if (named && !stored && !is_identifier(organization)) {
         return Code::organization_malformed;
     }
     if (named && !stored && claims.token.kind() != kind_user) {
@@ -117,8 +118,8 @@ Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_
     return out;
 }
 
-Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
-            const Address& client) noexcept {
+Code decide(const Claims& claims, const Requirements& requirements, std::string_view organization,
+            std::int64_t now, const Address& client) noexcept {
     const Code usable = decide_token(claims, now, client);
     if (usable != Code::ok) {
         return usable;
@@ -126,9 +127,9 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if ((requirements.kinds & claims.token.kind()) == 0) {
         return Code::kind_not_allowed;
     }
-    const Code organization = decide_organization(claims, requirements);
-    if (organization != Code::ok) {
-        return organization;
+    const Code member = decide_organization(claims, requirements.organization_mode, organization);
+    if (member != Code::ok) {
+        return member;
     }
     const TokenView& token = claims.token;
     const auto in_group = [&](std::string_view group) {

@@ -46,21 +46,26 @@ bool evaluate(ngx_http_request_t* r, const Values* values, Context& context, Wor
     return split_words(r->pool, texts, count, values->if_empty, out);
 }
 
-[[gnu::noinline]] bool evaluate_all(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                                    Requirements& out) noexcept {
-    return evaluate(r, conf.groups, context, out.groups) &&
-           evaluate(r, conf.roles, context, out.roles) &&
-           evaluate(r, conf.scopes, context, out.scopes) &&
-           evaluate(r, conf.scopes_any, context, out.scopes_any);
+[[gnu::noinline]] const Requirements* evaluate_requirements(ngx_http_request_t* r,
+                                                            const LocConf& conf,
+                                                            Context& context) noexcept {
+    void* const room = ngx_palloc(r->pool, sizeof(Requirements));
+    if (room == nullptr) {
+        return nullptr;
+    }
+    auto* const out = new (room) Requirements(conf.requirements);
+    return evaluate(r, conf.groups, context, out->groups) &&
+                   evaluate(r, conf.roles, context, out->roles) &&
+                   evaluate(r, conf.scopes, context, out->scopes) &&
+                   evaluate(r, conf.scopes_any, context, out->scopes_any)
+               ? out
+               : nullptr;
 }
 
-// Evaluates what the location requires. False if that fails.
-bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                     Requirements& out) noexcept {
-    out = conf.requirements;
-    return (out.organization_mode == OrganizationMode::off ||
-            evaluate(r, *conf.organization, out.organization)) &&
-           (!conf.has_variables || evaluate_all(r, conf, context, out));
+// What the location requires. Null if that cannot be evaluated.
+inline const Requirements* requirements_of(ngx_http_request_t* r, const LocConf& conf,
+                                           Context& context) noexcept {
+    return conf.has_variables ? evaluate_requirements(r, conf, context) : &conf.requirements;
 }
 
 void log_missing_key(KeyId id) noexcept {
@@ -78,13 +83,12 @@ void log_missing_key(KeyId id) noexcept {
 
 // Takes what the last early decision looked up, if it was the same, just now: later, the store may
 // say something else.
-[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const LocConf& conf,
-                                    const Requirements& requirements, std::string_view token,
+[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const Basis& basis,
                                     Identify& out) noexcept {
     if (early.token.bytes().empty() || early.looked_up != ngx_current_msec ||
-        early.conf->store != conf.store || early.presented != token ||
-        early.organization_mode != requirements.organization_mode ||
-        early.named_organization != requirements.organization) {
+        early.conf->store != basis.conf->store || early.presented != basis.token ||
+        early.organization_mode != basis.requirements->organization_mode ||
+        early.named_organization != basis.organization) {
         return false;
     }
     out.generation = early.generation;
@@ -94,21 +98,21 @@ void log_missing_key(KeyId id) noexcept {
     return true;
 }
 
-void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& requirements,
-                  std::string_view token) noexcept {
+void note_look_up(EarlyDecision& out, const Claims& claims, const Basis& basis) noexcept {
     out.looked_up = ngx_current_msec;
     out.member = claims.member;
     out.suspended = claims.suspended;
-    out.presented = token;
-    out.organization_mode = requirements.organization_mode;
-    out.named_organization = requirements.organization;
+    out.presented = basis.token;
+    out.organization_mode = basis.requirements->organization_mode;
+    out.named_organization = basis.organization;
 }
 
 // Looks up, unless `stores` is null, and decides. Every way to a decision leads through it: with
 // two callers, the compiler would inline it into none, or in parts.
-[[gnu::noinline]] Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
-                                         const Requirements& requirements, StorePool* stores,
-                                         Identify& identify, Denial& denial) noexcept {
+[[gnu::noinline]] Code decide_identified(ngx_http_request_t* r, const Basis& basis,
+                                         StorePool* stores, Identify& identify,
+                                         Denial& denial) noexcept {
+    const LocConf& conf = *basis.conf;
     if (stores != nullptr &&
         stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
         identify.claims.known = false;
@@ -126,9 +130,10 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& 
     if (!claims.known) {
         return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
     }
-    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
+    const Code code =
+        decide(claims, *basis.requirements, basis.organization, ngx_time(), client_address(r));
     if (code == Code::scope_missing) {
-        denial.scopes = missing_scopes(claims, requirements).words;
+        denial.scopes = missing_scopes(claims, *basis.requirements).words;
     }
     return code;
 }
@@ -138,24 +143,26 @@ StorePool* stores_of(ngx_http_request_t* r) noexcept {
         ngx_http_get_module_main_conf(r, ngx_http_token_auth_module)));
 }
 
+Identify identify_by(const Basis& basis) noexcept {
+    return {digester(), basis.token, basis.requirements->organization_mode, basis.organization};
+}
+
 // Looks the token up and decides.
-Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
-                     std::string_view token, Context& context, Denial& denial) noexcept {
+Code decide_by_store(ngx_http_request_t* r, const Basis& basis, Context& context,
+                     Denial& denial) noexcept {
     StorePool* const stores = stores_of(r);
     if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
+    Identify identify = identify_by(basis);
     const EarlyDecision* const before = context.kept.early;
-    const bool taken =
-        before != nullptr && take_look_up(*before, conf, requirements, token, identify);
-    const Code code =
-        decide_identified(r, conf, requirements, taken ? nullptr : stores, identify, denial);
+    const bool taken = before != nullptr && take_look_up(*before, basis, identify);
+    const Code code = decide_identified(r, basis, taken ? nullptr : stores, identify, denial);
     context.generation = identify.generation;
     context.synced = identify.synced;
     const Claims& claims = identify.claims;
     if (!claims.known) {
-        denial.unknown_token = code == Code::token_unknown ? token : std::string_view{};
+        denial.unknown_token = code == Code::token_unknown ? basis.token : std::string_view{};
         return code;
     }
     if (code == Code::store_stale) {
@@ -165,9 +172,9 @@ Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requireme
         return Code::store_unavailable;
     }
     if (context.deciding_early) {
-        note_look_up(*context.kept.early, claims, requirements, token);
-    } else if (code == Code::ok && conf.recheck != 0 && r == r->main &&
-               !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
+        note_look_up(*context.kept.early, claims, basis);
+    } else if (code == Code::ok && basis.conf->recheck != 0 && r == r->main &&
+               !start_recheck(r, context, basis)) {
         return Code::store_unavailable;
     }
     return code;
@@ -341,11 +348,13 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
         case CredentialStatus::well_formed:
             break;
     }
-    Requirements requirements;
-    if (!requirements_of(r, conf, context, requirements)) {
+    Basis basis{&conf, requirements_of(r, conf, context), {}, credential.token, denial.realm};
+    if (basis.requirements == nullptr ||
+        (basis.requirements->organization_mode != OrganizationMode::off &&
+         !evaluate(r, *conf.organization, basis.organization))) {
         return Code::store_unavailable;
     }
-    return decide_by_store(r, conf, requirements, credential.token, context, denial);
+    return decide_by_store(r, basis, context, denial);
 }
 
 [[gnu::noinline]] bool evaluate_variable_realm(ngx_http_request_t* r, const LocConf& conf,
@@ -504,10 +513,8 @@ Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noe
     if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    const Requirements& requirements = basis.requirements;
-    Identify identify(digester(), basis.token, requirements.organization_mode,
-                      requirements.organization);
-    return decide_identified(r, *basis.conf, requirements, stores, identify, denial);
+    Identify identify = identify_by(basis);
+    return decide_identified(r, basis, stores, identify, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {

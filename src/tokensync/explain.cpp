@@ -41,6 +41,7 @@ namespace {
 // The question with its words understood. Views are of the question.
 struct Asked {
     Requirements requirements;
+    std::string_view organization;
     std::vector<std::string_view> groups;
     std::vector<std::string_view> roles;
     std::vector<std::string_view> scopes;
@@ -97,7 +98,7 @@ void understand(const Question& question, Asked& asked) {
     Requirements& requirements = asked.requirements;
     requirements.kinds = kinds_of(question.kinds);
     requirements.organization_mode = mode_of(question.organization_mode);
-    requirements.organization = question.organization;
+    asked.organization = question.organization;
     requirements.groups = words_of(question.groups, IfEmpty::met_by_nobody, asked.groups);
     requirements.roles = words_of(question.roles, IfEmpty::met_by_nobody, asked.roles);
     requirements.scopes = words_of(question.scopes, IfEmpty::nothing_is_required, asked.scopes);
@@ -270,8 +271,7 @@ std::string why_stale(std::int64_t synced, const Asked& asked) {
 // Fills `finding`, whose views are of the store until it is read again.
 void decide_in(Store& store, Digester& digester, std::string_view token, const Question& question,
                const Asked& asked, Finding& finding) {
-    Identify identify(digester, token, asked.requirements.organization_mode,
-                      asked.requirements.organization);
+    Identify identify(digester, token, asked.organization_mode, asked.organization);
     if (store.read(identify) == Lookup::broken) {
         fail_store(question.store, store);
     }
@@ -291,7 +291,8 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
     if (!finding.claims.known && identify.no_digest) {
         throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
-    finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
+    finding.code =
+        decide(finding.claims, asked.requirements, asked.organization, asked.now, asked.client);
     if (finding.code == Code::token_unknown) {
         const auto reading = registry::read_token_text(token);
         finding.id_in_token = reading ? reading->id : "";
@@ -299,8 +300,8 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
         finding.why = reason_unknown(token);
         return;
     }
-    finding.why =
-        reason(finding.code, finding.claims, asked.requirements, asked.now, question.address);
+    finding.why = reason(finding.code, finding.claims, asked.requirements, asked.organization,
+                         asked.now, question.address);
     if (finding.claims.known) {
         const ScopeSets sets = scope_sets(finding.claims);
         finding.scopes.resize(effective_scopes_size(sets));

@@ -74,13 +74,13 @@ std::string reason_unknown(std::string_view token) {
 }
 
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
-                   std::int64_t now, const std::string& client) {
+                   std::string_view organization, std::int64_t now, const std::string& client) {
     const TokenView& token = claims.token;
     char room[subject_max];
     const std::string_view subject = claims.known ? subject_of(token, room) : std::string_view();
     const std::string_view id = claims.known ? token.id() : std::string_view();
     const std::string whose = fmt::format("the token \"{}\"", id);
-    const std::string asked = base::quoted(requirements.organization);
+    const std::string asked = base::quoted(organization);
     switch (code) {
         case Code::ok:
             return fmt::format("{} is valid and meets all that was asked for", whose);

@@ -121,7 +121,8 @@ Outcome Subject::outcome(const World& world, const Request& request) {
             }
         }
     }
-    outcome.code = answer(decide(claims, requirements, request.now, client)).name;
+    outcome.code =
+        answer(decide(claims, requirements, request.organization, request.now, client)).name;
     return outcome;
 }
 

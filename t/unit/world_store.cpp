@@ -186,7 +186,6 @@ Asked::Asked(const Request& request) {
     requirements_.organization_mode = request.mode == "required"   ? OrganizationMode::required
                                       : request.mode == "optional" ? OrganizationMode::optional
                                                                    : OrganizationMode::off;
-    requirements_.organization = request.organization;
     requirements_.groups = split(request.groups, IfEmpty::met_by_nobody, groups_);
     requirements_.roles = split(request.roles, IfEmpty::met_by_nobody, roles_);
     requirements_.scopes = split(request.scopes, IfEmpty::nothing_is_required, scopes_);
