@@ -59,8 +59,19 @@ std::string_view without_trailing_spaces(std::string_view text) noexcept {
     return text;
 }
 
-Credential check_token(std::string_view token) noexcept {
-    if (!is_token68(token)) {
+[[gnu::always_inline]] inline bool holds_token68(std::string_view text) noexcept {
+    if (text.size() > token_max) {
+        return false;
+    }
+    std::size_t end = text.size();
+    while (end > 0 && text[end - 1] == '=') {
+        --end;
+    }
+    return end != 0 && Token68Chars::contains_all(text.substr(0, end));
+}
+
+[[gnu::always_inline]] inline Credential check_token(std::string_view token) noexcept {
+    if (!holds_token68(token)) {
         return {CredentialStatus::malformed_token, {}};
     }
     return {CredentialStatus::well_formed, token};
@@ -190,14 +201,7 @@ Credential parse_parameters(std::string_view text) noexcept {
 }  // namespace
 
 bool is_token68(std::string_view text) noexcept {
-    if (text.size() > token_max) {
-        return false;
-    }
-    std::size_t end = text.size();
-    while (end > 0 && text[end - 1] == '=') {
-        --end;
-    }
-    return end != 0 && Token68Chars::contains_all(text.substr(0, end));
+    return holds_token68(text);
 }
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
@@ -210,13 +214,16 @@ Credential parse_authorization(std::string_view field, unsigned schemes) noexcep
     }
     const std::string_view rest = field.substr(is_bearer ? sizeof(bearer) - 1 : sizeof(token) - 1);
     if (rest.empty() || rest.front() != ' ') {
-        // The name of another scheme may begin like this one's.
-        return rest.empty() || !TokenChars::contains(rest.front())
-                   ? Credential{CredentialStatus::malformed_request, {}}
-                   : Credential{};
+        if (!rest.empty() && TokenChars::contains(rest.front())) {
+            return {};  // the name of another scheme, which begins like this one's
+        }
+        return {CredentialStatus::malformed_request, {}};
     }
     const std::string_view value = without_leading_spaces(rest);
-    return is_bearer ? check_token(value) : parse_token_scheme(value);
+    if (!is_bearer) {
+        return parse_token_scheme(value);
+    }
+    return check_token(value);
 }
 
 std::string_view claimed_id(std::string_view token) noexcept {
