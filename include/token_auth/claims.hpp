@@ -24,7 +24,7 @@ struct Claims {
     bool member = false;              // the token, or its user, belongs to it
     bool suspended = false;           // the organization is suspended
     std::string_view role{};          // effective role; empty: none
-    std::string_view role_scopes{};   // the scopes of that role
+    std::string_view role_scopes{};   // the scopes of that role, right behind its name
 };
 
 // A token's effective scopes: what both lists allow if both are set, and else what the one allows

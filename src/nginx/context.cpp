@@ -46,11 +46,7 @@ Context* find_cleared_context(ngx_http_request_t* r) noexcept {
     return nullptr;
 }
 
-Context* obtain_context(ngx_http_request_t* r) noexcept {
-    Context* context = find_context(r);
-    if (context != nullptr) {
-        return context;
-    }
+Context* make_context(ngx_http_request_t* r) noexcept {
     auto* const anchored = static_cast<Anchored*>(ngx_palloc(r->pool, sizeof(Anchored)));
     if (anchored == nullptr) {
         return nullptr;
@@ -60,9 +56,8 @@ Context* obtain_context(ngx_http_request_t* r) noexcept {
     anchored->data = &ngx_http_token_auth_module;
     anchored->next = r->pool->cleanup;
     r->pool->cleanup = anchored;
-    context = &anchored->context;
-    ngx_http_set_ctx(r->main, context, ngx_http_token_auth_module);
-    return context;
+    ngx_http_set_ctx(r->main, &anchored->context, ngx_http_token_auth_module);
+    return &anchored->context;
 }
 
 Context* obtain_context_if_on(ngx_http_request_t* r) noexcept {
@@ -100,8 +95,10 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     context.let_in = let_in;
     if (everything) {
         u_char* end = room + token_size;
-        context.role = copy(end, claims.role);
-        context.role_scopes = copy(end, claims.role_scopes);
+        const std::string_view role =
+            copy(end, {claims.role.data(), claims.role.size() + claims.role_scopes.size()});
+        context.role = role.substr(0, claims.role.size());
+        context.role_scopes = role.substr(claims.role.size());
         context.organization =
             named ? copy(end, claims.organization) : context.token.organization();
     }
