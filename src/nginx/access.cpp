@@ -107,11 +107,9 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Basis& basis) 
     out.named_organization = basis.organization;
 }
 
-// Looks up, unless `stores` is null, and decides. Every way to a decision leads through it: with
-// two callers, the compiler would inline it into none, or in parts.
-[[gnu::noinline]] Code decide_identified(ngx_http_request_t* r, const Basis& basis,
-                                         StorePool* stores, Identify& identify,
-                                         Denial& denial) noexcept {
+// Looks up, unless `stores` is null, and decides.
+Code decide_identified(ngx_http_request_t* r, const Basis& basis, StorePool* stores,
+                       Identify& identify, Denial& denial) noexcept {
     const LocConf& conf = *basis.conf;
     if (stores != nullptr &&
         stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
@@ -138,28 +136,25 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Basis& basis) 
     return code;
 }
 
-StorePool* stores_of(ngx_http_request_t* r) noexcept {
-    return store_pool(*static_cast<const MainConf*>(
+// Looks the token up and decides. Keeps in the context what variables ask for, unless that is null.
+// Every way to a decision leads through it, so that the compiler inlines what it calls.
+[[gnu::noinline]] Code decide_by_store(ngx_http_request_t* r, const Basis& basis, Context* context,
+                                       Denial& denial) noexcept {
+    StorePool* const stores = store_pool(*static_cast<const MainConf*>(
         ngx_http_get_module_main_conf(r, ngx_http_token_auth_module)));
-}
-
-Identify identify_by(const Basis& basis) noexcept {
-    return {digester(), basis.token, basis.requirements->organization_mode, basis.organization};
-}
-
-// Looks the token up and decides.
-Code decide_by_store(ngx_http_request_t* r, const Basis& basis, Context& context,
-                     Denial& denial) noexcept {
-    StorePool* const stores = stores_of(r);
     if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    Identify identify = identify_by(basis);
-    const EarlyDecision* const before = context.kept.early;
+    Identify identify(digester(), basis.token, basis.requirements->organization_mode,
+                      basis.organization);
+    const EarlyDecision* const before = context == nullptr ? nullptr : context->kept.early;
     const bool taken = before != nullptr && take_look_up(*before, basis, identify);
     const Code code = decide_identified(r, basis, taken ? nullptr : stores, identify, denial);
-    context.generation = identify.generation;
-    context.synced = identify.synced;
+    if (context == nullptr) {
+        return code;
+    }
+    context->generation = identify.generation;
+    context->synced = identify.synced;
     const Claims& claims = identify.claims;
     if (!claims.known) {
         denial.unknown_token = code == Code::token_unknown ? basis.token : std::string_view{};
@@ -168,13 +163,13 @@ Code decide_by_store(ngx_http_request_t* r, const Basis& basis, Context& context
     if (code == Code::store_stale) {
         return code;
     }
-    if (!remember(r, context, claims, code == Code::ok)) {
+    if (!remember(r, *context, claims, code == Code::ok)) {
         return Code::store_unavailable;
     }
-    if (context.deciding_early) {
-        note_look_up(*context.kept.early, claims, basis);
+    if (context->deciding_early) {
+        note_look_up(*context->kept.early, claims, basis);
     } else if (code == Code::ok && basis.conf->recheck != 0 && r == r->main &&
-               !start_recheck(r, context, basis)) {
+               !start_recheck(r, *context, basis)) {
         return Code::store_unavailable;
     }
     return code;
@@ -329,8 +324,9 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
     });
 }
 
-Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                    Denial& denial) noexcept {
+// In two places, one of which every request passes.
+[[gnu::always_inline]] inline Code decide_request(ngx_http_request_t* r, const LocConf& conf,
+                                                  Context& context, Denial& denial) noexcept {
     if (conf.preflight != 0 && is_preflight(r, conf, context)) {
         return Code::preflight;
     }
@@ -354,7 +350,7 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
          !evaluate(r, *conf.organization, basis.organization))) {
         return Code::store_unavailable;
     }
-    return decide_by_store(r, basis, context, denial);
+    return decide_by_store(r, basis, &context, denial);
 }
 
 [[gnu::noinline]] bool evaluate_variable_realm(ngx_http_request_t* r, const LocConf& conf,
@@ -509,12 +505,7 @@ ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
 }
 
 Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {
-    StorePool* const stores = stores_of(r);
-    if (stores == nullptr) {
-        return Code::store_unavailable;
-    }
-    Identify identify = identify_by(basis);
-    return decide_identified(r, basis, stores, identify, denial);
+    return decide_by_store(r, basis, nullptr, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {

@@ -271,7 +271,7 @@ std::string why_stale(std::int64_t synced, const Asked& asked) {
 // Fills `finding`, whose views are of the store until it is read again.
 void decide_in(Store& store, Digester& digester, std::string_view token, const Question& question,
                const Asked& asked, Finding& finding) {
-    Identify identify(digester, token, asked.organization_mode, asked.organization);
+    Identify identify(digester, token, asked.requirements.organization_mode, asked.organization);
     if (store.read(identify) == Lookup::broken) {
         fail_store(question.store, store);
     }
