@@ -208,9 +208,10 @@ void decide_only(benchmark::State& state, World& world, bool hot) {
         return resolve(snapshot, presented.digests[0], OrganizationMode::required, {}, claims);
     });
     const Requirements requirements = scope_required();
+    const Words* unmet = nullptr;
     for (auto _ : state) {
         benchmark::DoNotOptimize(claims);
-        benchmark::DoNotOptimize(decide(claims, requirements, {}, now, Address{}));
+        benchmark::DoNotOptimize(decide(claims, requirements, {}, now, Address{}, unmet));
     }
 }
 
@@ -218,6 +219,7 @@ void whole(benchmark::State& state, World& world, bool hot, Who who) {
     const Parade& presented = world.presented(who, hot);
     const Code expected = who == Who::unknown ? Code::token_unknown : Code::ok;
     const Requirements requirements = scope_required();
+    const Words* unmet = nullptr;
     Turn turn(presented.size());
     for (auto _ : state) {
         const std::size_t i = turn.next();
@@ -227,7 +229,8 @@ void whole(benchmark::State& state, World& world, bool hot, Who who) {
             who == Who::user ? std::string_view(presented.organizations[i]) : std::string_view{};
         Identify identify(digester(), found.token, requirements.organization_mode, organization);
         world.store().read(identify);
-        const Code code = decide(identify.claims, requirements, organization, now, Address{});
+        const Code code =
+            decide(identify.claims, requirements, organization, now, Address{}, unmet);
         if (code != expected) {
             die("a token was not decided for as it should be");
         }

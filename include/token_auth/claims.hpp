@@ -20,11 +20,12 @@ enum class OrganizationMode : std::uint8_t {
 struct Claims {
     bool known = false;  // there is such a token
     TokenView token{};
-    std::string_view organization{};  // the organization claim; empty: none
-    bool member = false;              // the token, or its user, belongs to it
-    bool suspended = false;           // the organization is suspended
-    std::string_view role{};          // effective role; empty: none
-    std::string_view role_scopes{};   // the scopes of that role, right behind its name
+    std::string_view organization{};      // the organization claim; empty: none
+    bool member = false;                  // the token, or its user, belongs to it
+    bool suspended = false;               // the organization is suspended
+    std::string_view role{};              // effective role; empty: none
+    std::string_view role_scopes{};       // the scopes of that role, right behind its name
+    std::uint64_t* role_meets = nullptr;  // see Requirements::number; null: not kept
 };
 
 // A token's effective scopes: what both lists allow if both are set, and else what the one allows

@@ -38,20 +38,20 @@ struct Requirements {
     Words roles{};       // any of these
     Words scopes{};      // all of these
     Words scopes_any{};  // any of these
+
+    // Below numbers_max: whoever asks promises that the two requirements of scopes never change,
+    // and that no others have the number as long as the store is open. Then a role that met them
+    // once is not compared with them again: that takes more instructions than the rest of the
+    // policy.
+    static constexpr unsigned numbers_max = 64;
+    unsigned number = numbers_max;
 };
 
 // Returns the first code from token_unknown on that applies, or ok. `organization` is the one that
-// the request names (empty: none; ignored if the mode is off), `now` is in Unix seconds.
+// the request names (empty: none; ignored if the mode is off), `now` is in Unix seconds. `unmet` is
+// set to the requirement that scope_missing is about.
 Code decide(const Claims& claims, const Requirements& requirements, std::string_view organization,
-            std::int64_t now, const Address& client) noexcept;
-
-// The requirement of scopes that the claims do not meet. No values if they meet both.
-struct MissingScopes {
-    Words words{};
-    bool any = false;  // scopes_any rather than scopes
-};
-
-MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept;
+            std::int64_t now, const Address& client, const Words*& unmet) noexcept;
 
 // Whether a store is older than `max_age` seconds (0: any age will do), or was synced in the
 // future, so that its age is not known. `synced` and `now` are Unix milliseconds.

@@ -53,6 +53,11 @@ struct Run {
     std::size_t missing = 0;  // no record was taken: a buffer of this size takes one
 };
 
+// A role, and the requirements that it met since it was read; see Requirements::number.
+struct Role : RoleEntry {
+    mutable std::uint64_t meets = 0;
+};
+
 class Store;
 
 // What a pass of Store::read may ask. Results count only if the pass as a whole does.
@@ -74,7 +79,7 @@ class Snapshot {
     Found suspended(std::uint32_t organization_number, std::string_view organization) noexcept;
 
     // Of a number; null if there is no record of it. Holds until the store's next pass.
-    const RoleEntry* role(std::uint16_t number) const noexcept;
+    const Role* role(std::uint16_t number) const noexcept;
 
     // Copies records from the key `from` on, as many as the buffer takes: key 8, size of the value
     // 8, value. See next_record().

@@ -67,7 +67,7 @@ std::string_view without_trailing_spaces(std::string_view text) noexcept {
     while (end > 0 && text[end - 1] == '=') {
         --end;
     }
-    return end != 0 && Token68Chars::contains_all(text.substr(0, end));
+    return end != 0 && Token68Chars::contains_all({text.data(), end});
 }
 
 [[gnu::always_inline]] inline Credential check_token(std::string_view token) noexcept {

@@ -81,7 +81,7 @@ Code decide_token(const Claims& claims, std::int64_t now, const Address& client)
 }
 
 // The requirement of scopes that is not met; null if both are.
-inline const Words* unmet_scopes(const Claims& claims, const Requirements& requirements) noexcept {
+const Words* unmet_scopes(const Claims& claims, const Requirements& requirements) noexcept {
     const ScopeSets sets = scope_sets(claims);
     const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
     if (!meets_all(requirements.scopes, granted)) {
@@ -119,7 +119,7 @@ Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_
 }
 
 Code decide(const Claims& claims, const Requirements& requirements, std::string_view organization,
-            std::int64_t now, const Address& client) noexcept {
+            std::int64_t now, const Address& client, const Words*& unmet) noexcept {
     const Code usable = decide_token(claims, now, client);
     if (usable != Code::ok) {
         return usable;
@@ -142,13 +142,21 @@ Code decide(const Claims& claims, const Requirements& requirements, std::string_
     if (!meets_any(requirements.roles, has_role)) {
         return Code::role_missing;
     }
-    return unmet_scopes(claims, requirements) == nullptr ? Code::ok : Code::scope_missing;
-}
-
-MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
-    const Words* const unmet = unmet_scopes(claims, requirements);
-    return unmet == nullptr ? MissingScopes{}
-                            : MissingScopes{*unmet, unmet == &requirements.scopes_any};
+    const bool keeps = claims.role_meets != nullptr &&
+                       requirements.number < Requirements::numbers_max && token.scopes().empty();
+    const std::uint64_t bit = std::uint64_t{1} << (requirements.number % Requirements::numbers_max);
+    if (keeps && (*claims.role_meets & bit) != 0) {
+        return Code::ok;
+    }
+    const Words* const scopes = unmet_scopes(claims, requirements);
+    if (scopes != nullptr) {
+        unmet = scopes;
+        return Code::scope_missing;
+    }
+    if (keeps) {
+        *claims.role_meets |= bit;
+    }
+    return Code::ok;
 }
 
 bool is_stale(std::int64_t synced, std::int64_t now, std::int64_t max_age) noexcept {

@@ -93,8 +93,14 @@ void log_missing_key(KeyId id) noexcept {
     }
     out.generation = early.generation;
     out.synced = early.synced;
-    out.claims = {true,       early.token,      early.organization, early.member, early.suspended,
-                  early.role, early.role_scopes};
+    out.claims = {true,
+                  early.token,
+                  early.organization,
+                  early.member,
+                  early.suspended,
+                  early.role,
+                  early.role_scopes,
+                  nullptr};
     return true;
 }
 
@@ -128,12 +134,8 @@ Code decide_identified(ngx_http_request_t* r, const Basis& basis, StorePool* sto
     if (!claims.known) {
         return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
     }
-    const Code code =
-        decide(claims, *basis.requirements, basis.organization, ngx_time(), client_address(r));
-    if (code == Code::scope_missing) {
-        denial.scopes = missing_scopes(claims, *basis.requirements).words;
-    }
-    return code;
+    return decide(claims, *basis.requirements, basis.organization, ngx_time(), client_address(r),
+                  denial.scopes);
 }
 
 // Looks the token up and decides. Keeps in the context what variables ask for, unless that is null.

@@ -84,7 +84,7 @@ Expression* default_organization(ngx_conf_t* cf) noexcept {
     return main->default_organization;
 }
 
-void prepare_requirements(LocConf& conf) noexcept {
+void prepare_requirements(ngx_conf_t* cf, LocConf& conf) noexcept {
     Requirements& out = conf.requirements;
     out = Requirements{};
     out.kinds = static_cast<unsigned>(conf.kinds);
@@ -99,6 +99,11 @@ void prepare_requirements(LocConf& conf) noexcept {
     take(conf.roles, out.roles);
     take(conf.scopes, out.scopes);
     take(conf.scopes_any, out.scopes_any);
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (!conf.has_variables && main.numbered < Requirements::numbers_max) {
+        out.number = main.numbered++;
+    }
 }
 
 // Sets what only a location with enforcement needs.
@@ -126,7 +131,7 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
                       conf.file, conf.line);
         return static_cast<char*>(NGX_CONF_ERROR);
     }
-    prepare_requirements(conf);
+    prepare_requirements(cf, conf);
     return NGX_CONF_OK;
 }
 

@@ -66,6 +66,7 @@ struct MainConf {
     ngx_array_t fields;                // of Expression*: those of $http_some_name
     ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
     ngx_array_t labels;                // of Label*: each name once
+    unsigned numbered;                 // see Requirements::number
     bool strips_early;                 // some server takes X-Token-... fields off
     bool strips;                       // some server or location does
     Expression* default_organization;  // $http_x_org_id, compiled on first use

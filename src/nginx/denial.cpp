@@ -79,8 +79,10 @@ std::size_t challenge_size(std::string_view scheme, const Denial& denial,
     std::size_t size = scheme.size() + sizeof(" realm=\"\"") + 2 * denial.realm.size() +
                        sizeof(", error=\"\", error_description=\"\", scope=\"\"") +
                        answer_.error.size() + answer_.detail.size();
-    for (const std::string_view scope : denial.scopes) {
-        size += scope.size() + 1;
+    if (denial.scopes != nullptr) {
+        for (const std::string_view scope : *denial.scopes) {
+            size += scope.size() + 1;
+        }
     }
     return size;
 }
@@ -98,10 +100,10 @@ u_char* append_challenge(u_char* end, std::string_view scheme, const Denial& den
         end = append(end, answer_.detail);
         end = append(end, "\"");
     }
-    if (answer_.code == Code::scope_missing) {
+    if (denial.scopes != nullptr) {
         u_char* const before = end;
         u_char* const scopes = append(end, ", scope=\"");
-        end = append_scopes(scopes, denial.scopes);
+        end = append_scopes(scopes, *denial.scopes);
         end = end == scopes ? before : append(end, "\"");
     }
     return end;

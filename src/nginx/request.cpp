@@ -12,9 +12,9 @@ namespace {
 // Whether a lower-case name is the other one, whose separators are hyphens, with hyphens or
 // underscores: nginx has both in one variable.
 bool is_same_variable(std::string_view name, std::string_view other) noexcept {
-    return is_equal(name, other) || std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
-               return a == b || (a == '_' && b == '-');
-           });
+    return is_equal(name, other) ||
+           std::equal(name.begin(), name.end(), other.begin(),
+                      [](char a, char b) { return a == b || (a == '_' && b == '-'); });
 }
 
 }  // namespace
@@ -30,20 +30,6 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
         }
     });
     return !same ? std::string_view{","} : value == nullptr ? std::string_view{} : view(*value);
-}
-
-Address client_address(ngx_http_request_t* r) noexcept {
-    const sockaddr* address = r->connection->sockaddr;
-    switch (address->sa_family) {
-        case AF_INET:
-            return address_v4(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr);
-#if (NGX_HAVE_INET6)
-        case AF_INET6:
-            return address_v6(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
-#endif
-        default:
-            return {};
-    }
 }
 
 bool SavedRequest::save(ngx_http_request_t* r) noexcept {

@@ -66,7 +66,19 @@ inline const ngx_table_elt_t* authorization(ngx_http_request_t* r, bool& is_repe
 std::string_view field_value(const ngx_list_part_t& fields, std::string_view name) noexcept;
 
 // The client's address as nginx sees it (after realip); family 0 for a Unix socket.
-Address client_address(ngx_http_request_t* r) noexcept;
+inline Address client_address(const ngx_http_request_t* r) noexcept {
+    const sockaddr* address = r->connection->sockaddr;
+    switch (address->sa_family) {
+        case AF_INET:
+            return address_v4(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr);
+#if (NGX_HAVE_INET6)
+        case AF_INET6:
+            return address_v6(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+#endif
+        default:
+            return {};
+    }
+}
 
 // The values of the variables that nginx keeps for a request, and the last captures of a regular
 // expression: for whoever evaluates variables in between.

@@ -16,6 +16,7 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
     out.suspended = false;
     out.role = {};
     out.role_scopes = {};
+    out.role_meets = nullptr;
     if (out.member) {
         out.organization = out.token.organization();
         membership.number = out.token.organization_number();
@@ -29,8 +30,8 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         }
         out.member = found == Found::found;
         // What stands in the store is an identifier.
-        out.organization = out.member || is_identifier(organization) ? organization
-                                                                     : std::string_view{};
+        out.organization =
+            out.member || is_identifier(organization) ? organization : std::string_view{};
     }
     if (out.member) {
         found = snapshot.suspended(membership.number, out.organization);
@@ -39,11 +40,12 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         }
         out.suspended = found == Found::found;
         if (membership.role != no_role) {
-            const RoleEntry* const role = snapshot.role(membership.role);
+            const Role* const role = snapshot.role(membership.role);
             if (role == nullptr) {
                 return Found::torn;
             }
             out.role = role->name;
+            out.role_meets = &role->meets;
             out.role_scopes = role->scopes;  // of a role that is only named: none, grants nothing
         }
     }

@@ -51,7 +51,7 @@ Found RoleTable::read(const PageReader& reader, const Tree& tree) noexcept {
     };
     Found found = reader.scan(tree, first_role_key, visit, &reading);
     if (found == Found::found && reading.ok && reading.roles != 0) {
-        roles_ = new (std::nothrow) RoleEntry[reading.roles];
+        roles_ = new (std::nothrow) Role[reading.roles];
         bytes_ = new (std::nothrow) char[reading.bytes];
         count_ = roles_ == nullptr ? 0 : reading.roles;
         reading.copies = true;

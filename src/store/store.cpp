@@ -323,7 +323,7 @@ const StoreMeta& Snapshot::meta() const noexcept {
     return store_.parts_->meta;
 }
 
-const RoleEntry* Snapshot::role(std::uint16_t number) const noexcept {
+const Role* Snapshot::role(std::uint16_t number) const noexcept {
     return store_.parts_->roles.at(number);
 }
 

@@ -291,8 +291,9 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
     if (!finding.claims.known && identify.no_digest) {
         throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
-    finding.code =
-        decide(finding.claims, asked.requirements, asked.organization, asked.now, asked.client);
+    const Words* unmet = nullptr;
+    finding.code = decide(finding.claims, asked.requirements, asked.organization, asked.now,
+                          asked.client, unmet);
     if (finding.code == Code::token_unknown) {
         const auto reading = registry::read_token_text(token);
         finding.id_in_token = reading ? reading->id : "";
@@ -300,8 +301,8 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
         finding.why = reason_unknown(token);
         return;
     }
-    finding.why = reason(finding.code, finding.claims, asked.requirements, asked.organization,
-                         asked.now, question.address);
+    finding.why = reason(finding.code, finding.claims, asked.requirements, unmet,
+                         asked.organization, asked.now, question.address);
     if (finding.claims.known) {
         const ScopeSets sets = scope_sets(finding.claims);
         finding.scopes.resize(effective_scopes_size(sets));

@@ -28,15 +28,11 @@ std::string join(const Words& words) {
     return join_if(words, [](std::string_view) { return true; });
 }
 
-std::string lacking_scopes(const Claims& claims, const Requirements& requirements) {
-    const MissingScopes missing = missing_scopes(claims, requirements);
-    return (missing.any ? "any of " : "") + join_if(missing.words, [&](std::string_view scope) {
-               return !grants(scope_sets(claims), scope);
-           });
-}
-
-std::string scope_reason(const Claims& claims, const Requirements& requirements) {
-    const std::string lacking = lacking_scopes(claims, requirements);
+std::string scope_reason(const Claims& claims, const Requirements& requirements,
+                         const Words& unmet) {
+    const std::string lacking =
+        (&unmet == &requirements.scopes_any ? "any of " : "") +
+        join_if(unmet, [&](std::string_view scope) { return !grants(scope_sets(claims), scope); });
     const bool by_role = !claims.role.empty();
     const bool by_token = !claims.token.scopes().empty();
     if (by_role && by_token) {
@@ -74,7 +70,8 @@ std::string reason_unknown(std::string_view token) {
 }
 
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
-                   std::string_view organization, std::int64_t now, const std::string& client) {
+                   const Words* unmet, std::string_view organization, std::int64_t now,
+                   const std::string& client) {
     const TokenView& token = claims.token;
     char room[subject_max];
     const std::string_view subject = claims.known ? subject_of(token, room) : std::string_view();
@@ -138,7 +135,8 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
                        : fmt::format("the role of {} is \"{}\", and one of {} is asked for", whose,
                                      claims.role, join(requirements.roles));
         case Code::scope_missing:
-            return fmt::format("{} lacks scopes: {}", whose, scope_reason(claims, requirements));
+            return fmt::format("{} lacks scopes: {}", whose,
+                               scope_reason(claims, requirements, *unmet));
         case Code::anonymous:
         case Code::preflight:
         case Code::credentials_missing:

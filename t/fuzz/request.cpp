@@ -78,8 +78,9 @@ class Bench {
         if (store_.read(identify) == Lookup::broken) {
             return Code::store_unavailable;
         }
+        const Words* unmet = nullptr;
         return decide(identify.claims, asked.requirements(), request.organization, request.now,
-                      asked.client());
+                      asked.client(), unmet);
     }
 
   private:

@@ -121,8 +121,9 @@ Outcome Subject::outcome(const World& world, const Request& request) {
             }
         }
     }
+    const Words* unmet = nullptr;
     outcome.code =
-        answer(decide(claims, requirements, request.organization, request.now, client)).name;
+        answer(decide(claims, requirements, request.organization, request.now, client, unmet)).name;
     return outcome;
 }
 

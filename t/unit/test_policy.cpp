@@ -74,7 +74,8 @@ struct Case {
         if (!claims.token.parse({bytes.data(), size})) {
             return "no such token can be";
         }
-        return answer(decide(claims, requirements, named, at, client)).name;
+        const Words* unmet = nullptr;
+        return answer(decide(claims, requirements, named, at, client, unmet)).name;
     }
 };
 
