@@ -59,6 +59,7 @@ struct Role : RoleEntry {
 };
 
 class Store;
+struct StoreParts;
 
 // What a pass of Store::read may ask. Results count only if the pass as a whole does.
 class Snapshot {
@@ -89,9 +90,9 @@ class Snapshot {
 
   private:
     friend class Store;
-    explicit Snapshot(Store& store) noexcept : store_(store) {}
+    explicit Snapshot(StoreParts& parts) noexcept : parts_(parts) {}
 
-    Store& store_;
+    StoreParts& parts_;
 };
 
 // Takes the first record off a run.
@@ -126,7 +127,7 @@ class Store {
     template <typename Pass>
     Lookup read(Pass&& pass) noexcept {
         for (unsigned attempts = 0; begin(attempts);) {
-            Snapshot snapshot(*this);
+            Snapshot snapshot(*parts_);
             const Found found = pass(snapshot);
             if (is_whole(found, attempts)) {
                 return found == Found::found ? Lookup::found : Lookup::not_found;
@@ -142,14 +143,11 @@ class Store {
     const char* problem() const noexcept;
 
   private:
-    friend class Snapshot;
-    struct Parts;
-
     bool begin(unsigned& attempts) noexcept;
     bool begin_anew(unsigned& attempts) noexcept;
     bool is_whole(Found found, unsigned& attempts) noexcept;
 
-    std::unique_ptr<Parts> parts_;
+    std::unique_ptr<StoreParts> parts_;
 };
 
 }  // namespace token_auth

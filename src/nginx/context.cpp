@@ -95,10 +95,10 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     context.let_in = let_in;
     if (everything) {
         u_char* end = room + token_size;
-        const std::string_view role =
-            copy(end, {claims.role.data(), claims.role.size() + claims.role_scopes.size()});
-        context.role = role.substr(0, claims.role.size());
-        context.role_scopes = role.substr(claims.role.size());
+        const std::size_t role_size = claims.role.size() + claims.role_scopes.size();
+        const char* const role = copy(end, {claims.role.data(), role_size}).data();
+        context.role = {role, claims.role.size()};
+        context.role_scopes = {role + claims.role.size(), claims.role_scopes.size()};
         context.organization =
             named ? copy(end, claims.organization) : context.token.organization();
     }
