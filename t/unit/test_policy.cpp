@@ -311,6 +311,34 @@ void roles() {
     });
 }
 
+// What a role met under a number is not compared again, unless the token has scopes of its own.
+void a_role_that_met_the_scopes() {
+    const auto with = [](std::uint64_t met, unsigned number, std::string_view has,
+                         std::string_view own, std::string_view code, std::uint64_t left) {
+        Case one;
+        std::uint64_t meets = met;
+        one.claims.role = "reader";
+        one.claims.role_scopes = has;
+        one.claims.role_meets = &meets;
+        one.entry.scopes = own;
+        one.scopes = {"a"};
+        one.requirements.number = number;
+        check_equal(one.decided(), code, "met {}, number {}, \"{}\", \"{}\"", met, number, has,
+                    own);
+        check_equal(meets, left, "met {}, number {}, \"{}\", \"{}\"", met, number, has, own);
+    };
+    with(0, 3, "a", "", "ok", 8);
+    with(4, 3, "a", "", "ok", 12);
+    with(8, 3, "b", "", "ok", 8);
+    with(4, 3, "b", "", "scope_missing", 4);
+    with(0, 3, "b", "", "scope_missing", 0);
+    with(8, 3, "a", "b", "scope_missing", 8);
+    with(0, 3, "a", "a", "ok", 0);
+    with(0, 63, "a", "", "ok", std::uint64_t{1} << 63);
+    with(UINT64_MAX, Requirements::numbers_max, "b", "", "scope_missing", UINT64_MAX);
+    with(0, Requirements::numbers_max, "a", "", "ok", 0);
+}
+
 void scopes() {
     const auto scope = [](std::string_view own, const std::vector<std::string_view>& wanted,
                           const std::vector<std::string_view>& any) {
@@ -349,8 +377,15 @@ void scopes() {
 int main() {
     using namespace token_auth::unit;
     const CMUnitTest tests[] = {
-        UNIT_TEST(order_of_checking), UNIT_TEST(times),  UNIT_TEST(addresses), UNIT_TEST(kinds),
-        UNIT_TEST(organizations),     UNIT_TEST(groups), UNIT_TEST(roles),     UNIT_TEST(scopes),
+        UNIT_TEST(order_of_checking),
+        UNIT_TEST(times),
+        UNIT_TEST(addresses),
+        UNIT_TEST(kinds),
+        UNIT_TEST(organizations),
+        UNIT_TEST(groups),
+        UNIT_TEST(roles),
+        UNIT_TEST(scopes),
+        UNIT_TEST(a_role_that_met_the_scopes),
     };
     return cmocka_run_group_tests_name("policy", tests, nullptr, nullptr);
 }
