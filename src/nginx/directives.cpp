@@ -344,7 +344,7 @@ char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& k
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
-                                               sizeof(const Expression*)) != NGX_OK) {
+                                               sizeof(void*)) != NGX_OK) {
             return failed;
         }
         words->if_empty = kind.if_empty;
