@@ -34,7 +34,7 @@ bool evaluate(ngx_http_request_t* r, const Values* values, Context& context, Wor
     }
     context.names_itself = false;
     for (ngx_uint_t i = 0; i < count; ++i) {
-        if (!evaluate(r, *each[i], texts[i])) {
+        if (!evaluate(r, context, *each[i], texts[i])) {
             return false;
         }
     }
@@ -210,10 +210,10 @@ bool remember_taken(ngx_http_request_t* r, Context& context, const Taken& taken)
 }
 
 // Reads what stands in a place. False if that fails.
-bool read_place(ngx_http_request_t* r, const Expression* place, std::string_view& value,
-                bool& is_repeated) noexcept {
+bool read_place(ngx_http_request_t* r, const Context& context, const Expression* place,
+                std::string_view& value, bool& is_repeated) noexcept {
     if (place != nullptr) {
-        return evaluate(r, *place, value);
+        return evaluate(r, context, *place, value);
     }
     const ngx_table_elt_t* const field = authorization(r, is_repeated);
     value = field == nullptr ? std::string_view{} : view(field->value);
@@ -229,7 +229,7 @@ bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expressio
     if (before != nullptr) {
         value = before->value;
         is_repeated = before->is_repeated;
-    } else if (!read_place(r, place, value, is_repeated)) {
+    } else if (!read_place(r, context, place, value, is_repeated)) {
         return false;
     }
     if (is_repeated) {
@@ -304,7 +304,7 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
 // no credentials with it, but keep the query.
 [[gnu::noinline]] bool is_preflight(ngx_http_request_t* r, const LocConf& conf,
                                     Context& context) noexcept {
-    const ngx_list_part_t& fields = client_fields(r);
+    const ngx_list_part_t& fields = client_fields(r, context);
     if (r->main->method != NGX_HTTP_OPTIONS || !has_field(fields, "origin") ||
         !has_field(fields, "access-control-request-method")) {
         return false;
@@ -349,7 +349,7 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
     Basis basis{&conf, requirements_of(r, conf, context), {}, credential.token, denial.realm};
     if (basis.requirements == nullptr ||
         (basis.requirements->organization_mode != OrganizationMode::off &&
-         !evaluate(r, *conf.organization, basis.organization))) {
+         !evaluate(r, context, *conf.organization, basis.organization))) {
         return Code::store_unavailable;
     }
     return decide_by_store(r, basis, &context, denial);
@@ -362,15 +362,18 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
         return false;
     }
     context->deciding = true;  // not by the module's own variables
-    const bool done = evaluate(r, *conf.realm, out);
+    const bool done = evaluate(r, *context, *conf.realm, out);
     context->deciding = false;
     return done;
 }
 
 inline bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf,
                            std::string_view& out) noexcept {
-    return conf.realm->compiled.lengths == nullptr ? evaluate(r, *conf.realm, out)
-                                                   : evaluate_variable_realm(r, conf, out);
+    if (conf.realm->compiled.lengths != nullptr) {
+        return evaluate_variable_realm(r, conf, out);
+    }
+    out = view(conf.realm->compiled.value);
+    return true;
 }
 
 bool is_in_access_phase(ngx_http_request_t* r) noexcept {

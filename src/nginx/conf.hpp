@@ -38,15 +38,14 @@ void find_fields(ngx_cycle_t* cycle) noexcept;
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
                         std::string_view& out) noexcept;
 
-inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
+inline bool evaluate(ngx_http_request_t* r, const Context& context, const Expression& expression,
                      std::string_view& out) noexcept {
     if (expression.compiled.lengths == nullptr) {
-        out = {reinterpret_cast<const char*>(expression.compiled.value.data),
-               expression.compiled.value.len};
+        out = view(expression.compiled.value);
         return true;
     }
     if (expression.is_field) {
-        out = field_value(client_fields(r), view(expression.field));
+        out = field_value(client_fields(r, context), view(expression.field));
         return true;
     }
     return evaluate_variables(r, expression, out);

@@ -116,10 +116,10 @@ inline Context* find_context(ngx_http_request_t* r) noexcept {
 }
 
 // The request's fields without those that forward() put in: these are not the client's.
-inline const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept {
-    const Context* const context = find_context(r);
-    return context != nullptr && context->kept.unforwarded != nullptr ? *context->kept.unforwarded
-                                                                      : r->headers_in.headers.part;
+inline const ngx_list_part_t& client_fields(const ngx_http_request_t* r,
+                                            const Context& context) noexcept {
+    return context.kept.unforwarded != nullptr ? *context.kept.unforwarded
+                                               : r->headers_in.headers.part;
 }
 
 // Makes the main request's context. Null if out of memory.
