@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::uint64_t piece = std::uint64_t{2} << 20;
 
+constexpr int links_max = 40;  // as the system's own limit
+
+}  // namespace
+
 std::uint64_t half_of_memory() noexcept {
     const long pages = sysconf(_SC_PHYS_PAGES);
     const long size = sysconf(_SC_PAGESIZE);
@@ -25,10 +29,6 @@ std::uint64_t half_of_memory() noexcept {
                ? 0
                : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size) / 2;
 }
-
-constexpr int links_max = 40;  // as the system's own limit
-
-}  // namespace
 
 void sync_directory(const std::string& path) {
     const base::FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

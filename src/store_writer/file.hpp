@@ -9,6 +9,9 @@ namespace token_auth::store_writer {
 // Makes the directory's entries durable. Throws StoreError.
 void sync_directory(const std::string& path);
 
+// Bytes: a store up to that size is read into memory. 0 if the system does not say.
+std::uint64_t half_of_memory() noexcept;
+
 // Has the first bytes of a file, which nobody has mapped, in memory in pieces as large as the
 // kernel can: who maps it then needs fewer steps to find a page. Nothing depends on it.
 //

@@ -1,6 +1,7 @@
 // The table of last uses: what a cursor tells, what is lost, and writers beside each other.
 #include "nginx/usage_table.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
