@@ -43,7 +43,7 @@ constexpr std::chrono::seconds run_waits{5};
 constexpr int run_attempts = 5;  // if the store is replaced under its hands
 
 constexpr std::size_t host_max = 255;
-constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
+constexpr std::int64_t interval_max = 52 * 7 * 86400;  // more would overflow a steady clock
 
 struct Options {
     std::string registry;
@@ -186,6 +186,10 @@ std::optional<UsageOptions> usage_of(const Options& options) {
     usage.page = parse_usage_address(options.usage);
     usage.interval =
         std::chrono::seconds(cli::duration_option("--usage-interval", options.usage_interval));
+    if (usage.interval.count() == 0 || usage.interval.count() > interval_max) {
+        throw base::Error("--usage-interval is at least 1s and at most 52w",
+                          base::ErrorKind::invalid_argument);
+    }
     const auto reports = reports_to(options);
     if (!reports) {
         throw base::Error(
@@ -202,7 +206,7 @@ std::optional<UsageOptions> usage_of(const Options& options) {
 int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
-    if (heartbeat > heartbeat_max) {
+    if (heartbeat > interval_max) {
         throw base::Error("--heartbeat is at most 52w", base::ErrorKind::invalid_argument);
     }
     const std::unique_ptr<registry::Source> source = open_source(options);

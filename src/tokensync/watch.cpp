@@ -261,7 +261,11 @@ class Watch {
             state.report.usage_lost = usage.lost;
             state.report.usage_problem = usage.problem;
         }
-        reporter_->update(state, !reporter_->has_reported(meta.position) && source_.is_awaited());
+        const bool differs = state.report.tells_usage != reported_.tells_usage ||
+                             state.report.usage_problem != reported_.usage_problem;
+        reporter_->update(
+            state, differs || (!reporter_->has_reported(meta.position) && source_.is_awaited()));
+        reported_ = std::move(state.report);
     }
 
     void write_metrics() {
@@ -387,6 +391,7 @@ class Watch {
     WatchLog log_;
     std::unique_ptr<Reporter> reporter_;
     std::unique_ptr<UsageCollector> collector_;
+    registry::HostReport reported_;  // last
     Metrics metrics_;
     MetricsFile metrics_file_;
     Service service_;
