@@ -26,7 +26,7 @@ my @command  = (program('tokensync'), '--registry', $registry->url, '--db', "$di
 system({ $command[0] } @command, 'run', @group) == 0 or die "tokensync run failed\n";
 my $nginx = TokenAuth::Server->start(dir => $dir, main => 'worker_rlimit_nofile 4096;', http => <<"END");
 token_auth_db $dir/db;
-token_auth_zone 256m;
+token_auth_zone 64m;
 keepalive_requests 1000000;
 server {
     listen 127.0.0.1:%PORT%;
@@ -56,10 +56,13 @@ sub count { return $postgres->sql($registry->{database}, "SELECT coalesce(sum(co
 # The milliseconds of the statements since that place in the log, and how many they were.
 sub statements {
     my ($from) = @_;
-    my @took = substr(slurp($postgres->dir . '/log'), $from) =~ /duration: ([\d.]+) ms  [^\n]*INSERT INTO token_auth\.token_usage/g;
-    my $sum = 0;
-    $sum += $_ for @took;
-    return ($sum, scalar @took);
+    my ($sum, $count) = (0, 0);
+    my $log = substr slurp($postgres->dir . '/log'), $from;
+    while ($log =~ /duration: ([\d.]+) ms  (parse|bind|execute) [^\n]*INSERT INTO token_auth\.token_usage/g) {
+        $sum += $1;
+        ++$count if $2 eq 'execute';
+    }
+    return ($sum, $count);
 }
 
 printf "%-28s %12s %12s %14s %22s\n", '', 'tokens', 'statements', 'rows/s', 'tokensync in all, s';
