@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "registry/reports.hpp"
 #include "registry/schema.hpp"
 
@@ -10,12 +12,22 @@ namespace {
 
 constexpr std::int64_t forgotten_after = 30 * 86400;
 
-// Since when the host of the report tells of uses, if it is new; $9 is TellsUsage.
+// usage_since of a host that has not told of uses yet: if it is new, and if it was there without.
+constexpr int not_yet = -1;
+constexpr int without = 0;
+
+// Since when a new host counts: it may have taken the place of another one.
 std::string usage_since_of_new(const Session& reports) {
+    return fmt::format("coalesce((SELECT min(usage_since) FROM {} WHERE usage_since > 0), {})",
+                       hosts_table(reports), clock(reports));
+}
+
+// What becomes of it; $9 is TellsUsage.
+std::string usage_since(const Session& reports) {
     return fmt::format(
-        "CASE WHEN $9 < 2 THEN 0 ELSE coalesce((SELECT min(usage_since) FROM {} "
-        "WHERE usage_since > 0), {}) END",
-        hosts_table(reports), clock(reports));
+        "CASE WHEN $9 = 0 THEN {0} WHEN $9 = 1 OR known.usage_since > 0 THEN known.usage_since "
+        "WHEN known.usage_since = {1} THEN {2} ELSE {3} END",
+        without, not_yet, usage_since_of_new(reports), clock(reports));
 }
 
 }  // namespace
@@ -25,16 +37,17 @@ void put_report(Session& reports, const HostReport& report) {
         fmt::format(
             "INSERT INTO {0} AS known (host, seen, version, schema, generation, position, age, "
             "held_back, left_out, problem, usage_since, usage_lost, usage_problem) "
-            "VALUES ($1, {1}, $2, {2}, $3, $4, $5, $6, $7, $8, {3}, $10, $11) "
+            "VALUES ($1, {1}, $2, {2}, $3, $4, $5, $6, $7, $8, "
+            "CASE $9 WHEN 0 THEN {3} WHEN 1 THEN {4} ELSE {5} END, $10, $11) "
             "ON CONFLICT (host) DO UPDATE SET "
             "seen = excluded.seen, version = excluded.version, schema = excluded.schema, "
             "generation = excluded.generation, position = excluded.position, age = excluded.age, "
             "held_back = excluded.held_back, left_out = excluded.left_out, "
             "problem = excluded.problem, usage_lost = excluded.usage_lost, "
             "usage_problem = excluded.usage_problem, "
-            "usage_since = CASE WHEN $9 = 0 THEN 0 WHEN $9 = 2 AND known.usage_since = 0 "
-            "THEN {1} ELSE known.usage_since END",
-            hosts_table(reports), clock(reports), schema_version, usage_since_of_new(reports)),
+            "usage_since = {6}",
+            hosts_table(reports), clock(reports), schema_version, without, not_yet,
+            usage_since_of_new(reports), usage_since(reports)),
         {report.name, report.version, static_cast<std::int64_t>(report.generation), report.position,
          report.age, static_cast<std::int64_t>(report.held_back),
          static_cast<std::int64_t>(report.left_out), report.problem,
@@ -59,7 +72,7 @@ std::vector<Host> hosts(Session& reports) {
         host.report.held_back = static_cast<std::uint64_t>(rows->integer(5));
         host.report.left_out = static_cast<std::uint64_t>(rows->integer(6));
         host.report.problem = rows->text(7);
-        host.usage_since = rows->integer(8);
+        host.usage_since = std::max<std::int64_t>(rows->integer(8), without);
         host.report.tells_usage = host.usage_since == 0 ? TellsUsage::no : TellsUsage::yes;
         host.report.usage_lost = static_cast<std::uint64_t>(rows->integer(9));
         host.report.usage_problem = rows->text(10);

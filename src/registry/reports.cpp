@@ -1,14 +1,13 @@
 #include "registry/reports.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 
-#include "base/file_descriptor.hpp"
 #include "base/redact.hpp"
 #include "registry/postgresql/pg_connection.hpp"
 #include "registry/sqlite/sqlite_session.hpp"
@@ -49,10 +48,10 @@ bool in_postgresql(const Session& session) {
     return session.engine() == Engine::postgresql;
 }
 
+// Without opening it: to close it would let go of the locks that another session of this process
+// has on it (fcntl(2)).
 void make_file(const Location& location) {
-    const base::FileDescriptor file(
-        ::open(location.path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_mode));
-    if (!file.is_open()) {
+    if (::mknod(location.path.c_str(), S_IFREG | file_mode, 0) != 0 && errno != EEXIST) {
         const int problem = errno;
         throw base::Error(fmt::format(
             "registry {}: cannot be written: {}; {}", location.shown, std::strerror(problem),

@@ -106,17 +106,18 @@ bool UsageCollector::open() {
     return session_ != nullptr;
 }
 
-// What an answer says is stored before its cursor is used: that is how nginx knows.
+// What an answer says is stored before its cursor is used: that is how nginx knows. So it is asked
+// once more behind the last part, or whoever starts next would be told the same again.
 void UsageCollector::ask_all(State& state) {
-    for (;;) {
+    for (bool complete = false, confirmed = false; !confirmed;) {
+        confirmed = complete;
         const UsageAnswer answer = ask_usage(options_.page, cursor_, ending_);
         registry::put_usage(*session_, answer.uses);
         cursor_ = answer.cursor;
         state.written += answer.uses.size();
         tell_of(answer, state);
-        if (!answer.more) {
-            return;
-        }
+        complete = !answer.more;
+        confirmed = confirmed || (complete && answer.uses.empty());
     }
 }
 

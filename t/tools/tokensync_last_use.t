@@ -184,6 +184,17 @@ subtest 'reload and restart of nginx' => sub {
     ok eventually(sub { !@{ host('web1')->{problems} } }), 'nothing is wrong any more';
 };
 
+subtest 'tokensync is restarted' => sub {
+    my $before = used('t10');
+    use_token($web1, 't10') for 1 .. 3;
+    ok eventually(sub { used('t10') == $before + 3 }), 'told';
+    is $world->stop($watch), 0, 'ended';
+    $watch = watch('web1', '--usage', $web1->{page});
+    use_token($web1, 't11');
+    ok eventually(sub { used('t11') }), 'it goes on';
+    is used('t10'), $before + 3, 'and tells nothing twice';
+};
+
 subtest 'tokensync is killed' => sub {
     my $before = used('t6');
     use_token($web1, 't6');
