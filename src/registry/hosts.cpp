@@ -38,7 +38,7 @@ void put_report(Session& reports, const HostReport& report) {
             "INSERT INTO {0} AS known (host, seen, version, schema, generation, position, age, "
             "held_back, left_out, problem, usage_since, usage_lost, usage_problem) "
             "VALUES ($1, {1}, $2, {2}, $3, $4, $5, $6, $7, $8, "
-            "CASE $9 WHEN 0 THEN {3} WHEN 1 THEN {4} ELSE {5} END, $10, $11) "
+            "CASE WHEN $9 = 0 THEN {3} WHEN $9 = 1 THEN {4} ELSE {5} END, $10, $11) "
             "ON CONFLICT (host) DO UPDATE SET "
             "seen = excluded.seen, version = excluded.version, schema = excluded.schema, "
             "generation = excluded.generation, position = excluded.position, age = excluded.age, "

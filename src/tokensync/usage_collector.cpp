@@ -106,18 +106,22 @@ bool UsageCollector::open() {
     return session_ != nullptr;
 }
 
-// What an answer says is stored before its cursor is used: that is how nginx knows. So it is asked
-// once more behind the last part, or whoever starts next would be told the same again.
+// What an answer says is stored before its cursor is used, by which nginx knows. Behind the last
+// part it is used at once, for nothing else (asking clears nothing): whoever starts next is told no
+// more of what is stored.
 void UsageCollector::ask_all(State& state) {
-    for (bool complete = false, confirmed = false; !confirmed;) {
-        confirmed = complete;
+    std::size_t stored = 0;
+    for (bool more = true; more;) {
         const UsageAnswer answer = ask_usage(options_.page, cursor_, ending_);
         registry::put_usage(*session_, answer.uses);
+        stored += answer.uses.size();
         cursor_ = answer.cursor;
-        state.written += answer.uses.size();
+        more = answer.more;
         tell_of(answer, state);
-        complete = !answer.more;
-        confirmed = confirmed || (complete && answer.uses.empty());
+    }
+    state.written += stored;
+    if (stored != 0) {
+        ask_usage(options_.page, cursor_, ending_);
     }
 }
 

@@ -28,8 +28,8 @@ sub unused { return [ sort map { $_->{id} } @{ decode_json($world->ctl_ok('list'
 # tokensync's account in PostgreSQL has no other rights.
 my $as = $world->url;
 if (on_postgresql()) {
-    $world->sql('CREATE ROLE syncs LOGIN IN ROLE token_auth_reader, token_auth_reporter');
-    $as =~ s{//postgres@}{//syncs@} or die $as;
+    $world->sql('CREATE ROLE tells LOGIN IN ROLE token_auth_reader, token_auth_reporter');
+    $as =~ s{//postgres@}{//tells@} or die $as;
 }
 
 sub watch {
@@ -188,6 +188,7 @@ subtest 'tokensync is restarted' => sub {
     my $before = used('t10');
     use_token($web1, 't10') for 1 .. 3;
     ok eventually(sub { used('t10') == $before + 3 }), 'told';
+    sleep 0.5;    # until nginx knows that it is stored
     is $world->stop($watch), 0, 'ended';
     $watch = watch('web1', '--usage', $web1->{page});
     use_token($web1, 't11');
