@@ -90,6 +90,7 @@ std::unique_ptr<Session> open_reports(const Location& location, Access access, i
     }
     auto session = std::make_unique<postgresql::PgConnection>(location, stop_fd, patience);
     session->require_server();
+    session->claim_session();
     const auto row = session->query("SELECT (to_regclass('token_auth.hosts') IS NOT NULL)::int");
     return row->next() && row->integer(0) != 0 ? std::move(session) : nullptr;
 }
