@@ -19,6 +19,10 @@ constexpr std::size_t registry_id_bytes = 16;
 
 }  // namespace
 
+std::string title(const Location& location) {
+    return fmt::format("{} {}", location.is_registry ? "registry" : "reports", location.shown);
+}
+
 Location parse_location(const std::string& url) {
     if (postgresql::is_url(url)) {
         return postgresql::parse(url);
