@@ -71,10 +71,15 @@ std::unique_ptr<Session> open_file(const Location& location, Access access) {
         make_file(location);
     }
     auto session = std::make_unique<sqlite::SqliteSession>(location, location.path, access);
+    if (session->number("PRAGMA application_id") != 0) {
+        sqlite::fail(location, "is not tokensync's; name another file by --usage-db");
+    }
     if (access == Access::write) {
         session->run(tables);
     }
-    return session;
+    // Its maker may not have come further.
+    const bool is_made = session->number("SELECT count(*) FROM sqlite_master") != 0;
+    return is_made ? std::move(session) : nullptr;
 }
 
 }  // namespace

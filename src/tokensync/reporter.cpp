@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::chrono::seconds interval{5};
 // How long another host of this one's name is believed in.
-constexpr std::chrono::minutes shared_for{1};
+constexpr std::chrono::seconds shared_for{15};
 
 std::string mark_of(std::uint64_t generation, const std::string& position) {
     return fmt::format("{} {}", generation, position);

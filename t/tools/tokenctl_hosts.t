@@ -10,7 +10,7 @@ use Time::HiRes qw(time);
 use TokenAuth::Postgres;
 use TokenAuth::Registry qw(on_postgresql rows_of sqlite_only);
 use TokenAuth::Sync;
-use TokenAuth::Util qw(eventually);
+use TokenAuth::Util qw(eventually spew);
 
 my $world = TokenAuth::Sync->new;
 $world->populate(20);
@@ -185,6 +185,22 @@ subtest 'reports that cannot be written' => sub {
     ok eventually(sub { $world->log_of($watch) =~ $expected }), 'it says so' or diag $world->log_of($watch);
     ok eventually(sub { -e "$dir/db/data.mdb" }), 'and syncs';
     is $world->stop($watch), 0, 'ended';
+};
+
+subtest 'another file than theirs' => sub {
+    sqlite_only();
+    my $dir = $world->dir . '/wrong';
+    mkdir $dir or die;
+    spew("$dir/usage.db", '');
+    my $none = $world->ctl('hosts', '--usage-db', "$dir/usage.db");
+    is $none->{status}, 0, 'one that is just being made';
+    like $none->{err}, qr/^no host has reported yet; /, 'has no hosts';
+    my $registry = $world->registry;
+    like $world->ctl('hosts', '--usage-db', $registry)->{err}, qr/reports \Q$registry\E: is not tokensync's; name another file by --usage-db/, 'the registry';
+    my $watch = $world->watch({ db => "$dir/db" }, '--host', 'wrong', '--usage-db', $registry);
+    ok eventually(sub { $world->log_of($watch) =~ /is not tokensync's/ }), 'tokensync says so, too';
+    is $world->stop($watch), 0, 'ended';
+    is $world->sql(q(SELECT count(*) FROM sqlite_master WHERE name = 'hosts'))->[0], 0, 'and leaves it alone';
 };
 
 subtest 'who may read them' => sub {
