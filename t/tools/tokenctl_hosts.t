@@ -155,7 +155,8 @@ subtest 'a registry that a backup was put in place of' => sub {
 };
 
 subtest 'wrong usage' => sub {
-    my @cases = ([['revoke', '--wait', '25h', 't13'], qr/--wait is at most 24h/], [['list', '--wait'], qr/--wait is for commands that change/],
+    my @cases = ([['revoke', '--wait', '25h', 't13'], qr/--wait is at most 24h/],
+        (map { [[$_, '--wait'], qr/--wait is for commands that change tokens/] } qw(hosts init migrate list)),
         [['revoke', '--wait=often', 't13'], qr/--wait "often" is not understood: write 30s/]);
     for my $case (@cases) {
         my $result = $world->ctl(@{ $case->[0] });
