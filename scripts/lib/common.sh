@@ -34,7 +34,7 @@ packages_build=(
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
-packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl python3-jsonschema)
 packages_fuzz=("${packages_unit[@]}" clang libclang-rt-dev)
 packages_matrix=(clang)
 # modules for the installed nginx; scripts/matrix unpacks them without installing
