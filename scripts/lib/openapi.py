@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Checks docs/openapi.json, and exchanges against it.
 
     openapi.py DOCUMENT                  checks the document; says what is wrong, exit status 1
