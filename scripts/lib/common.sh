@@ -34,7 +34,7 @@ packages_build=(
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
-packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl python3-jsonschema)
 packages_fuzz=("${packages_unit[@]}" clang libclang-rt-dev)
 packages_matrix=(clang)
 # modules for the installed nginx; scripts/matrix unpacks them without installing
@@ -44,7 +44,7 @@ packages_beside=(
 )
 packages_sanitize=(valgrind libc6-dbg)
 packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
-    prometheus fail2ban python3-grpcio caddy)
+    prometheus fail2ban python3-grpcio python3-jsonschema caddy)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )
