@@ -53,6 +53,11 @@ bool is_same(const std::string& one, const std::string& other) {
     return !one.empty() && one == other;
 }
 
+Place organization_of(Place place) {
+    place.group.clear();
+    return place;
+}
+
 bool reaches(const Place& held, const Place& place) {
     return held.organization == place.organization &&
            (held.group.empty() || held.group == place.group);
@@ -67,9 +72,9 @@ bool own_list_allows(const Caller& caller, std::string_view wanted) {
 }
 
 bool gives(const Caller& caller, const Holding& holding, std::string_view wanted) {
-    const bool limited = holding.role || caller.own;
-    return limited && (!holding.role || covers(*holding.role, wanted)) &&
-           own_list_allows(caller, wanted);
+    const bool has_list = holding.role || caller.own;
+    return has_list && caller.via != Via::auth_token &&
+           (!holding.role || covers(*holding.role, wanted)) && own_list_allows(caller, wanted);
 }
 
 // What the memberships and the token say, be the caller the system or not.
@@ -94,9 +99,7 @@ bool sees_organization(const Caller& caller, const Place& place) {
 }
 
 bool sees_group(const Caller& caller, const Place& place) {
-    Place organization = place;
-    organization.group.clear();
-    return !may(caller, organization).empty() ||
+    return !may(caller, organization_of(place)).empty() ||
            std::any_of(caller.holdings.begin(), caller.holdings.end(), [&](const Holding& holding) {
                return holding.place.organization == place.organization &&
                       holding.place.group == place.group;
@@ -264,7 +267,7 @@ Decision Question::on_personal_token() const {
                 return {};
             }
             if (!request_.token.owner_is_member ||
-                !holds(caller_, request_.place, scope::tokens_read)) {
+                !holds(caller_, organization_of(request_.place), scope::tokens_read)) {
                 return refused(Code::not_found);
             }
             return suspension();
@@ -316,11 +319,9 @@ Decision Question::needs() const {
     if (rule_.needs == scope::system) {
         return missing(scope::system);
     }
-    Place place = request_.place;
-    if (rule_.needs == scope::groups_write) {
-        place.group.clear();
-    }
-    if (holds(caller_, place, rule_.needs)) {
+    const Place& place = request_.place;
+    const bool in_organization = rule_.needs == scope::groups_write;
+    if (holds(caller_, in_organization ? organization_of(place) : place, rule_.needs)) {
         return needs_for_contents();
     }
     if (request_.action == Action::list_grants && holds(caller_, place, scope::members_write)) {
