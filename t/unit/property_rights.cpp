@@ -59,9 +59,13 @@ Ask draw_ask(Draw& draw, const RightsWorld& world, const Who& who, const rights:
     static const std::vector<std::string> organizations = {"sys", "acme", "globex"};
     static const std::vector<std::string> groups = {"g", "h"};
     static const std::vector<std::string> people = {"ann", "bob", "cid", "dot", "eve"};
+    static const std::vector<Action> intricate = {
+        Action::create_token, Action::change_token, Action::restore_token,
+        Action::rotate_token, Action::put_member,   Action::remove_member,
+    };
     Ask ask;
-    ask.action =
-        static_cast<Action>(draw.below(static_cast<std::size_t>(Action::delete_token) + 1));
+    ask.action = draw.chance(40) ? draw.of(intricate)
+                                 : static_cast<Action>(draw.below(std::size(rights::rules)));
     // Often where the caller is.
     ask.organization = !caller.holdings.empty() && draw.chance(60)
                            ? draw.of(caller.holdings).place.organization
@@ -151,7 +155,7 @@ bool all_occurred(const std::map<std::string, std::uint64_t>& codes,
         fmt::print("{:>9}  {}{}\n", count, name, enough ? "" : "  TOO FEW TO MEAN ANYTHING");
         all = all && enough;
     }
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(Action::delete_token); ++i) {
+    for (std::size_t i = 0; i < std::size(rights::rules); ++i) {
         if (allowed.count(static_cast<Action>(i)) == 0) {
             fmt::print("action {} was never allowed\n", i);
             all = false;
