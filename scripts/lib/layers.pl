@@ -44,7 +44,7 @@ my @layers = (
     { name => 'store writer', in => [qw(src/store_writer)], own => [qw(store_writer base token_auth)],
         may => [qw(tools lmdb system)] },
     { name => 'registry', in => [qw(src/registry)], own => [qw(registry base token_auth)], may => [qw(tools sql system crypto zlib utf8)] },
-    { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system)] },
+    { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system service)] },
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
         may => [qw(tools system crypto)] },
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
