@@ -4,18 +4,22 @@
 #include <microhttpd.h>
 #include <poll.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 #include "cli/service.hpp"
@@ -40,7 +44,6 @@ struct Exchange {
     // What it will be refused with, known before the body is there: then the body is dropped.
     std::optional<Response> refusal{};
     std::size_t received = 0;  // bytes of the body
-    bool suspended = false;
     std::optional<Response> answer{};
     std::function<void(RegistryConnection&)> if_unsent{};
     Clock::time_point whole{};
@@ -134,6 +137,10 @@ class HttpServer::Loop {
         if (info == nullptr) {
             throw base::Error("libmicrohttpd does not start");
         }
+        if (!wake_.is_open()) {
+            throw base::Error(fmt::format("cannot make an eventfd: {}", std::strerror(errno)));
+        }
+        answered_.reserve(limits::connections);
         epoll_fd_ = info->epoll_fd;
     }
 
@@ -164,6 +171,29 @@ class HttpServer::Loop {
         return poll(&file, 1, 0) > 0;
     }
 
+    // From any thread: the answer of a suspended request is there.
+    void resume(MHD_Connection* mhd) noexcept {
+        const std::lock_guard lock(mutex_);
+        answered_.push_back(mhd);  // there is room for each connection
+        eventfd_write(wake_.get(), 1);
+    }
+
+    // Resumes here rather than where the answer was made: so one thread alone calls libmicrohttpd.
+    void resume_answered() {
+        eventfd_t count = 0;
+        eventfd_read(wake_.get(), &count);
+        const std::lock_guard lock(mutex_);
+        for (MHD_Connection* mhd : answered_) {
+            MHD_resume_connection(mhd);
+        }
+        answered_.clear();
+    }
+
+    static bool has_unread(int fd) {
+        char byte = 0;
+        return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    }
+
     // Waits for something to do, and does it.
     void turn(int stop_fd) {
         MHD_UNSIGNED_LONG_LONG wanted = 0;
@@ -171,8 +201,10 @@ class HttpServer::Loop {
         if (MHD_get_timeout(daemon_.get(), &wanted) == MHD_YES) {
             timeout = std::min(timeout, wanted);
         }
-        std::array<pollfd, 2> files{{{epoll_fd_, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+        std::array<pollfd, 3> files{
+            {{epoll_fd_, POLLIN, 0}, {wake_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}}};
         poll(files.data(), files.size(), static_cast<int>(timeout));
+        resume_answered();
         MHD_run(daemon_.get());
         if (Clock::now() >= next_tick_) {
             next_tick_ = Clock::now() + between_ticks;
@@ -202,9 +234,8 @@ class HttpServer::Loop {
         }
         MHD_quiesce_daemon(daemon_.get());
         socket_.close();
-        for (Connection* connection : connections_) {
-            if (!connection->exchange) {
-                // A request that has come already can still be read.
+        for (const Connection* connection : connections_) {
+            if (!connection->exchange && !has_unread(connection->fd)) {
                 shutdown(connection->fd, SHUT_RD);
             }
         }
@@ -290,7 +321,7 @@ class HttpServer::Loop {
             return;
         }
         const std::unique_ptr<Exchange> exchange = std::move(connection->exchange);
-        loop.bodies_size_ -= exchange->call->request.body.size();
+        loop.drop_body(*exchange);
         connection->deadline = Clock::now() + limits::request_time;
         if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange->if_unsent) {
             loop.dispatcher_.run(std::move(exchange->if_unsent));
@@ -361,12 +392,20 @@ class HttpServer::Loop {
         }
         if (!exchange.refusal && bodies_size_ + bytes.size() > limits::bodies_size) {
             exchange.refusal = Problem(ProblemCode::overloaded).response();
+            drop_body(exchange);
         }
         if (!exchange.refusal) {
             exchange.call->request.body += bytes;
             bodies_size_ += bytes.size();
         }
         return MHD_YES;
+    }
+
+    void drop_body(Exchange& exchange) {
+        std::string& body = exchange.call->request.body;
+        bodies_size_ -= body.size();
+        explicit_bzero(body.data(), body.size());
+        body = std::string();
     }
 
     MHD_Result whole(MHD_Connection* mhd, Connection& connection) {
@@ -384,9 +423,9 @@ class HttpServer::Loop {
         connection.deadline.reset();
         MHD_suspend_connection(mhd);
         // It stays suspended, and the exchange in place, until the answer is there.
-        dispatcher_.submit(exchange.call, [mhd, &exchange](Response response) {
+        dispatcher_.submit(exchange.call, [this, mhd, &exchange](Response response) {
             exchange.answer = std::move(response);
-            MHD_resume_connection(mhd);
+            resume(mhd);
         });
         return MHD_YES;
     }
@@ -425,6 +464,9 @@ class HttpServer::Loop {
     bool stopping_ = false;
     Clock::time_point next_tick_{};
     int epoll_fd_ = -1;
+    std::mutex mutex_;
+    std::vector<MHD_Connection*> answered_;
+    const base::FileDescriptor wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     std::unique_ptr<MHD_Daemon, Stopper> daemon_;  // goes first: it calls back while it ends
 };
 

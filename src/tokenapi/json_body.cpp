@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "tokenapi/limits.hpp"
 #include "tokenapi/problem.hpp"
 
@@ -96,7 +97,8 @@ class Builder {
 
 Json parse_object(std::string_view text) {
     Builder builder;
-    if (!Json::sax_parse(text, &builder)) {
+    // The library takes a NUL for the end, and would not see what stands behind it.
+    if (!base::is_utf8(text) || !Json::sax_parse(text, &builder)) {
         throw Problem(ProblemCode::body_malformed,
                       builder.problem().empty() ? "The body is not JSON." : builder.problem());
     }

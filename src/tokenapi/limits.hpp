@@ -18,10 +18,10 @@ inline constexpr std::chrono::seconds stop_time{30};
 
 // A request. The request line and the fields, with what libmicrohttpd keeps of them, and the
 // answer's header: 431 beyond that, 414 if the target alone is too long.
-inline constexpr std::size_t header_size = 16 * 1024;
+inline constexpr std::size_t header_size = 20 * 1024;
 inline constexpr std::size_t body_size = 64 * 1024;
 // Of all requests that are being received; then 503. Keeps 1,000 connections within memory.
-inline constexpr std::size_t bodies_size = 16 * 1024 * 1024;
+inline constexpr std::size_t bodies_size = 8 * 1024 * 1024;
 inline constexpr std::size_t json_levels = 16;
 inline constexpr std::size_t json_names = 100;  // in one object
 inline constexpr std::size_t parameters = 32;   // of a query or a form
