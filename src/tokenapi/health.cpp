@@ -1,4 +1,3 @@
-#include "base/json.hpp"
 #include "tokenapi/fields.hpp"
 #include "tokenapi/metrics.hpp"
 #include "tokenapi/operations.hpp"
@@ -8,7 +7,7 @@ namespace token_auth::tokenapi {
 // Whether the process lives, not whether the registry does: a restart would not bring that back.
 Step get_health(Call& call) {
     ParameterReader(call.parameters).finish();
-    return json_response(200, {{"status", "ok"}});
+    return Response{200, {{"Content-Type", "text/plain; charset=utf-8"}}, "ok\n", {}};
 }
 
 Step get_metrics(Call& call) {

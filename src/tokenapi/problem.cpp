@@ -83,7 +83,7 @@ Problem::Problem(ProblemCode code, std::string detail) : code_(code), detail_(st
     }
 }
 
-Problem& Problem::with(const char* name, std::string value) {
+Problem& Problem::with(const char* name, std::optional<std::string> value) {
     texts_.emplace_back(name, std::move(value));
     return *this;
 }
@@ -110,7 +110,7 @@ Response Problem::response() const {
                        {"detail", detail_},
                        {"code", row.name}};
     for (const auto& [name, value] : texts_) {
-        json[name] = value;
+        json[name] = value ? base::Json(*value) : base::Json();
     }
     for (const auto& [name, values] : lists_) {
         json[name] = values;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,7 +62,7 @@ class Problem : public std::exception {
     Problem(ProblemCode code, std::string detail);
 
     // Members behind those that all problems have, in the order added.
-    Problem& with(const char* name, std::string value);
+    Problem& with(const char* name, std::optional<std::string> value);  // none: null
     Problem& with(const char* name, std::vector<std::string> values);
     // A field of the answer's header.
     Problem& header(const char* name, std::string value);
@@ -76,7 +77,7 @@ class Problem : public std::exception {
     ProblemCode code_;
     std::string detail_;
     std::vector<std::pair<std::string, std::vector<std::string>>> lists_;
-    std::vector<std::pair<std::string, std::string>> texts_;
+    std::vector<std::pair<std::string, std::optional<std::string>>> texts_;
     std::vector<std::pair<std::string, std::string>> headers_;
     std::vector<FieldError> errors_;
 };

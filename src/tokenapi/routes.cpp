@@ -8,7 +8,7 @@ namespace {
 constexpr Route table[] = {
     {"GET", "/healthz", "getHealth", Takes::nothing, Runs::here, get_health},
     {"GET", "/metrics", "getMetrics", Takes::nothing, Runs::here, get_metrics},
-    {"GET", "/api/v1/openapi.json", "getOpenApi", Takes::nothing, Runs::here, get_openapi},
+    {"GET", "/api/v1/openapi.json", "getOpenapi", Takes::nothing, Runs::here, get_openapi},
 };
 
 }  // namespace

@@ -92,7 +92,7 @@ subtest 'every answer' => sub {
         is $answer->{status}, $_, "status $_";
         is $answer->{headers}{'cache-control'}, 'no-store', 'is not stored';
         is $answer->{headers}{'x-content-type-options'}, 'nosniff', 'is taken for what it says';
-        is $answer->{headers}{'content-type'}, $_ == 200 ? 'application/json' : 'application/problem+json', 'its type';
+        is $answer->{headers}{'content-type'}, $_ == 200 ? 'text/plain; charset=utf-8' : 'application/problem+json', 'its type';
     }
     is $api->call('GET', '/x')->{body},
         '{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no such thing.","code":"not_found"}',
