@@ -69,7 +69,7 @@ subtest 'an owner who may not make roles' => sub {
     TokenAuth::Postgres::sql_at($url->('postgres', 'postgres'), 'CREATE ROLE owner LOGIN; CREATE DATABASE mine OWNER owner');
     my $made = tokenctl('--registry', $url->('owner', 'mine'), 'init');
     is $made->{status}, 0, 'the registry is made';
-    like $made->{err}, qr/roles token_auth_reader and token_auth_writer could not be made, which needs CREATEROLE/, 'and it is said';
+    like $made->{err}, qr/roles token_auth_reader, token_auth_writer and token_auth_api could not be made, which needs CREATEROLE/, 'and it is said';
     use_registry($url->('owner', 'mine'));
     ok(succeeds(tokenctl(qw(org add acme))), 'its owner can use it');
     ok(succeeds(tokensync($url->('owner', 'mine'), 'run', '--force')), 'for syncing, too');
