@@ -275,7 +275,7 @@ class Import {
 ImportCounts import_lines(Registry& registry, const Author& author, std::istream& input,
                           const std::string& name, ImportMode mode) {
     ImportCounts counts;
-    registry.write(author, [&](Writer& writer) {
+    registry.write_alone(author, [&](Writer& writer) {
         JsonlReader reader(input, name);
         Import import(writer, mode, counts);
         for (Json line; reader.next_object(line);) {

@@ -5,7 +5,6 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/token_policy.hpp"
@@ -15,6 +14,7 @@
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
 #include "tokenctl/new_token.hpp"
+#include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -130,7 +130,7 @@ int create(const Context& context, const Options& options) {
                         token.organization));
     }
     tell_of_new_token(context, token, author.now);
-    return cli::exit_done;
+    return wait_for_hosts(context);
 }
 
 }  // namespace

@@ -86,8 +86,7 @@ int add(const Context& context, const Options& options) {
         done = {json_of(*stored(writer, membership), name_of(outcome)),
                 line_of(membership, outcome, before)};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -106,8 +105,7 @@ int remove(const Context& context, const Options& options) {
                 fmt::format("removed {} from {}{}", named.user, place_text(named),
                             named.group.empty() ? " and its groups" : "")};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 registry::MemberFilter filter_of(registry::Reader& reader, const Options& options) {

@@ -51,8 +51,7 @@ int add(const Context& context, const Options& options) {
                  fmt::format("added {}organization {}", options.system ? "system " : "", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 constexpr std::string_view none = "none";
@@ -164,8 +163,7 @@ int set(const Context& context, const Options& options, const Settings& settings
                 fmt::format("organization {} is {}", organization.id,
                             changes ? "changed" : "so already")};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int suspend(const Context& context, const Options& options, bool suspended) {
@@ -186,8 +184,7 @@ int suspend(const Context& context, const Options& options, bool suspended) {
                      (changes ? "" : " already")});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -206,8 +203,7 @@ int remove(const Context& context, const Options& options) {
                                fmt::format("removed organization {}{}", name, tokens)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context) {

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "cli/exit.hpp"
 #include "registry/token_policy.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
@@ -66,8 +65,7 @@ int set_revoked(const Context& context, const Ids& ids, bool revoked) {
             reports.push_back(report_of(writer, id, *outcome, revoked));
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 }  // namespace

@@ -50,8 +50,7 @@ int set(const Context& context, const Options& options) {
         }
         outcome = writer.put(role, "set");
     });
-    report(context, Report{json_of(role, name_of(outcome)), line_of(role, outcome)});
-    return cli::exit_done;
+    return finish(context, Report{json_of(role, name_of(outcome)), line_of(role, outcome)});
 }
 
 int remove(const Context& context, const Options& options) {
@@ -65,8 +64,7 @@ int remove(const Context& context, const Options& options) {
             reports.push_back({json_of(role, "removed"), fmt::format("removed role {}", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context) {

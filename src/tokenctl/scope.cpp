@@ -40,8 +40,7 @@ int set(const Context& context, const registry::ScopeEntry& entry) {
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         outcome = writer.put(entry, "set");
     });
-    report(context, Report{json_of(entry, name_of(outcome)), line_of(entry.scope, outcome)});
-    return cli::exit_done;
+    return finish(context, Report{json_of(entry, name_of(outcome)), line_of(entry.scope, outcome)});
 }
 
 int remove(const Context& context, const std::vector<std::string>& scopes) {
@@ -61,8 +60,7 @@ int remove(const Context& context, const std::vector<std::string>& scopes) {
                                fmt::format("removed scope {} from the catalogue", scope)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context) {

@@ -83,8 +83,7 @@ int add(const Context& context, const Options& options, const Details& details) 
                 {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int set(const Context& context, const Options& options, const Details& details) {
@@ -101,8 +100,7 @@ int set(const Context& context, const Options& options, const Details& details) 
         done = {json_of(user, changes ? "updated" : "unchanged"),
                 fmt::format("user {} is {}", user.id, changes ? "changed" : "so already")};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int disable(const Context& context, const Options& options, bool disabled) {
@@ -122,8 +120,7 @@ int disable(const Context& context, const Options& options, bool disabled) {
                                            changes ? "" : " already")});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -142,8 +139,7 @@ int remove(const Context& context, const Options& options) {
                 {json_of(user, "removed"), fmt::format("removed user {}{}", name, tokens)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context, const Options& options) {

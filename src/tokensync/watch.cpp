@@ -20,9 +20,11 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "store_writer/error.hpp"
+#include "token_auth/version.hpp"
 #include "tokensync/account.hpp"
 #include "tokensync/inspect.hpp"
 #include "tokensync/read_ahead.hpp"
+#include "tokensync/reporter.hpp"
 #include "tokensync/restart.hpp"
 #include "tokensync/scrub.hpp"
 #include "tokensync/service.hpp"
@@ -68,25 +70,35 @@ base::FileDescriptor descriptor_of(std::initializer_list<int> numbers) {
 class Watch {
   public:
     Watch(registry::Source& source, const store_writer::StoreOptions& options,
-          std::chrono::seconds heartbeat, LogFormat format)
+          const WatchOptions& how)
         : source_(source),
           options_(options),
-          heartbeat_(heartbeat),
-          show_progress_(format == LogFormat::text),
-          log_(format),
+          heartbeat_(how.heartbeat),
+          host_(how.host),
+          show_progress_(how.format == LogFormat::text),
+          log_(how.format),
           scrub_(options.path),
           stop_(descriptor_of({SIGTERM, SIGINT})),
           read_all_(descriptor_of({SIGHUP})) {
         signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
         options_.read_through = true;
         source_.stop_on(stop_.get());
+        if (how.reports_to) {
+            reporter_ = std::make_unique<Reporter>(*how.reports_to, log_);
+        }
     }
 
     // False if it ended because the registry cannot be opened with these rights.
     bool run() {
         if (geteuid() == 0) {
             open_registry_as_root();
+            if (reporter_) {
+                reporter_->connect();
+            }
             become_owner(options_);
+        }
+        if (reporter_) {
+            reporter_->start();
         }
         if (faults_before() > 1) {
             rest(std::min(first_retry * (1 << faults_before()), last_retry));
@@ -121,6 +133,7 @@ class Watch {
             }
         }
         writer_.reset();
+        reporter_.reset();
         if (!registry_lost_) {
             service_.stopping();
             log_.stopped();
@@ -208,9 +221,25 @@ class Watch {
             "Up to date at {}: {}, generation {}", base::format_time(meta.synced / 1000),
             base::counted(meta.contents.counts.tokens, "token"), meta.generation));
         service_.alive();
+        report(meta);
         if (meta.contents.counts.held_back != 0) {
             writer_.reset();  // so that "tokensync run --force" finds the store unlocked
         }
+    }
+
+    void report(const store_writer::Meta& meta) {
+        if (!reporter_) {
+            return;
+        }
+        Reporter::State state;
+        state.report.name = host_;
+        state.report.version = token_auth::version;
+        state.report.generation = meta.generation;
+        state.report.position = meta.position;
+        state.report.held_back = meta.contents.counts.held_back;
+        state.report.left_out = meta.contents.counts.left_out;
+        state.synced = meta.synced;
+        reporter_->update(state, !reporter_->has_reported(meta.position) && source_.is_awaited());
     }
 
     void reopen() {
@@ -281,6 +310,9 @@ class Watch {
     void failed(const std::string& problem) {
         // Whoever wants to mend the store by hand finds it unlocked meanwhile.
         writer_.reset();
+        if (reporter_) {
+            reporter_->update_problem(problem);
+        }
         if (problem != problem_) {
             log_.failed(problem);
             problem_ = problem;
@@ -315,8 +347,10 @@ class Watch {
     registry::Source& source_;
     store_writer::StoreOptions options_;
     std::chrono::seconds heartbeat_;
+    std::string host_;
     bool show_progress_;
     WatchLog log_;
+    std::unique_ptr<Reporter> reporter_;
     Service service_;
     bool unread_ = true;  // the store that is at the path
     Scrub scrub_;
@@ -337,8 +371,8 @@ class Watch {
 }  // namespace
 
 bool watch(registry::Source& source, const store_writer::StoreOptions& options,
-           std::chrono::seconds heartbeat, LogFormat format) {
-    return Watch(source, options, heartbeat, format).run();
+           const WatchOptions& how) {
+    return Watch(source, options, how).run();
 }
 
 }  // namespace token_auth::tokensync

@@ -84,6 +84,15 @@ void WatchLog::failed(const std::string& problem) const {
     write("error", "failed", fmt::format("{}; trying again", problem), fields);
 }
 
+void WatchLog::unreported(const std::string& problem) const {
+    base::Json fields;
+    fields["error"] = problem;
+    write("warning", "unreported",
+          fmt::format("{}; syncing goes on, but `tokenctl hosts` and --wait do not see this host",
+                      problem),
+          fields);
+}
+
 void WatchLog::recovered() const {
     write("info", "recovered", "recovered", base::Json::object());
 }

@@ -324,6 +324,21 @@ constexpr std::string_view version_2[] = {
     kept    INTEGER NOT NULL,
     content TEXT NOT NULL
 ))",
+    // what the tokensync of each nginx host says of itself (hosts.hpp)
+    R"(CREATE TABLE token_auth.hosts (
+    host       TEXT COLLATE "C" PRIMARY KEY,
+    seen       BIGINT NOT NULL,
+    version    TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    position   TEXT NOT NULL,
+    age        BIGINT NOT NULL,
+    held_back  BIGINT NOT NULL,
+    left_out   BIGINT NOT NULL,
+    problem    TEXT NOT NULL
+))",
+    // until: somebody waits for the hosts up to then
+    R"(CREATE TABLE token_auth.waiting (until BIGINT NOT NULL))",
+    R"(INSERT INTO token_auth.waiting (until) VALUES (0))",
 };
 
 // The same, for managing. No change of new tables is logged: the store knows nothing of them.
@@ -447,13 +462,13 @@ const std::vector<RoleGrants>& role_grants() {
          {"USAGE ON SCHEMA token_auth",
           "SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations, "
           "token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens, "
-          "token_auth.changes, token_auth.log_state",
+          "token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.waiting",
           // which tokens were removed on purpose
           "SELECT (seq, action, entity, key) ON token_auth.audit"}},
         {"token_auth_writer",
          {"USAGE ON SCHEMA token_auth",
           "SELECT ON token_auth.meta, token_auth.changes, token_auth.log_state, token_auth.audit, "
-          "token_auth.set_aside",
+          "token_auth.set_aside, token_auth.hosts, token_auth.waiting",
           "SELECT, INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.scopes, "
           "token_auth.organizations, token_auth.org_groups, token_auth.users, "
           "token_auth.memberships, token_auth.group_memberships, token_auth.tokens",
@@ -461,8 +476,10 @@ const std::vector<RoleGrants>& role_grants() {
           "INSERT (actor, via, token, address, action, entity, key, organization, group_id, "
           "detail) "
           "ON token_auth.audit",
-          "UPDATE ON token_auth.write_lock",
+          "UPDATE ON token_auth.write_lock, token_auth.waiting",
           "EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT)"}},
+        {"token_auth_reporter",
+         {"USAGE ON SCHEMA token_auth", "SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts"}},
         {"token_auth_api",
          {"USAGE ON SCHEMA token_auth",
           "SELECT ON token_auth.meta, token_auth.audit, token_auth.organizations",

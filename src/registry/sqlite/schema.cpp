@@ -184,6 +184,12 @@ constexpr Table new_tables[] = {
 ))"},
 };
 
+// until: somebody waits for the hosts (hosts.hpp) up to then
+constexpr std::string_view waiting[] = {
+    "CREATE TABLE waiting (until BIGINT NOT NULL)",
+    "INSERT INTO waiting (until) VALUES (0)",
+};
+
 constexpr std::string_view indexes[] = {
     "CREATE INDEX memberships_organization ON memberships (organization)",
     "CREATE INDEX memberships_role ON memberships (role)",
@@ -471,6 +477,7 @@ Statements sqlite_schema() {
     for (const Table& table : new_tables) {
         statements.push_back(create(table));
     }
+    statements.insert(statements.end(), std::begin(waiting), std::end(waiting));
     statements.emplace_back(changes_pruned);
     add_indexes_and_triggers(statements);
     return statements;
@@ -482,6 +489,7 @@ Statements sqlite_upgrade_before(Session& session) {
     Statements statements;
     drop_all(session, "trigger", statements);
     drop_all(session, "index", statements);
+    statements.insert(statements.end(), std::begin(waiting), std::end(waiting));
     for (const Table& table : tables) {
         if (table.name == "audit") {
             statements.emplace_back("ALTER TABLE audit RENAME TO old_audit");
