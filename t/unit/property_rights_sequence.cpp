@@ -282,7 +282,7 @@ void Sequence::create(const Who& who, const Ask& ask) {
     token.expires = ask.expires.value_or(0);
     if (ask.action == Action::create_personal_token) {
         token.kind = kind_user;
-        token.owner = who.id;
+        token.owner = caller_of(world_, who).user;
     } else {
         token.kind = ask.group.empty() ? kind_organization : kind_group;
         token.organization = ask.organization;
