@@ -1,11 +1,11 @@
-#include "tokensync/service.hpp"
+#include "cli/service.hpp"
 
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <cstdint>
 
-namespace token_auth::tokensync {
+namespace token_auth::cli {
 namespace {
 
 constexpr std::chrono::seconds between_states{1};
@@ -62,4 +62,4 @@ void Service::alive() {
     }
 }
 
-}  // namespace token_auth::tokensync
+}  // namespace token_auth::cli

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace token_auth::tokensync {
+namespace token_auth::cli {
 
 class Service {
   public:
@@ -36,4 +36,4 @@ class Service {
     Clock::time_point told_alive_{};
 };
 
-}  // namespace token_auth::tokensync
+}  // namespace token_auth::cli

@@ -1,0 +1,110 @@
+#include "tokenapi/registry_connection.hpp"
+
+#include <fmt/core.h>
+
+#include "cli/output.hpp"
+#include "tokenapi/limits.hpp"
+#include "tokenapi/metrics.hpp"
+#include "tokenapi/problem.hpp"
+
+namespace token_auth::tokenapi {
+
+using Clock = std::chrono::steady_clock;
+
+bool RegistryHealth::rests() const {
+    const std::lock_guard lock(mutex_);
+    return !problem_.empty() && Clock::now() < retry_;
+}
+
+void RegistryHealth::failed(const std::string& problem) {
+    const std::lock_guard lock(mutex_);
+    metrics_.registry_up = false;
+    retry_ = Clock::now() + limits::registry_rest;
+    if (problem != problem_) {
+        problem_ = problem;
+        cli::note("tokenapi: " + problem);
+    }
+}
+
+void RegistryHealth::answered() {
+    const std::lock_guard lock(mutex_);
+    metrics_.registry_up = true;
+    if (!problem_.empty()) {
+        problem_.clear();
+        cli::note("tokenapi: the registry answers again");
+    }
+}
+
+void RegistryHealth::opened() {
+    ++metrics_.registry_connections;
+}
+
+void RegistryHealth::closed() {
+    --metrics_.registry_connections;
+}
+
+void RegistryConnection::read(const std::function<void(registry::Reader&)>& body) {
+    attempt([&](registry::Registry& registry, bool& began) {
+        registry.read([&](registry::Reader& reader) {
+            began = true;
+            body(reader);
+        });
+    });
+}
+
+void RegistryConnection::write(const registry::Author& author,
+                               const std::function<void(registry::Writer&)>& body) {
+    attempt([&](registry::Registry& registry, bool& began) {
+        registry.write(author, [&](registry::Writer& writer) {
+            began = true;
+            body(writer);
+        });
+    });
+}
+
+void RegistryConnection::attempt(
+    const std::function<void(registry::Registry&, bool& began)>& transaction) {
+    for (;;) {
+        const bool reused = registry_.has_value();
+        bool began = false;
+        try {
+            transaction(open(), began);
+            health_.answered();
+            return;
+        } catch (const registry::SqlError& error) {
+            // After an error it may be in any state.
+            close();
+            if (reused && !began) {
+                continue;
+            }
+            health_.failed(error.what());
+            throw Problem(ProblemCode::registry_unavailable);
+        }
+    }
+}
+
+registry::Registry& RegistryConnection::open() {
+    if (registry_) {
+        return *registry_;
+    }
+    if (health_.rests()) {
+        throw Problem(ProblemCode::registry_unavailable);
+    }
+    try {
+        registry_.emplace(url_, registry::Access::write);
+    } catch (const base::Error& error) {
+        health_.failed(error.what());
+        throw Problem(ProblemCode::registry_unavailable);
+    }
+    health_.opened();
+    return *registry_;
+}
+
+void RegistryConnection::close() {
+    if (registry_) {
+        registry_.reset();
+        health_.closed();
+    }
+}
+
+}  // namespace token_auth::tokenapi
