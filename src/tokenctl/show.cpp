@@ -34,6 +34,8 @@ std::string text_of(const registry::TokenView& view, std::int64_t now) {
         {"scopes", registry::join_words(token.scopes)},
         {"addresses", registry::join_words(token.allow)},
         {"created", base::format_time(token.created)},
+        {"created by", token.created_by},
+        {"created via", token.created_via},
         {"not before", time_or_nothing(token.not_before)},
         {"expires", expiry_text(token)},
         {"revoked", time_or_nothing(token.revoked)},
