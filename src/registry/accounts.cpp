@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t session_bytes = 32;
 constexpr std::int64_t address_life = 30 * 86400;
 
-std::optional<User> if_may_log_in(std::optional<User> user) {
-    return user && !user->technical && !user->disabled ? std::move(user) : std::nullopt;
-}
-
 // The texts of a statement's first column.
 std::vector<std::string> column(Session& session, std::string_view sql, const Values& values) {
     std::vector<std::string> out;
@@ -29,7 +25,8 @@ std::vector<std::string> column(Session& session, std::string_view sql, const Va
 }  // namespace
 
 std::optional<User> person_to_log_in(Reader& reader, const std::string& id) {
-    return if_may_log_in(reader.user(id));
+    auto user = reader.user(id);
+    return user && !user->technical && !user->disabled ? std::move(user) : std::nullopt;
 }
 
 std::optional<User> person_of_sso(Reader& reader, const std::string& name) {
@@ -37,10 +34,10 @@ std::optional<User> person_of_sso(Reader& reader, const std::string& name) {
         return std::nullopt;
     }
     if (auto named = reader.user_of_sso_name(name)) {
-        return if_may_log_in(std::move(named));
+        return named;
     }
     auto user = reader.user(name);
-    return user && user->sso_name.empty() ? if_may_log_in(std::move(user)) : std::nullopt;
+    return user && !user->technical && user->sso_name.empty() ? std::move(user) : std::nullopt;
 }
 
 std::string password_hash(Reader& reader, const std::string& user) {

@@ -24,7 +24,8 @@ inline constexpr std::size_t retrieved_tokens_max = 20;
 
 // The person of that name who may log in: not a technical user, not disabled.
 std::optional<User> person_to_log_in(Reader& reader, const std::string& id);
-// The same, by what single sign-on calls them; whoever has such a name is not found by the id.
+// A person, who may be disabled, by what single sign-on calls them: whoever has such a name of
+// their own is not found by the id.
 std::optional<User> person_of_sso(Reader& reader, const std::string& name);
 
 // argon2id (password.hpp); empty: none.

@@ -122,6 +122,14 @@ void forget_try(Writer& writer, const Try& tried) {
     change(session, keys.address, tried.at, -1);
 }
 
+void take_try_back(Writer& writer, const Try& tried) {
+    const Keys keys(tried);
+    lock(writer.session(), keys);
+    for (const std::string* key : {&keys.pair, &keys.name, &keys.address}) {
+        change(writer.session(), *key, tried.at, -1);
+    }
+}
+
 void rewrite_try(Writer& writer, const Try& tried) {
     change(writer.session(), Keys(tried).pair, tried.at, 0);
 }

@@ -30,6 +30,8 @@ std::int64_t count_try(Writer& writer, const Try& tried);
 // It succeeded: forgets all of the name's from the address, and this one of the name and the
 // address.
 void forget_try(Writer& writer, const Try& tried);
+// It came to nothing, and the password was not looked at: takes it back.
+void take_try_back(Writer& writer, const Try& tried);
 // Writes as much as what a failure of a known person writes, so that an unknown one takes as long.
 void rewrite_try(Writer& writer, const Try& tried);
 
