@@ -83,7 +83,7 @@ Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     entry.id = token.id;
     entry.organization = token.organization;
     entry.group = token.group;
-    entry.name = token.id;
+    entry.subject = token.user;
     entry.allow = allow;
     entry.user_key = token.kind == kind_user ? user_key(token.user) : 0;
     std::array<char, token_entry_max> record{};

@@ -72,7 +72,7 @@ void keep_to(const registry::Policy& policy, const std::string& address, std::in
     token.expires = std::min(now + life, base::time_max);
     if (policy.require_allow) {
         if (address.empty()) {
-            throw Problem(ProblemCode::limit_reached).with("rule", "require_allow");
+            throw Problem(Code::address_not_allowed, false);
         }
         token.allow = {address};
     }
