@@ -18,7 +18,7 @@ $SIG{PIPE} = 'IGNORE';
 
 # start(probe => 1): the server with operations for tests (t/api/api_probe.cpp) rather than tokenapi
 # itself. Options: url (of a registry; a new one if not given), listener (a socket to hand
-# over as systemd does), socket (its path), env, wait (default 1: until it answers).
+# over as systemd does), socket (its path), args (further options of tokenapi), env, wait (default 1: until it answers).
 sub start {
     my ($class, %options) = @_;
     my $dir = tempdir('token-auth-api-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -33,7 +33,8 @@ sub start {
         $options{probe}
         ? (build_dir() . '/api/api_probe', $self->{url}, "unix:$self->{socket}")
         : (build_dir() . '/tokenapi', '--registry', $self->{url},
-            ($options{listener} ? () : ('--listen', "unix:$self->{socket}")), 'serve');
+            ($options{listener} ? () : ('--listen', "unix:$self->{socket}")),
+            @{ $options{args} // [] }, 'serve');
     $self->{pid} = fork // die "fork: $!";
     if ($self->{pid} == 0) {
         open STDERR, '>', "$dir/log" or POSIX::_exit(127);
@@ -48,7 +49,8 @@ sub start {
         POSIX::_exit(127);
     }
     return $self if !($options{wait} // 1);
-    eventually { -S $self->{socket} } or die "tokenapi does not start: " . $self->log;
+    # The socket is there a moment before it is listened on: the flag of /proc/net/unix.
+    eventually { slurp('/proc/net/unix') =~ /^\S+ \S+ \S+ 00010000 .* \Q$self->{socket}\E$/m } or die "tokenapi does not start: " . $self->log;
     return $self;
 }
 
