@@ -291,6 +291,11 @@ bool is_grpc(const ngx_http_request_t* r) noexcept {
     return rest.empty() || rest.front() == ';' || rest.front() == '+';
 }
 
+bool refuses_in_grpc(const ngx_http_request_t* r, const Context& context) noexcept {
+    // Who asks by token_auth_verify takes the 200 of gRPC's form for a yes.
+    return context.conf->error_body == error_grpc && !context.conf->verifies && is_grpc(r);
+}
+
 // The codes of UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT and UNAVAILABLE.
 std::string_view grpc_status(Code code) noexcept {
     switch (answer(code).status) {
@@ -328,10 +333,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         context->conf->error_body == error_html || r->headers_out.status != context->kept.status) {
         return next_header_filter(r);
     }
-    // Who asks by token_auth_verify takes the 200 of gRPC's form for a yes.
-    const bool in_grpc =
-        context->conf->error_body == error_grpc && !context->conf->verifies && is_grpc(r);
-    return (in_grpc ? become_grpc(r, *context) : become_problem(r, *context))
+    return (refuses_in_grpc(r, *context) ? become_grpc(r, *context) : become_problem(r, *context))
                ? next_header_filter(r)
                : NGX_ERROR;
 }
@@ -372,6 +374,14 @@ ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) no
         context.keep_connection = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
     }
     return static_cast<ngx_int_t>(context.kept.status);
+}
+
+bool add_grpc_trailers(ngx_http_request_t* r, const Context& context) noexcept {
+    if (r->http_version != NGX_HTTP_VERSION_20 || !refuses_in_grpc(r, context)) {
+        return false;
+    }
+    return add_to(r->headers_out.trailers, "grpc-status", grpc_status(context.code)) != nullptr &&
+           add_to(r->headers_out.trailers, "grpc-message", answer(context.code).detail) != nullptr;
 }
 
 void retract(Context& context) noexcept {

@@ -20,6 +20,10 @@ struct Denial {
 // handler to return: with "satisfy any", nginx's core may still let the request in.
 ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) noexcept;
 
+// Adds gRPC's form of the refusal behind an answer that has begun. False if it is not to be refused
+// in that form, or without memory.
+bool add_grpc_trailers(ngx_http_request_t* r, const Context& context) noexcept;
+
 // Removes the header fields of the last denial again.
 void retract(Context& context) noexcept;
 

@@ -77,20 +77,34 @@ ngx_msec_t time_left(Recheck& recheck, Code code) noexcept {
     return passed < limit ? std::min(conf.recheck, limit - passed) : 0;
 }
 
+bool waits_for_upstream(const ngx_http_request_t* r) noexcept {
+    return r->upstream != nullptr && r->upstream->cleanup != nullptr;
+}
+
+// No subrequest is under way, nor a task of another thread.
+bool is_alone(const ngx_http_request_t* r) noexcept {
+    return r == r->connection->data && r->postponed == nullptr && r->blocked == 0;
+}
+
 // Whether the refusal can be the answer: none was begun, no subrequest is under way, and the
 // request waits for what end() takes from it, its upstream or the rest of its body. A handler of
 // another module that waits for something of its own would go on after the answer.
 bool can_answer(const ngx_http_request_t* r) noexcept {
-    const ngx_http_upstream_t* const upstream = r->upstream;
-    const bool waits = (upstream != nullptr && upstream->cleanup != nullptr) ||
-                       (r->request_body != nullptr && r->request_body->rest > 0);
-    return waits && !r->header_sent && (upstream == nullptr || !upstream->header_sent) &&
-           r == r->connection->data && r->postponed == nullptr && r->blocked == 0;
+    const bool waits =
+        waits_for_upstream(r) || (r->request_body != nullptr && r->request_body->rest > 0);
+    return waits && !r->header_sent && (r->upstream == nullptr || !r->upstream->header_sent) &&
+           is_alone(r);
+}
+
+// Whether nothing hinders the end of an answer that an upstream began.
+bool can_end_answer(const ngx_http_request_t* r) noexcept {
+    return waits_for_upstream(r) && r->header_sent && is_alone(r) && r->buffered == 0 &&
+           r->connection->buffered == 0;
 }
 
 // Ends the request to the upstream, as ngx_http_upstream_create() does: that takes one reference.
 void end_upstream(ngx_http_request_t* r) noexcept {
-    if (r->upstream != nullptr && r->upstream->cleanup != nullptr) {
+    if (waits_for_upstream(r)) {
         ++r->main->count;
         (*r->upstream->cleanup)(r);
     }
@@ -138,11 +152,16 @@ void end(ngx_http_request_t* r, Context& context, const Basis& basis, Denial& de
     denial.token_from_variable = basis.conf->places != nullptr;
     r->keepalive = 0;
     const bool answers = can_answer(r);
+    const bool ends_answer = can_end_answer(r);
     // First: as a cleanup of a terminated request it would free the request under nginx's hands.
     end_upstream(r);
     if (!answers) {
         log_end(r, context, denial.token_from_variable);
-        terminate(r);
+        if (ends_answer && add_grpc_trailers(r, context)) {
+            ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
+        } else {
+            terminate(r);
+        }
         return;
     }
     r->read_event_handler = ngx_http_block_reading;  // the rest of its body

@@ -93,9 +93,9 @@ void SavedRequest::restore(ngx_http_request_t* r) const noexcept {
 #endif
 }
 
-ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
-                                    std::string_view value) noexcept {
-    auto* const field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+ngx_table_elt_t* add_to(ngx_list_t& fields, std::string_view name,
+                        std::string_view value) noexcept {
+    auto* const field = static_cast<ngx_table_elt_t*>(ngx_list_push(&fields));
     if (field != nullptr) {
         *field = ngx_table_elt_t{};
         field->hash = 1;

@@ -60,9 +60,13 @@ class SavedRequest {
 #endif
 };
 
-// Adds a field to the answer; the texts must outlive the request. Null if out of memory.
-ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
-                                    std::string_view value) noexcept;
+// Adds a field to those of an answer; the texts must outlive the request. Null if out of memory.
+ngx_table_elt_t* add_to(ngx_list_t& fields, std::string_view name, std::string_view value) noexcept;
+
+inline ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
+                                           std::string_view value) noexcept {
+    return add_to(r->headers_out.headers, name, value);
+}
 
 // nginx's cached time, of a clock that nobody sets, in seconds.
 std::int64_t steady_seconds() noexcept;

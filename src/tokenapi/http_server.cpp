@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -213,6 +214,19 @@ class HttpServer::Loop {
         }
     }
 
+    // Null without memory: then its requests are refused.
+    Connection* add_connection(int fd) noexcept {
+        try {
+            auto connection = std::make_unique<Connection>();
+            connection->fd = fd;
+            connection->deadline = Clock::now() + limits::request_time;
+            connections_.insert(connection.get());
+            return connection.release();
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
+    }
+
     // libmicrohttpd finds the end of the stream, and closes the connection.
     void reap() {
         const auto now = Clock::now();
@@ -257,12 +271,8 @@ class HttpServer::Loop {
                               MHD_ConnectionNotificationCode what) noexcept {
         Loop& loop = *static_cast<Loop*>(self);
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-            auto* connection = new Connection;
-            connection->fd =
-                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-            connection->deadline = Clock::now() + limits::request_time;
-            loop.connections_.insert(connection);
-            *context = connection;
+            *context = loop.add_connection(
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
         } else if (const auto* connection = static_cast<Connection*>(*context)) {
             loop.connections_.erase(const_cast<Connection*>(connection));
             delete connection;
@@ -271,18 +281,25 @@ class HttpServer::Loop {
         loop.metrics_.connections = static_cast<unsigned>(loop.connections_.size());
     }
 
-    // Comes before libmicrohttpd changes the target. Null: the request line has none.
+    // Comes before libmicrohttpd changes the target, which is null if the request line has none.
     static void* on_target(void* /*self*/, const char* target, MHD_Connection* mhd) noexcept {
-        auto exchange = std::make_unique<Exchange>();
-        const std::string_view text = target != nullptr ? target : "";
-        exchange->target = target;
-        exchange->target_size = text.size();
-        const std::size_t end = std::min(text.find('?'), text.size());
-        exchange->call->request.path = text.substr(0, end);
-        exchange->call->request.query = text.substr(std::min(end + 1, text.size()));
         Connection* connection = connection_of(mhd);
-        connection->exchange = std::move(exchange);
-        return connection;
+        if (connection == nullptr) {
+            return nullptr;
+        }
+        try {
+            auto exchange = std::make_unique<Exchange>();
+            const std::string_view text = target != nullptr ? target : "";
+            exchange->target = target;
+            exchange->target_size = text.size();
+            const std::size_t end = std::min(text.find('?'), text.size());
+            exchange->call->request.path = text.substr(0, end);
+            exchange->call->request.query = text.substr(std::min(end + 1, text.size()));
+            connection->exchange = std::move(exchange);
+            return connection;
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
     }
 
     static MHD_Result on_request(void* self, MHD_Connection* mhd, const char* /*url*/,
@@ -445,7 +462,7 @@ class HttpServer::Loop {
         if (!made) {
             return MHD_NO;
         }
-        body.release();
+        (void)body.release();  // wipe_body() has it now
         for_each_header(response, [&](const char* name, const char* value) {
             MHD_add_response_header(made.get(), name, value);
         });
