@@ -24,8 +24,10 @@ class Registry {
     // One snapshot.
     void read(const std::function<void(Reader&)>& body);
 
-    // All or nothing; `body` sees no other writer's changes meanwhile.
+    // All or nothing, in one snapshot; `body` may run more than once (Session::write).
     void write(const Author& author, const std::function<void(Writer&)>& body);
+    // The same while nobody else writes; once.
+    void write_alone(const Author& author, const std::function<void(Writer&)>& body);
 
     // Lets the hosts' tokensync know that for so many seconds somebody waits for each commit: they
     // report at once then (hosts.hpp).
@@ -34,6 +36,8 @@ class Registry {
     const Location& location() const { return session_->location(); }
 
   private:
+    void write_in(const Author& author, const std::function<void(Writer&)>& body);
+
     std::unique_ptr<Session> session_;
 };
 

@@ -17,6 +17,16 @@ namespace {
 constexpr std::string_view sqlite_scheme = "sqlite:";
 constexpr std::size_t registry_id_bytes = 16;
 
+constexpr int attempts_beside_others = 4;
+constexpr int attempts_max = 8;
+
+// SQLSTATEs of what another transaction did: a row changed since the snapshot, a deadlock, a row
+// that this one names removed, one with the same key added.
+bool is_conflict(const SqlError& error) {
+    const auto& code = error.code();
+    return code == "40001" || code == "40P01" || code == "23503" || code == "23505";
+}
+
 }  // namespace
 
 Location parse_location(const std::string& url) {
@@ -41,6 +51,20 @@ void Session::transact(Access access, const std::function<void()>& body) {
     } catch (...) {
         roll_back();
         throw;
+    }
+}
+
+void Session::write(const std::function<void()>& body) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            const bool alone = attempt > attempts_beside_others;
+            transact(alone ? Access::write_alone : Access::write, body);
+            return;
+        } catch (const SqlError& error) {
+            if (!is_conflict(error) || attempt == attempts_max) {
+                throw;
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ void add_org(cli::Command root, Context& context);
 void add_revoke_restore(cli::Command root, Context& context);
 void add_role(cli::Command root, Context& context);
 void add_rotate(cli::Command root, Context& context);
+void add_scope(cli::Command root, Context& context);
 void add_show(cli::Command root, Context& context);
 void add_user(cli::Command root, Context& context);
 

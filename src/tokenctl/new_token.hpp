@@ -8,6 +8,7 @@
 
 #include "cli/command.hpp"
 #include "registry/token_text.hpp"
+#include "registry/validate.hpp"
 #include "registry/writer.hpp"
 #include "tokenctl/context.hpp"
 #include "tokenctl/key_file.hpp"
@@ -30,6 +31,13 @@ void add_new_token_options(cli::Command command, NewTokenOptions& options,
 std::int64_t expiry_of(const std::string& text, std::int64_t now);
 // That it begins before it ends, and that a registry takes it.
 void require_valid(const registry::Token& token);
+
+// What the token breaks of its policy (token_policy.hpp) is a base::Error; `ended` tokens end with
+// it.
+void require_policy(registry::Writer& writer, const registry::Policy& policy,
+                    const registry::Token& token, std::uint64_t ended = 0);
+// The same for what registry::restore_problem() says.
+void require_none(const registry::Token& token, const std::vector<registry::Problem>& problems);
 
 // Gives the token an id and a digest, puts it into the registry and reads it back; the result is
 // its text, to be shown once the transaction is committed.

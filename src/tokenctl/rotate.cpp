@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "tokenctl/commands.hpp"
@@ -51,7 +52,7 @@ void require_key(const registry::Token& token, const KeyFile& key) {
 }
 
 registry::Token successor_of(const registry::Token& predecessor, const NewTokenOptions& options,
-                             std::int64_t now) {
+                             const registry::Policy& policy, std::int64_t now) {
     registry::Token token = predecessor;
     token.predecessor = predecessor.id;
     token.created = now;
@@ -62,8 +63,11 @@ registry::Token successor_of(const registry::Token& predecessor, const NewTokenO
     }
     if (!options.expires.empty()) {
         token.expires = expiry_of(options.expires, now);
-    } else if (token.expires != 0) {
-        token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
+    } else {
+        if (token.expires != 0) {
+            token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
+        }
+        token.expires = cut_expiry(policy, now, token.expires);
     }
     if (token.not_before <= now) {
         token.not_before = 0;
@@ -107,7 +111,9 @@ int rotate(const Context& context, const Options& options) {
         predecessor = before;
         require_rotatable(predecessor, author.now);
         require_key(predecessor, key);
-        token = successor_of(predecessor, options.common, author.now);
+        const auto policy = policy_for(writer, predecessor);
+        token = successor_of(predecessor, options.common, policy, author.now);
+        require_policy(writer, policy, token, grace == 0 ? 1 : 0);
         text = put_new_token(writer, key, token);
 
         const std::int64_t end = std::min(author.now + grace, base::time_max);

@@ -1,0 +1,149 @@
+// A registry as its callers may use it: Reader and Writer behind rights::authorize(), which is
+// asked in the transaction that reads or writes. The HTTP API works by these alone, and tokenctl
+// where it does the same thing.
+//
+// What is refused is a Refusal, which rolls the transaction back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "registry/refusal.hpp"
+#include "registry/rights.hpp"
+#include "registry/rotation.hpp"
+#include "registry/token_digester.hpp"
+#include "registry/token_policy.hpp"
+#include "registry/writer.hpp"
+
+namespace token_auth::registry {
+
+// An organization, or a group in it.
+struct PlaceName {
+    std::string organization;
+    std::string group;  // empty: the organization itself
+};
+
+// What may be given.
+struct OfferedRole {
+    Role role;
+    bool administrative = false;
+};
+struct Grants {
+    std::vector<OfferedRole> roles;
+    std::vector<ScopeEntry> scopes;
+    Policy policy;
+};
+
+class GuardedReader {
+  public:
+    // The reader must be in a transaction, in which the caller was read, too, and outlive this.
+    GuardedReader(Reader& reader, rights::Caller caller, std::int64_t now);
+    GuardedReader(const GuardedReader&) = delete;
+    GuardedReader& operator=(const GuardedReader&) = delete;
+
+    // For what has no place: rights::Action of one's own account, or the system's.
+    void require(rights::Action action) const;
+    // For lists and rows of a place: that the caller may, before they are read.
+    void require(rights::Action action, const PlaceName& name);
+
+    Organization organization(const std::string& id);
+    Group group(const PlaceName& name);
+    // Those of an organization that the caller sees.
+    void groups(const std::string& organization, const std::function<void(const Group&)>& each);
+    TokenView token(const std::string& id);
+    // For RFC 7662. A personal token is known where its owner is a member of the organization.
+    TokenView introspected(const std::string& id, const std::string& organization);
+    Membership member(const PlaceName& name, const std::string& user);
+    // What may be given to a token there; without a place, to a personal one.
+    Grants grants(const PlaceName& name);
+    Grants personal_grants();
+
+  protected:
+    void authorize(const rights::Request& request) const;
+    rights::Place place(const PlaceName& name);
+    // Throws not_found if there is no such token. `request` gets its place, subject, and grant.
+    TokenView ask_about(const std::string& id, rights::Request& request);
+    TokenView need(const std::string& id, rights::Action action);
+    // Null for an empty name.
+    std::optional<rights::Scopes> scopes_of_role(const std::string& role);
+    rights::Grant grant_of(const Token& token);
+    rights::Grant grant_of(const Membership& membership);
+
+    Reader& reader_;
+    rights::Caller caller_;
+    std::int64_t now_;
+
+  private:
+    std::vector<ScopeEntry> catalogue(const std::function<bool(const std::string&)>& offered);
+
+    std::map<std::string, rights::Scopes> role_scopes_;  // of roles that were read
+};
+
+// What a token's maker names.
+struct TokenFields {
+    std::string name;
+    std::string description{};
+    std::string role{};                 // empty: none
+    std::vector<std::string> scopes{};  // empty: no list
+    std::vector<std::string> allow{};
+    std::optional<std::int64_t> expires{};  // 0: never; else as the policy or the default says
+    std::int64_t not_before = 0;
+    std::string prefix{};  // empty: that of the kind
+};
+
+// A token with its text, which is shown once, when the transaction is committed.
+struct NewToken {
+    TokenView view;
+    std::unique_ptr<TokenText> text;
+};
+
+// What a change names; the rest stays.
+struct TokenChange {
+    std::optional<std::string> name;
+    std::optional<std::string> description;
+    std::optional<std::vector<std::string>> scopes;  // empty: no list
+    std::optional<std::string> role;                 // empty: none
+    std::optional<std::int64_t> expires;             // 0: never
+    std::optional<std::vector<std::string>> allow;
+};
+
+class GuardedWriter : public GuardedReader {
+  public:
+    // The writer's author says who is noted in the audit trail.
+    GuardedWriter(Writer& writer, rights::Caller caller);
+
+    NewToken create_token(const PlaceName& name, const TokenFields& fields,
+                          TokenDigester& digester);
+    NewToken create_personal_token(const TokenFields& fields, TokenDigester& digester);
+    TokenView change_token(const std::string& id, const TokenChange& change);
+    TokenView revoke_token(const std::string& id);
+    TokenView restore_token(const std::string& id);
+    // With a grace of at most 30 days.
+    RotatedToken rotate_token(const std::string& id, const Rotation& rotation,
+                              TokenDigester& digester);
+    void delete_token(const std::string& id);
+
+    Outcome put_member(const PlaceName& name, const std::string& user, const std::string& role);
+    void remove_member(const PlaceName& name, const std::string& user);
+    Group add_group(const PlaceName& name);
+    // With what is in it, if that is asked for: else not_empty if tokens are.
+    void remove_group(const PlaceName& name, bool with_tokens);
+    void suspend_organization(const std::string& id, bool suspended);
+    void remove_organization(const std::string& id, bool with_tokens);
+
+  private:
+    void require_fit(const Token& token, NamedFields named);
+    void require_room(const Token& token, std::uint64_t ended);
+    NewToken make(Token token, const TokenFields& fields, TokenDigester& digester);
+    void require_empty(const PlaceName& name, bool with_tokens);
+    TokenView token_of(const std::string& id);
+
+    Writer& writer_;
+};
+
+}  // namespace token_auth::registry
