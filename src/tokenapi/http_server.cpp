@@ -113,6 +113,21 @@ std::optional<std::uint64_t> length_of(const Request& request) {
     return error == std::errc() && at == end ? length : UINT64_MAX;
 }
 
+// libmicrohttpd takes "Content-Length :" for a field of another name. Source: RFC 9112 section 5.1.
+void require_field_names(const Request& request) {
+    constexpr std::string_view others = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
+    const auto is_token = [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               others.find(c) != std::string_view::npos;
+    };
+    for (const auto& [name, value] : request.headers) {
+        if (!std::all_of(name.begin(), name.end(), is_token)) {
+            throw Problem(ProblemCode::body_malformed, "The name of a field is malformed.")
+                .header("Connection", "close");
+        }
+    }
+}
+
 Problem too_large() {
     return Problem(ProblemCode::body_too_large).header("Connection", "close");
 }
@@ -367,6 +382,7 @@ class HttpServer::Loop {
             &request);
         bool framed = false;  // it is known where the body ends, and that it may be read
         try {
+            require_field_names(request);
             const auto length = length_of(request);
             if (length && *length > limits::body_size) {
                 throw too_large();
