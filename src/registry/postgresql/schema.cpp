@@ -380,6 +380,8 @@ constexpr std::string_view version_2_managing[] = {
     R"(CREATE INDEX audit_organization ON token_auth.audit (organization, seq)
     WHERE organization <> '')",
     R"(CREATE INDEX audit_actor ON token_auth.audit (actor, seq))",
+    R"(CREATE INDEX audit_token ON token_auth.audit (token, seq) WHERE token <> '')",
+    R"(CREATE INDEX users_people ON token_auth.users (created_at, id) WHERE technical = 0)",
     // the catalogue
     R"(CREATE TABLE token_auth.scopes (
     scope       TEXT COLLATE "C" PRIMARY KEY,

@@ -202,6 +202,8 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX audit_actor ON audit (actor, seq)",
     "CREATE UNIQUE INDEX organizations_system ON organizations (system) WHERE system = 1",
     "CREATE UNIQUE INDEX users_sso_name ON users (sso_name) WHERE sso_name <> ''",
+    "CREATE INDEX users_people ON users (created_at, id) WHERE technical = 0",
+    "CREATE INDEX audit_token ON audit (token, seq) WHERE token <> ''",
     "CREATE INDEX tokens_created_by ON tokens (created_by)",
     "CREATE INDEX group_memberships_group ON group_memberships (organization, group_id)",
     "CREATE INDEX group_memberships_role ON group_memberships (role)",

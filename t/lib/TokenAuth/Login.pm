@@ -42,6 +42,13 @@ sub person {
     return;
 }
 
+# Makes a token with those options of `tokenctl create`; its text.
+sub token {
+    my ($self, @options) = @_;
+    chomp(my $token = $self->ctl('create', '--name', 'A token', @options));
+    return $token;
+}
+
 sub sql {
     my ($self, $statements) = @_;
     return rows_of($self->url, $statements);
@@ -69,16 +76,26 @@ sub audit {
     return $rows->[0];
 }
 
-# A request below /api/v1. Options: json, headers, cookie, origin, address (192.0.2.1; undef: none).
+# The latest row of the audit trail: action, entity, key, detail.
+sub last_audit {
+    my ($self) = @_;
+    my $rows = $self->sql("SELECT action || '|' || entity || '|' || key || '|' || detail FROM audit ORDER BY seq DESC LIMIT 1");
+    my ($action, $entity, $key, $detail) = split /\|/, $rows->[0], 4;
+    return [ $action, $entity, $key, JSON::PP->new->utf8->decode($detail) ];
+}
+
+# A request below /api/v1, or at /oauth/. Options: json, body, headers, cookie, bearer (a token), origin, address
+# (192.0.2.1; undef: none).
 sub call {
     my ($self, $method, $path, %options) = @_;
     my %headers = (
         ((exists $options{address} ? defined $options{address} : 1) ? ('X-Real-IP' => $options{address} // '192.0.2.1') : ()),
         (defined $options{cookie} ? (Cookie => $options{cookie}) : ()),
+        (defined $options{bearer} ? (Authorization => "Bearer $options{bearer}") : ()),
         (defined $options{origin} ? (Origin => $options{origin}) : ()),
         %{ $options{headers} // {} },
     );
-    my $target = $path =~ m{\A/api/} ? $path : "/api/v1$path";
+    my $target = $path =~ m{\A/(?:api|oauth)/} ? $path : "/api/v1$path";
     my $answer = $self->{api}->call($method, $target, headers => \%headers, (exists $options{json} ? (json => $options{json}) : ()),
         (exists $options{body} ? (body => $options{body}) : ()));
     die "$method $target: no answer: " . $self->{api}->log if !$answer;
