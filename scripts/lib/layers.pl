@@ -32,6 +32,7 @@ my %groups = (
     crypto => qr{\Aopenssl/},
     zlib   => qr/\Azlib\.h\z/,
     http   => qr{\Amicrohttpd\.h\z},
+    sodium => qr{\Asodium(?:\.h\z|/)},
     utf8   => qr{\Autf8(?:\.h\z|/)},
     # what a program is to the system that runs it
     service => qr{\A(?:bsd|systemd)/},
@@ -60,6 +61,7 @@ my %may_read_store = map { $_ => 1 } 'store', 'nginx glue', 'store writer', 'tok
 my %owner = (
     'include/token_auth/store.hpp' => { system => 1 },    # dev_t, ino_t
     'src/nginx/ngx.hpp'            => { nginx => 1 },
+    'src/registry/password.cpp'    => { sodium => 1 },
     'src/tokenapi/http_server.cpp' => { http => 1 },
 );
 

@@ -286,10 +286,8 @@ void add_secrets(List& list, const Rules& rules) {
     address();
     list.table("throttle");
     list.digest("key");
+    list.time("at");
     list.number("tries", INT32_MAX);
-    list.time("since");
-    list.time("held_until");
-    list.number("hold", INT32_MAX);
     list.table("login_addresses");
     list.identifier("user_id");
     address();

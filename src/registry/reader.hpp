@@ -85,6 +85,9 @@ class Reader {
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
+    // Of the transaction; for what the registry keeps beside the model.
+    Session& session() const { return session_; }
+
     std::optional<Role> role(const std::string& id);
     std::optional<Organization> organization(const std::string& id);
     std::optional<Group> group(const std::string& organization, const std::string& id);

@@ -36,8 +36,8 @@ Step run_step(const std::function<Step(Call&)>& step, Call& call) noexcept {
     }
 }
 
-Dispatcher::Dispatcher(const std::string& registry_url, Metrics& metrics)
-    : registry_url_(registry_url), metrics_(metrics), health_(metrics) {
+Dispatcher::Dispatcher(const std::string& registry_url, Metrics& metrics, const Settings* settings)
+    : registry_url_(registry_url), metrics_(metrics), settings_(settings), health_(metrics) {
     for (unsigned i = 0; i < limits::workers; ++i) {
         threads_.emplace_back([this] { work(); });
     }
@@ -131,29 +131,39 @@ void Dispatcher::take_on(Job& job, RegistryConnection& registry) {
         }
         return;
     }
-    job.call->registry = &registry;
-    Step step = run_step(job.step, *job.call);
-    job.call->registry = nullptr;
-    if (Response* response = std::get_if<Response>(&step)) {
-        job.done(std::move(*response));
-    } else {
-        push_hash(job, std::get<Hashing>(std::move(step)));
-    }
-}
-
-void Dispatcher::push_hash(Job& job, Hashing hashing) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (hashes_.size() < limits::hashes_waiting) {
-            job.step = std::move(hashing.then);
-            job.is_new = false;
-            hashes_.push_back({std::move(job), std::move(hashing.work)});
-            metrics_.hashes_waiting = static_cast<unsigned>(hashes_.size());
-            hash_came_.notify_one();
+    Call& call = *job.call;
+    call.registry = &registry;
+    call.settings = settings_;
+    Step step = run_step(job.step, call);
+    if (Hashing* hashing = std::get_if<Hashing>(&step)) {
+        if (push_hash(job, *hashing)) {
             return;
         }
+        step = run_step(
+            [&](Call& refused) -> Step {
+                if (hashing->if_refused) {
+                    hashing->if_refused(refused);
+                }
+                throw Problem(ProblemCode::overloaded);
+            },
+            call);
     }
-    job.done(answer_of(ProblemCode::overloaded));
+    call.registry = nullptr;
+    job.done(std::get<Response>(std::move(step)));
+}
+
+bool Dispatcher::push_hash(Job& job, Hashing& hashing) {
+    const std::lock_guard lock(mutex_);
+    if (hashes_.size() >= limits::hashes_waiting) {
+        return false;
+    }
+    job.call->registry = nullptr;
+    job.step = std::move(hashing.then);
+    job.is_new = false;
+    hashes_.push_back({std::move(job), std::move(hashing.work)});
+    metrics_.hashes_waiting = static_cast<unsigned>(hashes_.size());
+    hash_came_.notify_one();
+    return true;
 }
 
 void Dispatcher::hash() {

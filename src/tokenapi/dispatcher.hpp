@@ -27,7 +27,9 @@ class Dispatcher {
     // Called with the answer, once for each call, in any thread; must not throw.
     using Done = std::function<void(Response)>;
 
-    Dispatcher(const std::string& registry_url, Metrics& metrics);
+    // The settings, if the operations need any, outlive it.
+    Dispatcher(const std::string& registry_url, Metrics& metrics,
+               const Settings* settings = nullptr);
     // Finishes what was given to it.
     ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
@@ -60,10 +62,12 @@ class Dispatcher {
     void hash();
     void push(Job job);
     void take_on(Job& job, RegistryConnection& registry);
-    void push_hash(Job& job, Hashing hashing);
+    // False if there is too much to do.
+    bool push_hash(Job& job, Hashing& hashing);
 
     std::string registry_url_;
     Metrics& metrics_;
+    const Settings* settings_;
     RegistryHealth health_;
     std::mutex mutex_;
     std::condition_variable work_came_;

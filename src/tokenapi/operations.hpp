@@ -7,6 +7,20 @@
 
 namespace token_auth::tokenapi {
 
+// auth_token.cpp
+Step retrieve_token(Call& call);
+
+// me.cpp
+Step get_me(Call& call);
+Step update_me(Call& call);
+Step change_my_password(Call& call);
+Step end_my_sessions(Call& call);
+
+// session.cpp
+Step log_in(Call& call);
+Step log_in_by_sso(Call& call);
+Step log_out(Call& call);
+
 // health.cpp
 Step get_health(Call& call);
 Step get_metrics(Call& call);

@@ -77,9 +77,19 @@ constexpr std::size_t name_shown_max = 64;
 
 Problem::Problem(ProblemCode code) : Problem(code, row_of(code).detail) {}
 
-Problem::Problem(ProblemCode code, std::string detail) : code_(code), detail_(std::move(detail)) {
-    if (row_of(code).status == 503) {
+Problem::Problem(ProblemCode code, std::string detail)
+    : status_(row_of(code).status), name_(row_of(code).name), detail_(std::move(detail)) {
+    if (status_ == 503) {
         header("Retry-After", retry_after);
+    }
+}
+
+Problem::Problem(token_auth::Code refusal, bool challenges)
+    : status_(answer(refusal).status),
+      name_(answer(refusal).name),
+      detail_(answer(refusal).detail) {
+    if (challenges) {
+        challenge(answer(refusal).error, detail_);
     }
 }
 
@@ -98,17 +108,31 @@ Problem& Problem::header(const char* name, std::string value) {
     return *this;
 }
 
+Problem& Problem::challenge(std::string_view error, std::string_view detail,
+                            std::string_view scope) {
+    for (const char* const scheme : {"Bearer", "Token"}) {
+        std::string value = fmt::format("{} realm=\"token-auth\"", scheme);
+        if (!error.empty()) {
+            value += fmt::format(", error=\"{}\", error_description=\"{}\"", error, detail);
+        }
+        if (!scope.empty()) {
+            value += fmt::format(", scope=\"{}\"", scope);
+        }
+        header("WWW-Authenticate", std::move(value));
+    }
+    return *this;
+}
+
 const char* Problem::what() const noexcept {
-    return row_of(code_).name;
+    return name_.data();
 }
 
 Response Problem::response() const {
-    const Row& row = row_of(code_);
     base::Json json = {{"type", "about:blank"},
-                       {"title", status_phrase(row.status)},
-                       {"status", row.status},
+                       {"title", status_phrase(status_)},
+                       {"status", status_},
                        {"detail", detail_},
-                       {"code", row.name}};
+                       {"code", name_}};
     for (const auto& [name, value] : texts_) {
         json[name] = value ? base::Json(*value) : base::Json();
     }
@@ -124,7 +148,7 @@ Response Problem::response() const {
             }
         }
     }
-    Response response{row.status, headers_, base::json_text(json), {}};
+    Response response{status_, headers_, base::json_text(json), {}};
     response.headers.emplace_back("Content-Type", "application/problem+json");
     return response;
 }

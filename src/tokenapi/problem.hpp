@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json_fwd.hpp"
+#include "token_auth/answer.hpp"
 
 namespace token_auth::tokenapi {
 
@@ -60,21 +61,27 @@ class Problem : public std::exception {
   public:
     explicit Problem(ProblemCode code);
     Problem(ProblemCode code, std::string detail);
+    // What nginx would refuse a token with; with its challenges, if a token is what is refused.
+    explicit Problem(token_auth::Code refusal, bool challenges = true);
 
     // Members behind those that all problems have, in the order added.
     Problem& with(const char* name, std::optional<std::string> value);  // none: null
     Problem& with(const char* name, std::vector<std::string> values);
     // A field of the answer's header.
     Problem& header(const char* name, std::string value);
+    // WWW-Authenticate, a field for each scheme of tokens: `error` and `detail` as RFC 6750 has
+    // them, no error: who calls is not known; `scope`: what is missing, if that is it.
+    Problem& challenge(std::string_view error = {}, std::string_view detail = {},
+                       std::string_view scope = {});
 
-    ProblemCode code() const noexcept { return code_; }
     const char* what() const noexcept override;
     Response response() const;
 
   private:
     friend class Errors;
 
-    ProblemCode code_;
+    unsigned status_;
+    std::string_view name_;  // of static storage
     std::string detail_;
     std::vector<std::pair<std::string, std::vector<std::string>>> lists_;
     std::vector<std::pair<std::string, std::optional<std::string>>> texts_;

@@ -16,6 +16,7 @@ namespace token_auth::tokenapi {
 
 class Metrics;
 class RegistryConnection;
+class Settings;
 struct Call;
 
 // A password's hash to compute, which takes long and much memory: `work` runs in one of few threads
@@ -25,6 +26,8 @@ using Step = std::variant<Response, Hashing>;
 struct Hashing {
     std::function<void(Call&)> work;
     std::function<Step(Call&)> then;
+    // In the worker, before the call is answered that there is too much to do.
+    std::function<void(Call&)> if_refused{};
 };
 
 // Who answers.
@@ -54,7 +57,9 @@ struct Call {
     Arguments arguments{};
     std::vector<Parameter> parameters{};  // of the query
     const Metrics* metrics = nullptr;
-    RegistryConnection* registry = nullptr;  // in a worker
+    // In a worker:
+    RegistryConnection* registry = nullptr;
+    const Settings* settings = nullptr;
 
     // Of the path.
     const std::string& argument(std::string_view name) const {

@@ -59,6 +59,7 @@ void keep_memory_private() {
 void serve(const Options& options, std::span<const Route> routes) {
     registry::parse_location(options.registry);
     keep_memory_private();
+    const Settings settings(options.login);
     raise_descriptor_limit();
     mallopt(M_ARENA_MAX, arenas);
     signal(SIGPIPE, SIG_IGN);
@@ -67,7 +68,7 @@ void serve(const Options& options, std::span<const Route> routes) {
     cli::Service service;
     Metrics metrics;
     const Router router(routes);
-    auto dispatcher = std::make_unique<Dispatcher>(options.registry, metrics);
+    auto dispatcher = std::make_unique<Dispatcher>(options.registry, metrics, &settings);
     auto server = std::make_unique<HttpServer>(socket, router, *dispatcher, metrics);
     try {
         server->run(stop.get(), service);
@@ -80,6 +81,7 @@ void serve(const Options& options, std::span<const Route> routes) {
 
 void check(const Options& options) {
     ListeningSocket::require_address(options.listen);
+    const Settings settings(options.login);
     registry::Registry registry(options.registry, registry::Access::write);
     registry.read([](registry::Reader&) {});
     cli::note(fmt::format("the options are in order, and the registry {} can be used",

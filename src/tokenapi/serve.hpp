@@ -5,12 +5,14 @@
 #include <string>
 
 #include "tokenapi/router.hpp"
+#include "tokenapi/settings.hpp"
 
 namespace token_auth::tokenapi {
 
 struct Options {
     std::string registry;
     std::string listen;  // empty: systemd's socket, or the default
+    LoginOptions login{};
 };
 
 // Serves until SIGTERM or SIGINT; what runs is finished. Errors are base::Error.

@@ -23,5 +23,6 @@ void add_rotate(cli::Command root, Context& context);
 void add_scope(cli::Command root, Context& context);
 void add_show(cli::Command root, Context& context);
 void add_user(cli::Command root, Context& context);
+void add_user_password(cli::Command user, Context& context);
 
 }  // namespace token_auth::tokenctl

@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/new_token.hpp"
 #include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -85,7 +86,7 @@ int create(const Context& context, const Options& options) {
     const auto author = context.author();
     const registry::Token wanted = token_of(options, author.now);
     registry::Token token;
-    KeyFile key(options.common.key_file);
+    registry::TokenDigester key({options.common.key_file});
     bool disabled = false;
     bool suspended = false;
     std::unique_ptr<registry::TokenText> text;
@@ -110,7 +111,7 @@ int create(const Context& context, const Options& options) {
             require_valid(token);
         }
         require_policy(writer, policy, token);
-        text = put_new_token(writer, key, token);
+        text = registry::put_new_token(writer, key, token);
     });
     show_token(context, *text, json_of({token, suspended}, author.now), [&] {
         registry.write(author,

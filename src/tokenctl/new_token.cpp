@@ -116,21 +116,6 @@ void require_none(const registry::Token& token, const std::vector<registry::Prob
         fmt::format("{}: so says the policy of {}; `tokenctl org set` changes it", text, whose));
 }
 
-std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
-                                                   registry::Token& token) {
-    auto text = std::make_unique<registry::TokenText>(token.prefix);
-    token.id = text->id();
-    token.created_by = writer.author().name;
-    token.created_via = writer.author().via;
-    token.digest = key.digest(text->view());
-    if (writer.token(token.id)) {
-        throw base::Error("the random id is in use already; try again");
-    }
-    writer.put(token, "create");
-    token = writer.token(token.id)->token;
-    return text;
-}
-
 void show_token(const Context& context, const registry::TokenText& text, const std::string& json,
                 const std::function<std::string()>& undo) {
     ::signal(SIGPIPE, SIG_IGN);  // an error of write() instead, which can be answered

@@ -11,7 +11,6 @@
 #include "registry/validate.hpp"
 #include "registry/writer.hpp"
 #include "tokenctl/context.hpp"
-#include "tokenctl/key_file.hpp"
 
 namespace token_auth::tokenctl {
 
@@ -38,11 +37,6 @@ void require_policy(registry::Writer& writer, const registry::Policy& policy,
                     const registry::Token& token, std::uint64_t ended = 0);
 // The same for what registry::restore_problem() says.
 void require_none(const registry::Token& token, const std::vector<registry::Problem>& problems);
-
-// Gives the token an id and a digest, puts it into the registry and reads it back; the result is
-// its text, to be shown once the transaction is committed.
-std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
-                                                   registry::Token& token);
 
 // Writes the token to standard output, alone on its line or as the first member of its object. If
 // that fails, nobody can know the token: `undo` takes it back in a transaction of its own, and what

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/new_token.hpp"
 #include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -43,8 +44,8 @@ void require_rotatable(const registry::Token& token, std::int64_t now) {
     }
 }
 
-void require_key(const registry::Token& token, const KeyFile& key) {
-    if (token.digest.key_id != no_key && !key.is_given()) {
+void require_key(const registry::Token& token, const registry::TokenDigester& key) {
+    if (token.digest.key_id != no_key && !key.has_key()) {
         throw base::Error(fmt::format(
             "token {} has a keyed digest (key {}); give the key by --key or TOKEN_AUTH_KEY",
             token.id, registry::format_key_id(token.digest.key_id)));
@@ -98,7 +99,7 @@ int rotate(const Context& context, const Options& options) {
         expiry_of(options.common.expires,
                   author.now);  // wrong usage, before the registry is opened
     }
-    KeyFile key(options.common.key_file);
+    registry::TokenDigester key({options.common.key_file});
     registry::Token before;
     registry::Token predecessor;
     registry::TokenView made;
@@ -114,7 +115,7 @@ int rotate(const Context& context, const Options& options) {
         const auto policy = policy_for(writer, predecessor);
         token = successor_of(predecessor, options.common, policy, author.now);
         require_policy(writer, policy, token, grace == 0 ? 1 : 0);
-        text = put_new_token(writer, key, token);
+        text = registry::put_new_token(writer, key, token);
 
         const std::int64_t end = std::min(author.now + grace, base::time_max);
         predecessor.expires = predecessor.expires == 0 ? end : std::min(predecessor.expires, end);

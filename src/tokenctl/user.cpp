@@ -193,6 +193,8 @@ void add_user(cli::Command root, Context& context) {
     names(user.command("enable", "Undo disable",
                        [&context, options] { return disable(context, *options, false); }));
 
+    add_user_password(user, context);
+
     cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });
     names(remover);

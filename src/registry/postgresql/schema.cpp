@@ -404,16 +404,15 @@ constexpr std::string_view version_2_managing[] = {
 ))",
     R"(CREATE INDEX sessions_user ON token_auth.sessions (user_id))",
     R"(CREATE INDEX sessions_created ON token_auth.sessions (created_at))",
-    // key: the SHA-256 of what is counted (a name, an address, or both); tries: those from `since`
-    // on; hold: how long it was held up last, in seconds
+    // Tries of a second. key: the SHA-256 of what is counted (a name, an address, or both); at = 0:
+    // what a try locks while it counts
     R"(CREATE TABLE token_auth.throttle (
-    key        TEXT COLLATE "C" PRIMARY KEY,
-    tries      BIGINT NOT NULL,
-    since      BIGINT NOT NULL,
-    held_until BIGINT NOT NULL DEFAULT 0,
-    hold       BIGINT NOT NULL DEFAULT 0
+    key   TEXT COLLATE "C" NOT NULL,
+    at    BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    PRIMARY KEY (key, at)
 ))",
-    R"(CREATE INDEX throttle_since ON token_auth.throttle (since))",
+    R"(CREATE INDEX throttle_at ON token_auth.throttle (at))",
     // from where somebody has logged in, and when last
     R"(CREATE TABLE token_auth.login_addresses (
     user_id TEXT COLLATE "C" NOT NULL

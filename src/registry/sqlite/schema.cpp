@@ -154,14 +154,13 @@ constexpr Table new_tables[] = {
     used_at    BIGINT NOT NULL,
     address    TEXT NOT NULL DEFAULT ''{checks}
 ))"},
-    // key: the SHA-256 of what is counted (a name, an address, or both); tries: those from `since`
-    // on; hold: how long it was held up last, in seconds
+    // Tries of a second. key: the SHA-256 of what is counted (a name, an address, or both); at = 0:
+    // what a try locks while it counts
     {"throttle", R"(CREATE TABLE throttle (
-    key        TEXT PRIMARY KEY,
-    tries      BIGINT NOT NULL,
-    since      BIGINT NOT NULL,
-    held_until BIGINT NOT NULL DEFAULT 0,
-    hold       BIGINT NOT NULL DEFAULT 0{checks}
+    key   TEXT NOT NULL,
+    at    BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    PRIMARY KEY (key, at){checks}
 ))"},
     // from where somebody has logged in, and when last
     {"login_addresses", R"(CREATE TABLE login_addresses (
@@ -208,7 +207,7 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX group_memberships_role ON group_memberships (role)",
     "CREATE INDEX sessions_user ON sessions (user_id)",
     "CREATE INDEX sessions_created ON sessions (created_at)",
-    "CREATE INDEX throttle_since ON throttle (since)",
+    "CREATE INDEX throttle_at ON throttle (at)",
     "CREATE INDEX login_addresses_at ON login_addresses (at)",
     "CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at)",
 };

@@ -18,7 +18,7 @@ $SIG{PIPE} = 'IGNORE';
 
 # start(probe => 1): the server with operations for tests (t/api/api_probe.cpp) rather than tokenapi
 # itself. Options: url (of a registry; a new one if not given), listener (a socket to hand
-# over as systemd does), socket (its path), env, wait (default 1: until it answers).
+# over as systemd does), socket (its path), args (further options of tokenapi), env, wait (default 1: until it answers).
 sub start {
     my ($class, %options) = @_;
     my $dir = tempdir('token-auth-api-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -33,7 +33,8 @@ sub start {
         $options{probe}
         ? (build_dir() . '/api/api_probe', $self->{url}, "unix:$self->{socket}")
         : (build_dir() . '/tokenapi', '--registry', $self->{url},
-            ($options{listener} ? () : ('--listen', "unix:$self->{socket}")), 'serve');
+            ($options{listener} ? () : ('--listen', "unix:$self->{socket}")),
+            @{ $options{args} // [] }, 'serve');
     $self->{pid} = fork // die "fork: $!";
     if ($self->{pid} == 0) {
         open STDERR, '>', "$dir/log" or POSIX::_exit(127);

@@ -1,8 +1,7 @@
-#include "tokensync/token_input.hpp"
+#include "cli/secret_line.hpp"
 
 #include <bsd/readpassphrase.h>
 #include <fmt/core.h>
-#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,25 +9,25 @@
 
 #include "base/error.hpp"
 
-namespace token_auth::tokensync {
+namespace token_auth::cli {
 namespace {
 
 constexpr std::size_t line_max = 16 * 1024;  // bytes; a token has 4096 at most
 
 // Reads a line from the terminal, which does not show what is typed; its length. readpassphrase()
 // gives the terminal its echo back also if a signal ends the program.
-std::size_t read_terminal(std::string& buffer) {
-    if (readpassphrase("Token: ", buffer.data(), buffer.size(), RPP_ECHO_OFF | RPP_REQUIRE_TTY) ==
+std::size_t read_terminal(std::string& buffer, const char* what, const char* prompt) {
+    if (readpassphrase(prompt, buffer.data(), buffer.size(), RPP_ECHO_OFF | RPP_REQUIRE_TTY) ==
         nullptr) {
         throw base::Error(fmt::format(
-            "cannot read the token from the terminal: {}; give it from a file or a pipe",
+            "cannot read the {} from the terminal: {}; give it from a file or a pipe", what,
             std::strerror(errno)));
     }
     return std::strlen(buffer.data());
 }
 
 // Reads all there is, as far as the buffer goes; its length.
-std::size_t read_all(std::string& buffer) {
+std::size_t read_all(std::string& buffer, const char* what) {
     std::size_t size = 0;
     while (size < buffer.size()) {
         const ssize_t got = read(STDIN_FILENO, buffer.data() + size, buffer.size() - size);
@@ -38,8 +37,8 @@ std::size_t read_all(std::string& buffer) {
         if (got > 0) {
             size += static_cast<std::size_t>(got);
         } else if (errno != EINTR) {
-            throw base::Error(fmt::format("cannot read standard input: {}; give the token there",
-                                          std::strerror(errno)));
+            throw base::Error(fmt::format("cannot read standard input: {}; give the {} there",
+                                          std::strerror(errno), what));
         }
     }
     return size;
@@ -48,12 +47,18 @@ std::size_t read_all(std::string& buffer) {
 }  // namespace
 
 SecretLine::Buffer::~Buffer() {
-    OPENSSL_cleanse(bytes.data(), bytes.size());
+    explicit_bzero(bytes.data(), bytes.size());
 }
 
-SecretLine::SecretLine() : buffer_{std::string(line_max + 1, '\0')} {
+bool SecretLine::is_typed() noexcept {
+    return isatty(STDIN_FILENO) == 1;
+}
+
+SecretLine::SecretLine(const char* what, const char* prompt)
+    : buffer_{std::string(line_max + 1, '\0')} {
     std::string& bytes = buffer_.bytes;
-    const std::size_t size = isatty(STDIN_FILENO) == 1 ? read_terminal(bytes) : read_all(bytes);
+    const std::size_t size =
+        is_typed() ? read_terminal(bytes, what, prompt) : read_all(bytes, what);
     text_ = std::string_view(bytes).substr(0, size);
     for (const char end : {'\n', '\r'}) {
         if (text_.ends_with(end)) {
@@ -61,9 +66,10 @@ SecretLine::SecretLine() : buffer_{std::string(line_max + 1, '\0')} {
         }
     }
     if (size > line_max || text_.find('\n') != std::string_view::npos) {
-        throw base::Error("standard input holds more than a token; give one token on one line",
-                          base::ErrorKind::invalid_argument);
+        throw base::Error(
+            fmt::format("standard input holds more than a {0}; give one {0} on one line", what),
+            base::ErrorKind::invalid_argument);
     }
 }
 
-}  // namespace token_auth::tokensync
+}  // namespace token_auth::cli
