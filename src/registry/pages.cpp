@@ -1,0 +1,320 @@
+#include "registry/pages.hpp"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <utility>
+
+#include "registry/rows.hpp"
+#include "registry/token_columns.hpp"
+
+namespace token_auth::registry {
+namespace {
+
+// Behind every text that begins with what stands before it: the last code point.
+constexpr std::string_view last_character = "\U0010FFFF";
+
+// A SELECT of a page, and its values.
+class PageQuery {
+  public:
+    // Its place in the statement: "$1".
+    std::string value(std::string_view text) {
+        texts_.emplace_back(text);
+        values_.emplace_back(std::string_view(texts_.back()));
+        return fmt::format("${}", values_.size());
+    }
+    std::string value(std::int64_t number) {
+        values_.emplace_back(number);
+        return fmt::format("${}", values_.size());
+    }
+
+    void where(std::string condition) { conditions_.push_back(std::move(condition)); }
+    void where(std::string_view left, std::string_view text) {
+        where(fmt::format("{} {}", left, value(text)));
+    }
+    // One of the columns begins so.
+    void where_begins(std::initializer_list<std::string_view> columns, const std::string& begin) {
+        if (begin.empty()) {
+            return;
+        }
+        const std::string from = value(begin);
+        const std::string to = value(begin + std::string(last_character));
+        std::vector<std::string> any;
+        for (const std::string_view column : columns) {
+            any.push_back(fmt::format("{0} >= {1} AND {0} < {2}", column, from, to));
+        }
+        where(fmt::format("({})", fmt::join(any, " OR ")));
+    }
+    void where_among(Session& session, std::string_view column,
+                     const std::optional<std::vector<std::string>>& among) {
+        if (among) {
+            const std::string list = session.list({among->begin(), among->end()});
+            const std::string at = value(list);
+            where(fmt::format("{} {}", column, in_list(session, at)));
+        }
+    }
+    // Behind the position, in the order of the columns.
+    void where_behind(const std::vector<std::string>& columns, const std::optional<PageKey>& after,
+                      std::string_view comparison) {
+        if (!after) {
+            return;
+        }
+        std::vector<std::string> keys;
+        for (const auto& key : *after) {
+            const auto* const number = std::get_if<std::int64_t>(&key);
+            keys.push_back(number != nullptr ? value(*number) : value(std::get<std::string>(key)));
+        }
+        where(fmt::format("({}) {} ({})", fmt::join(columns, ", "), comparison,
+                          fmt::join(keys, ", ")));
+    }
+
+    // " WHERE … ORDER BY … LIMIT …"; what comes afterwards is another SELECT's.
+    std::string rest(const std::vector<std::string>& columns, bool descending, std::size_t limit) {
+        const std::string_view direction = descending ? " DESC" : "";
+        std::vector<std::string> order;
+        for (const std::string& column : columns) {
+            order.push_back(fmt::format("{}{}", column, direction));
+        }
+        const auto conditions = std::exchange(conditions_, {});
+        return fmt::format("{}{} ORDER BY {} LIMIT {}", conditions.empty() ? "" : " WHERE ",
+                           fmt::join(conditions, " AND "), fmt::join(order, ", "), limit);
+    }
+    const Values& values() const { return values_; }
+
+  private:
+    // Session::in_list() is about $1.
+    static std::string in_list(const Session& session, const std::string& at) {
+        std::string text(session.in_list());
+        text.replace(text.find("$1"), 2, at);
+        return text;
+    }
+
+    std::vector<std::string> conditions_;
+    Values values_;
+    std::deque<std::string> texts_;  // keeps its elements in place
+};
+
+// At most `limit` of them, and the key of the last one if there are more.
+template <typename T, typename KeyOf>
+Page<T> cut(std::vector<T> items, std::size_t limit, const KeyOf& key_of) {
+    Page<T> page{std::move(items), std::nullopt};
+    if (page.items.size() > limit) {
+        page.items.erase(page.items.begin() + static_cast<std::ptrdiff_t>(limit), page.items.end());
+        page.next = key_of(page.items.back());
+    }
+    return page;
+}
+
+template <typename T, typename Make>
+std::vector<T> all(const std::unique_ptr<Rows>& rows, const Make& make) {
+    std::vector<T> items;
+    while (rows->next()) {
+        items.push_back(make(*rows));
+    }
+    return items;
+}
+
+// Tokens.
+
+constexpr std::int64_t never = INT64_MAX;
+// As the index tokens_listed_expires has it.
+constexpr const char* expiry_column =
+    "(CASE WHEN t.expires_at = 0 THEN 9223372036854775807 ELSE t.expires_at END)";
+
+std::vector<std::string> order_columns(TokenOrder order) {
+    switch (order) {
+        case TokenOrder::name:
+            return {"t.name", "t.id"};
+        case TokenOrder::expiry:
+            return {expiry_column, "t.id"};
+        case TokenOrder::newest:
+        case TokenOrder::oldest:
+            break;
+    }
+    return {"t.created_at", "t.id"};
+}
+
+PageKey key_of(const Token& token, TokenOrder order) {
+    switch (order) {
+        case TokenOrder::name:
+            return {token.name, token.id};
+        case TokenOrder::expiry:
+            return {token.expires == 0 ? never : token.expires, token.id};
+        case TokenOrder::newest:
+        case TokenOrder::oldest:
+            break;
+    }
+    return {token.created, token.id};
+}
+
+void where_placed(PageQuery& query, const TokenListing& listing) {
+    if (!listing.owner.empty()) {
+        query.where("t.kind = 'user' AND t.user_id =", listing.owner);
+        return;
+    }
+    query.where("t.organization =", listing.organization);
+    if (!listing.group.empty()) {
+        query.where("t.group_id =", listing.group);
+    } else if (!listing.with_groups) {
+        query.where("t.group_id IS NULL");
+    }
+}
+
+// As told_status() decides.
+std::string status_condition(std::string_view status, const std::string& now) {
+    const std::string revoked = fmt::format("t.revoked_at <> 0 OR {} = 1", user_disabled_column);
+    if (status == "revoked") {
+        return fmt::format("({})", revoked);
+    }
+    const std::string expired = fmt::format("t.expires_at <> 0 AND t.expires_at <= {}", now);
+    if (status == "expired") {
+        return fmt::format("NOT ({}) AND {}", revoked, expired);
+    }
+    const std::string lives = fmt::format("NOT ({}) AND NOT ({})", revoked, expired);
+    const std::string_view suspended = "coalesce(o.suspended, 0) <> 0";
+    if (status == "suspended") {
+        return fmt::format("{} AND {}", lives, suspended);
+    }
+    if (status == "pending") {
+        return fmt::format("{} AND NOT {} AND t.not_before > {}", lives, suspended, now);
+    }
+    if (status == "active") {
+        return fmt::format("{} AND NOT {} AND t.not_before <= {}", lives, suspended, now);
+    }
+    return lives;  // of no status in particular
+}
+
+void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t now) {
+    where_placed(query, listing);
+    query.where_begins({"t.id", "t.name"}, listing.begin);
+    if (!listing.role.empty()) {
+        query.where("t.role =", listing.role);
+    }
+    if (!listing.created_by.empty()) {
+        query.where("t.created_by =", listing.created_by);
+    }
+    if (!listing.status.empty() || listing.expires_until != 0 || listing.unused_since != 0) {
+        query.where(status_condition(listing.status, query.value(now)));
+    }
+    if (listing.expires_until != 0) {
+        query.where(fmt::format("t.expires_at > {} AND t.expires_at <= {}", query.value(now),
+                                query.value(listing.expires_until)));
+    }
+    if (listing.unused_since != 0) {
+        const std::string since = query.value(listing.unused_since);
+        query.where(fmt::format("t.created_at < {0} AND t.not_before < {0}", since));
+    }
+}
+
+// Newest first.
+template <typename T, typename Make>
+Page<T> newest(Reader& reader, PageQuery& query, std::string_view select, const PageRange& range,
+               const Make& make) {
+    const std::vector<std::string> columns{"created_at", "id"};
+    query.where_behind(columns, range.after, "<");
+    auto items = all<T>(reader.session().query(
+                            fmt::format("{}{}", select, query.rest(columns, true, range.limit + 1)),
+                            query.values()),
+                        make);
+    return cut(std::move(items), range.limit, [](const T& last) {
+        return PageKey{last.created, last.id};
+    });
+}
+
+// Members.
+
+// Those of groups, or of organizations, whose group is the empty one: `group` of the key decides
+// whether the person's own membership is still to come.
+std::string select_members(PageQuery& query, bool of_groups, const MemberListing& listing,
+                           const PageRange& range) {
+    query.where("m.organization =", listing.organization);
+    if (!listing.group.empty()) {
+        query.where("m.group_id =", listing.group);
+    }
+    query.where_begins({"m.user_id", "u.display_name"}, listing.begin);
+    std::vector<std::string> columns{"m.created_at", "m.user_id"};
+    if (of_groups) {
+        columns.emplace_back("m.group_id");
+        query.where_behind(columns, range.after, "<");
+    } else if (range.after) {
+        const PageKey& key = *range.after;
+        query.where_behind(columns, PageKey{key[0], key[1]},
+                           std::get<std::string>(key[2]).empty() ? "<" : "<=");
+    }
+    return fmt::format(
+        "SELECT m.user_id, m.organization, m.role, m.created_at, {} AS group_id, u.display_name "
+        "FROM {} m JOIN users u ON u.id = m.user_id{}",
+        of_groups ? "m.group_id" : "''", of_groups ? "group_memberships" : "memberships",
+        query.rest(columns, true, range.limit + 1));
+}
+
+}  // namespace
+
+std::string_view told_status(const TokenView& view, std::int64_t now) {
+    const Token& token = view.token;
+    if (token.revoked != 0 || token.user_disabled) {
+        return "revoked";
+    }
+    if (token.expires != 0 && token.expires <= now) {
+        return "expired";
+    }
+    if (view.organization_suspended) {
+        return "suspended";
+    }
+    return token.not_before > now ? "pending" : "active";
+}
+
+Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
+                           std::int64_t now) {
+    const bool descending = listing.order == TokenOrder::newest;
+    const std::vector<std::string> columns = order_columns(listing.order);
+    Session& session = reader.session();
+    PageQuery query;
+    where_listed(query, listing, now);
+    query.where_behind(columns, range.after, descending ? "<" : ">");
+    auto items = all<TokenView>(
+        session.query(select_tokens() + query.rest(columns, descending, range.limit + 1),
+                      query.values()),
+        [&](const Rows& row) { return view_of(row, session.location()); });
+    return cut(std::move(items), range.limit,
+               [&](const TokenView& last) { return key_of(last.token, listing.order); });
+}
+
+Page<Organization> organization_page(Reader& reader, const std::string& begin,
+                                     const std::optional<std::vector<std::string>>& among,
+                                     const PageRange& range) {
+    PageQuery query;
+    query.where_among(reader.session(), "id", among);
+    query.where_begins({"id", "display_name"}, begin);
+    return newest<Organization>(reader, query, select_organizations, range, organization_of);
+}
+
+Page<Group> group_page(Reader& reader, const std::string& organization,
+                       const std::optional<std::vector<std::string>>& among,
+                       const PageRange& range) {
+    PageQuery query;
+    query.where("organization =", organization);
+    query.where_among(reader.session(), "id", among);
+    return newest<Group>(reader, query, select_groups, range, group_of);
+}
+
+Page<Member> member_page(Reader& reader, const MemberListing& listing, const PageRange& range) {
+    PageQuery query;
+    std::string select = select_members(query, !listing.group.empty(), listing, range);
+    if (listing.with_groups) {
+        const std::string of_groups = select_members(query, true, listing, range);
+        select = fmt::format(
+            "SELECT * FROM ({}) AS a UNION ALL SELECT * FROM ({}) AS b "
+            "ORDER BY 4 DESC, 1 DESC, 5 DESC LIMIT {}",
+            select, of_groups, range.limit + 1);
+    }
+    auto items = all<Member>(reader.session().query(select, query.values()), [](const Rows& row) {
+        return Member{membership_of(row), std::string(row.text(5))};
+    });
+    return cut(std::move(items), range.limit, [](const Member& last) {
+        const Membership& key = last.membership;
+        return PageKey{key.created, key.user, key.group};
+    });
+}
+
+}  // namespace token_auth::registry

@@ -1,0 +1,136 @@
+#include "tokenapi/guarded_call.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "tokenapi/problem.hpp"
+
+namespace token_auth::tokenapi {
+namespace {
+
+namespace rights = registry::rights;
+
+constexpr std::array<std::pair<std::string_view, ProblemCode>, 10> plain_codes{{
+    {"not_found", ProblemCode::not_found},
+    {"session_required", ProblemCode::session_required},
+    {"grant_exceeds", ProblemCode::grant_exceeds},
+    {"token_final", ProblemCode::token_final},
+    {"system_organization", ProblemCode::system_organization},
+    {"exists", ProblemCode::exists},
+    {"in_use", ProblemCode::in_use},
+    {"not_empty", ProblemCode::not_empty},
+    {"not_rotatable", ProblemCode::not_rotatable},
+    {"limit_reached", ProblemCode::limit_reached},
+}};
+
+Problem scope_missing(const registry::Refusal& refusal, bool by_token) {
+    Problem problem(ProblemCode::scope_missing,
+                    fmt::format("The scope {} is missing.", refusal.scope));
+    problem.with("scope", refusal.scope);
+    if (by_token) {
+        const Answer& like = answer(Code::scope_missing);
+        problem.challenge(like.error, like.detail, refusal.scope);
+    }
+    return problem;
+}
+
+// Whether it is about who calls, rather than about what is asked for.
+bool is_about_caller(const std::string& code) {
+    constexpr std::array<std::string_view, 5> codes{"not_found", "session_required",
+                                                    "organization_suspended", "scope_missing",
+                                                    "grant_exceeds"};
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+template <typename Body>
+void refusals_as_problems(const registry::Identity& identity, const Body& body) {
+    try {
+        body();
+    } catch (const registry::Refusal& refusal) {
+        throw problem_of(refusal, identity.caller.via == rights::Via::token);
+    }
+}
+
+}  // namespace
+
+Problem problem_of(const registry::Refusal& refusal, bool by_token) {
+    if (refusal.code == "scope_missing") {
+        return scope_missing(refusal, by_token);
+    }
+    if (refusal.code == "organization_suspended") {
+        return Problem(Code::organization_suspended, by_token);
+    }
+    if (refusal.code == "fields_invalid") {
+        Errors errors;
+        for (const registry::Problem& each : refusal.errors) {
+            errors.add(each.field, each.text, each.rule);
+        }
+        return errors.problem(ProblemCode::fields_invalid);
+    }
+    const auto* const found =
+        std::find_if(plain_codes.begin(), plain_codes.end(),
+                     [&](const auto& each) { return each.first == refusal.code; });
+    if (found == plain_codes.end()) {
+        throw base::Error("no problem is named " + refusal.code);
+    }
+    Problem problem(found->second);
+    if (refusal.code == "grant_exceeds") {
+        problem.with("scopes", refusal.scopes);
+    } else if (refusal.code == "not_rotatable") {
+        problem.with("successor",
+                     refusal.successor.empty() ? std::nullopt : std::optional(refusal.successor));
+    } else if (refusal.code == "limit_reached") {
+        problem.with("rule", refusal.errors.front().rule);
+    }
+    return problem;
+}
+
+void read_guarded(Call& call, const std::function<void(registry::GuardedReader&)>& body) {
+    read_as_caller(call, [&](registry::Reader& reader, const registry::Identity& identity) {
+        refusals_as_problems(identity, [&] {
+            registry::GuardedReader guarded(reader, identity.caller, base::now());
+            body(guarded);
+        });
+    });
+}
+
+void write_guarded(Call& call, const std::function<void(registry::GuardedWriter&)>& body) {
+    write_as_caller(call, [&](registry::Writer& writer, const registry::Identity& identity) {
+        refusals_as_problems(identity, [&] {
+            registry::GuardedWriter guarded(writer, identity.caller);
+            body(guarded);
+        });
+    });
+}
+
+void run_with(FieldReader& fields, const std::function<void()>& operation) {
+    try {
+        operation();
+    } catch (const registry::Refusal& refusal) {
+        for (const registry::Problem& each : refusal.errors) {
+            if (refusal.code == "fields_invalid") {
+                fields.wrong_too(each.field, each.text, each.rule);
+            }
+        }
+        if (!is_about_caller(refusal.code)) {
+            fields.finish();
+        }
+        throw;
+    }
+    fields.finish();
+}
+
+base::Json text_or_null(const std::string& text) {
+    return text.empty() ? base::Json() : base::Json(text);
+}
+
+base::Json time_or_null(std::int64_t time) {
+    return time == 0 ? base::Json() : base::Json(base::format_time(time));
+}
+
+}  // namespace token_auth::tokenapi
