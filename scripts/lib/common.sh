@@ -30,7 +30,7 @@ packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
     libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
-    libbsd-dev libsystemd-dev libmicrohttpd-dev libsodium-dev
+    libbsd-dev libsystemd-dev libcurl4-openssl-dev libmicrohttpd-dev libsodium-dev
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)

@@ -34,6 +34,7 @@ my %groups = (
     http   => qr{\Amicrohttpd\.h\z},
     sodium => qr{\Asodium(?:\.h\z|/)},
     utf8   => qr{\Autf8(?:\.h\z|/)},
+    curl   => qr{\Acurl/},
     # what a program is to the system that runs it
     service => qr{\A(?:bsd|systemd)/},
 );
@@ -50,7 +51,7 @@ my @layers = (
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
         may => [qw(tools system crypto)] },
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
-        may => [qw(tools system crypto service)] },
+        may => [qw(tools system crypto service curl)] },
     { name => 'tokenapi', in => [qw(src/tokenapi)], own => [qw(tokenapi registry cli base token_auth)],
         may => [qw(tools system crypto service)] },
 );

@@ -11,7 +11,7 @@ namespace token_auth::nginx {
 struct Denial {
     std::string_view realm;
     unsigned schemes;                // to challenge for
-    Words scopes;                    // required, for scope_missing
+    const Words* scopes;             // required, for scope_missing
     bool token_from_variable;        // the token may be part of the request line, which nginx logs
     std::string_view unknown_token;  // empty if it is known, or there is none
 };

@@ -34,9 +34,6 @@ bool copy(ngx_pool_t* pool, std::string_view& text) noexcept {
 }
 
 bool copy(ngx_pool_t* pool, Words& words) noexcept {
-    if (words.split) {  // by the configuration, whose they are
-        return true;
-    }
     auto* const values =
         static_cast<std::string_view*>(ngx_palloc(pool, words.count * sizeof(std::string_view)));
     if (values == nullptr) {
@@ -48,12 +45,20 @@ bool copy(ngx_pool_t* pool, Words& words) noexcept {
                        [&](std::string_view& value) { return copy(pool, value); });
 }
 
+bool copy(ngx_pool_t* pool, const Requirements*& requirements) noexcept {
+    void* const room = ngx_palloc(pool, sizeof(Requirements));
+    if (room == nullptr) {
+        return false;
+    }
+    auto* const out = new (room) Requirements(*requirements);
+    requirements = out;
+    return copy(pool, out->groups) && copy(pool, out->roles) && copy(pool, out->scopes) &&
+           copy(pool, out->scopes_any);
+}
+
 bool copy(ngx_pool_t* pool, Basis& basis) noexcept {
-    Requirements& requirements = basis.requirements;
-    return copy(pool, basis.token) && copy(pool, basis.realm) &&
-           copy(pool, requirements.organization) && copy(pool, requirements.groups) &&
-           copy(pool, requirements.roles) && copy(pool, requirements.scopes) &&
-           copy(pool, requirements.scopes_any);
+    return copy(pool, basis.token) && copy(pool, basis.realm) && copy(pool, basis.organization) &&
+           (!basis.conf->has_variables || copy(pool, basis.requirements));
 }
 
 // The milliseconds for which the request may go on; 0: none.

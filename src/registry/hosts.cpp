@@ -1,118 +1,66 @@
 #include "registry/hosts.hpp"
 
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
-#include <cerrno>
-#include <chrono>
-#include <cstring>
+#include <algorithm>
 
-#include "base/file_descriptor.hpp"
-#include "base/redact.hpp"
-#include "registry/postgresql/pg_connection.hpp"
-#include "registry/sqlite/sqlite_session.hpp"
-#include "token_auth/file_remedy.hpp"
+#include "registry/reports.hpp"
+#include "registry/schema.hpp"
 
 namespace token_auth::registry {
 namespace {
 
-constexpr mode_t file_mode = 0640;
 constexpr std::int64_t forgotten_after = 30 * 86400;
-// A server that stays silent for this long is gone.
-constexpr std::chrono::seconds patience{10};
 
-constexpr const char* tables = R"(CREATE TABLE IF NOT EXISTS hosts (
-    host       TEXT PRIMARY KEY,
-    seen       BIGINT NOT NULL,
-    version    TEXT NOT NULL,
-    generation BIGINT NOT NULL,
-    position   TEXT NOT NULL,
-    age        BIGINT NOT NULL,
-    held_back  BIGINT NOT NULL,
-    left_out   BIGINT NOT NULL,
-    problem    TEXT NOT NULL
-))";
+// usage_since of a host that has not told of uses yet: if it is new, and if it was there without.
+constexpr int not_yet = -1;
+constexpr int without = 0;
 
-bool in_postgresql(const Session& session) {
-    return session.engine() == Engine::postgresql;
+// Since when a new host counts: it may have taken the place of another one.
+std::string usage_since_of_new(const Session& reports) {
+    return fmt::format("coalesce((SELECT min(usage_since) FROM {} WHERE usage_since > 0), {})",
+                       hosts_table(reports), clock(reports));
 }
 
-// Outside of a transaction, which would take the lock of those who write tokens.
-const char* table(const Session& session) {
-    return in_postgresql(session) ? "token_auth.hosts" : "hosts";
-}
-
-const char* clock(const Session& session) {
-    return in_postgresql(session) ? "floor(extract(epoch FROM clock_timestamp()))::bigint"
-                                  : "CAST(strftime('%s', 'now') AS INTEGER)";
-}
-
-void make_file(const Location& location) {
-    const base::FileDescriptor file(
-        ::open(location.path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, file_mode));
-    if (!file.is_open()) {
-        const int problem = errno;
-        throw base::Error(fmt::format(
-            "registry {}: cannot be written: {}; {}", location.shown, std::strerror(problem),
-            file_remedy(problem,
-                        "name another file by --usage-db, in a directory of "
-                        "tokensync's own")));
-    }
-}
-
-std::unique_ptr<Session> open_file(const Location& location, Access access) {
-    if (access == Access::read && ::access(location.path.c_str(), F_OK) != 0 && errno == ENOENT) {
-        return nullptr;
-    }
-    if (access == Access::write) {
-        make_file(location);
-    }
-    auto session = std::make_unique<sqlite::SqliteSession>(location, location.path, access);
-    if (access == Access::write) {
-        session->run(tables);
-    }
-    return session;
+// What becomes of it; $9 is TellsUsage.
+std::string usage_since(const Session& reports) {
+    return fmt::format(
+        "CASE WHEN $9 = 0 THEN {0} WHEN $9 = 1 OR known.usage_since > 0 THEN known.usage_since "
+        "WHEN known.usage_since = {1} THEN {2} ELSE {3} END",
+        without, not_yet, usage_since_of_new(reports), clock(reports));
 }
 
 }  // namespace
 
-Location reports_location(const Location& registry, const std::string& usage_file) {
-    if (registry.engine == Engine::postgresql) {
-        return registry;
-    }
-    return {Engine::sqlite, usage_file, "reports " + base::redacted_path(usage_file)};
-}
-
-std::unique_ptr<Session> open_reports(const Location& location, Access access, int stop_fd) {
-    if (location.engine == Engine::sqlite) {
-        return open_file(location, access);
-    }
-    auto session = std::make_unique<postgresql::PgConnection>(location, stop_fd, patience);
-    session->require_server();
-    const auto row = session->query("SELECT (to_regclass('token_auth.hosts') IS NOT NULL)::int");
-    return row->next() && row->integer(0) != 0 ? std::move(session) : nullptr;
-}
-
-void put_report(Session& session, const HostReport& report) {
-    session.execute(
+void put_report(Session& reports, const HostReport& report) {
+    reports.execute(
         fmt::format(
-            "INSERT INTO {} (host, seen, version, generation, position, age, held_back, left_out, "
-            "problem) VALUES ($1, {}, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (host) DO UPDATE SET "
-            "seen = excluded.seen, version = excluded.version, generation = excluded.generation, "
-            "position = excluded.position, age = excluded.age, held_back = excluded.held_back, "
-            "left_out = excluded.left_out, problem = excluded.problem",
-            table(session), clock(session)),
+            "INSERT INTO {0} AS known (host, seen, version, schema, generation, position, age, "
+            "held_back, left_out, problem, usage_since, usage_lost, usage_problem) "
+            "VALUES ($1, {1}, $2, {2}, $3, $4, $5, $6, $7, $8, "
+            "CASE WHEN $9 = 0 THEN {3} WHEN $9 = 1 THEN {4} ELSE {5} END, $10, $11) "
+            "ON CONFLICT (host) DO UPDATE SET "
+            "seen = excluded.seen, version = excluded.version, schema = excluded.schema, "
+            "generation = excluded.generation, position = excluded.position, age = excluded.age, "
+            "held_back = excluded.held_back, left_out = excluded.left_out, "
+            "problem = excluded.problem, usage_lost = excluded.usage_lost, "
+            "usage_problem = excluded.usage_problem, "
+            "usage_since = {6}",
+            hosts_table(reports), clock(reports), schema_version, without, not_yet,
+            usage_since_of_new(reports), usage_since(reports)),
         {report.name, report.version, static_cast<std::int64_t>(report.generation), report.position,
          report.age, static_cast<std::int64_t>(report.held_back),
-         static_cast<std::int64_t>(report.left_out), report.problem});
+         static_cast<std::int64_t>(report.left_out), report.problem,
+         static_cast<std::int64_t>(report.tells_usage),
+         static_cast<std::int64_t>(report.usage_lost), report.usage_problem});
 }
 
-std::vector<Host> hosts(Session& session) {
-    const auto rows = session.query(
+std::vector<Host> hosts(Session& reports) {
+    const auto rows = reports.query(
         fmt::format("SELECT host, version, generation, position, age, held_back, left_out, "
-                    "problem, {1} - seen FROM {0} WHERE {1} - seen < {2} ORDER BY host",
-                    table(session), clock(session), forgotten_after));
+                    "problem, usage_since, usage_lost, usage_problem, schema, {1} - seen "
+                    "FROM {0} WHERE {1} - seen < {2} ORDER BY host",
+                    hosts_table(reports), clock(reports), forgotten_after));
     std::vector<Host> found;
     while (rows->next()) {
         Host& host = found.emplace_back();
@@ -124,9 +72,19 @@ std::vector<Host> hosts(Session& session) {
         host.report.held_back = static_cast<std::uint64_t>(rows->integer(5));
         host.report.left_out = static_cast<std::uint64_t>(rows->integer(6));
         host.report.problem = rows->text(7);
-        host.seen = rows->integer(8);
+        host.usage_since = std::max<std::int64_t>(rows->integer(8), without);
+        host.report.tells_usage = host.usage_since == 0 ? TellsUsage::no : TellsUsage::yes;
+        host.report.usage_lost = static_cast<std::uint64_t>(rows->integer(9));
+        host.report.usage_problem = rows->text(10);
+        host.schema = rows->integer(11);
+        host.seen = rows->integer(12);
     }
     return found;
+}
+
+void forget_hosts(Session& reports) {
+    reports.execute(fmt::format("DELETE FROM {} WHERE {} - seen >= {}", hosts_table(reports),
+                                clock(reports), forgotten_after));
 }
 
 }  // namespace token_auth::registry

@@ -177,7 +177,7 @@ class Question {
 };
 
 Decision Question::decision() const {
-    const Decision refusal = caller_.via == Via::tokenctl ? Decision{} : rights();
+    Decision refusal = caller_.via == Via::tokenctl ? Decision{} : rights();
     return refusal ? facts() : refusal;
 }
 
@@ -220,13 +220,13 @@ Decision Question::on_place() const {
         !holds(caller_, request_.place, scope::members_read)) {
         return refused(Code::not_found);
     }
-    if (const Decision refusal = suspension(); !refusal) {
+    if (Decision refusal = suspension(); !refusal) {
         return refusal;
     }
     if (is_leaving()) {
         return {};
     }
-    if (const Decision refusal = needs(); !refusal) {
+    if (Decision refusal = needs(); !refusal) {
         return refusal;
     }
     return grants();
@@ -247,10 +247,10 @@ Decision Question::on_token() const {
     } else if (!holds(caller_, request_.place, scope::tokens_read)) {
         return refused(Code::not_found);
     }
-    if (const Decision refusal = suspension(); !refusal) {
+    if (Decision refusal = suspension(); !refusal) {
         return refusal;
     }
-    if (const Decision refusal = needs(); !refusal) {
+    if (Decision refusal = needs(); !refusal) {
         return refusal;
     }
     return grants();

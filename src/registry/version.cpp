@@ -24,7 +24,8 @@ constexpr std::string_view additions[] = {
     "a log of what REPLACE and deletions without foreign keys remove",
     "what managing needs: the system organization, policies, memberships in groups, a catalogue of "
     "scopes, who made a token, and passwords and sessions for logging in",
-    "who waits for the nginx hosts (waiting), and in PostgreSQL the hosts themselves (hosts)",
+    "who waits for the nginx hosts (waiting), and in PostgreSQL what the hosts report (hosts, "
+    "token_usage)",
 };
 static_assert(schema_version == first_version + 1, "say what the new version adds");
 

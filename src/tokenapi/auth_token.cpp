@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "registry/accounts.hpp"
 #include "registry/new_token.hpp"
+#include "registry/token_policy.hpp"
 #include "tokenapi/authentication.hpp"
 #include "tokenapi/credentials.hpp"
 #include "tokenapi/fields.hpp"
@@ -19,7 +20,7 @@
 namespace token_auth::tokenapi {
 namespace {
 
-constexpr std::int64_t usual_life = 30 * 86400;  // seconds
+constexpr std::int64_t retrieved_life = 30 * 86400;  // seconds
 constexpr const char* via = "auth_token";
 
 void challenge_basic(Problem& problem) {
@@ -46,36 +47,38 @@ NameAndPassword given_credentials(const Call& call) {
 }
 
 // Makes room for one more: of the tokens that were retrieved, the oldest ones go.
-void make_room(registry::Writer& writer, const std::string& user,
-               const registry::Policy& policy) {
-    registry::TokenFilter of_person;
-    of_person.user = user;
-    of_person.kind = kind_name(kind_user);
+void make_room(registry::Writer& writer, const registry::Policy& policy,
+               const registry::Token& token) {
     for (std::size_t kept = registry::retrieved_tokens_max; kept-- > 0;) {
-        registry::remove_retrieved_tokens(writer, user, kept);
-        if (policy.max_tokens == 0 ||
-            writer.count_valid_tokens(of_person, writer.now()) <
-                static_cast<std::uint64_t>(policy.max_tokens)) {
+        registry::remove_retrieved_tokens(writer, token.user, kept);
+        if (!limit_problem(writer, policy, token)) {
             return;
         }
     }
     throw Problem(ProblemCode::limit_reached).with("rule", "max_tokens");
 }
 
-// What the policy of personal tokens asks for.
-void keep_to(const registry::Policy& policy, const std::string& address, std::int64_t now,
-             registry::Token& token) {
-    std::int64_t life = policy.default_life != 0 ? policy.default_life : usual_life;
-    if (policy.max_life != 0) {
-        life = std::min(life, policy.max_life);
-    }
-    token.expires = std::min(now + life, base::time_max);
+// For 30 days, or what the policy says of personal tokens; where that asks for addresses, for the
+// one that asks.
+registry::Token wanted_token(const Call& call, const registry::Policy& policy,
+                             const std::string& person, std::int64_t now) {
+    registry::Token token;
+    token.kind = kind_user;
+    token.user = person;
+    token.name = "retrieved";
+    token.prefix = registry::default_prefix(kind_user);
+    token.created = now;
+    token.expires = policy.default_life != 0
+                        ? default_expiry(policy, now)
+                        : cut_expiry(policy, now, std::min(now + retrieved_life, base::time_max));
     if (policy.require_allow) {
+        const std::string address = client_address_of(call);
         if (address.empty()) {
             throw Problem(Code::address_not_allowed, false);
         }
         token.allow = {address};
     }
+    return token;
 }
 
 // {"auth_token":"…","expires":"…"}, without a copy of the token that would stay behind.
@@ -89,16 +92,11 @@ Response shown_once(const registry::TokenText& text, std::int64_t expires) {
 }
 
 Response give_token(const Call& call, registry::Writer& writer, const registry::User& person) {
-    const auto system = writer.system_organization();
-    const registry::Policy policy = system ? system->policy : registry::Policy();
-    const std::string address = client_address_of(call);
-    make_room(writer, person.id, policy);
     registry::Token token;
     token.kind = kind_user;
-    token.user = person.id;
-    token.name = "retrieved";
-    token.prefix = registry::default_prefix(kind_user);
-    keep_to(policy, address, writer.now(), token);
+    const registry::Policy policy = policy_for(writer, token);
+    token = wanted_token(call, policy, person.id, writer.now());
+    make_room(writer, policy, token);
     const auto text = registry::put_new_token(writer, call.settings->digester(), token);
     Response response = shown_once(*text, token.expires);
     response.if_unsent = [id = token.id, author = writer.author()](RegistryConnection& registry) {

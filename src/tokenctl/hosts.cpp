@@ -9,6 +9,7 @@
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/hosts.hpp"
+#include "registry/schema.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/wait.hpp"
 
@@ -35,18 +36,36 @@ std::vector<std::string> problems_of(const registry::Host& host) {
     if (host.report.left_out != 0) {
         problems.push_back(fmt::format("{} left out", base::counted(host.report.left_out, "row")));
     }
+    if (!host.report.usage_problem.empty()) {
+        problems.push_back(host.report.usage_problem);
+    }
+    if (host.report.usage_lost != 0) {
+        problems.push_back(
+            fmt::format("{} of tokens found no room in nginx: enlarge token_auth_zone",
+                        base::counted(host.report.usage_lost, "use")));
+    }
+    if (host.schema < registry::schema_version) {
+        problems.push_back(fmt::format(
+            "its tokensync does not read registries of version {}: upgrade it before `tokenctl "
+            "migrate`",
+            registry::schema_version));
+    }
     return problems;
 }
 
 std::string json_of(const registry::Host& host, std::int64_t now) {
-    return base::json_text({{"host", host.report.name},
-                            {"generation", host.report.generation},
-                            {"age", age_of(host)},
-                            {"seen", base::format_time(now - host.seen)},
-                            {"version", host.report.version},
-                            {"held_back", host.report.held_back},
-                            {"left_out", host.report.left_out},
-                            {"problems", problems_of(host)}});
+    return base::json_text(
+        {{"host", host.report.name},
+         {"generation", host.report.generation},
+         {"age", age_of(host)},
+         {"seen", base::format_time(now - host.seen)},
+         {"version", host.report.version},
+         {"held_back", host.report.held_back},
+         {"left_out", host.report.left_out},
+         {"usage_since", host.usage_since == 0 ? base::Json(nullptr)
+                                               : base::Json(base::format_time(host.usage_since))},
+         {"usage_lost", host.report.usage_lost},
+         {"problems", problems_of(host)}});
 }
 
 int list(const Context& context) {

@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/hosts.hpp"
+#include "registry/reports.hpp"
 #include "registry/source.hpp"
 
 namespace token_auth::tokenctl {

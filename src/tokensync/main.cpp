@@ -17,7 +17,7 @@
 #include "cli/program.hpp"
 #include "cli/time_options.hpp"
 #include "registry/file/source.hpp"
-#include "registry/hosts.hpp"
+#include "registry/reports.hpp"
 #include "registry/source.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -43,7 +43,7 @@ constexpr std::chrono::seconds run_waits{5};
 constexpr int run_attempts = 5;  // if the store is replaced under its hands
 
 constexpr std::size_t host_max = 255;
-constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
+constexpr std::int64_t interval_max = 52 * 7 * 86400;  // more would overflow a steady clock
 
 struct Options {
     std::string registry;
@@ -56,6 +56,9 @@ struct Options {
     std::string host;
     std::string usage_db;
     std::string report_to;
+    std::string usage;
+    std::string usage_interval = "10s";
+    std::string metrics;
     std::string max_age;
     bool full = false;
     bool rebuild = false;
@@ -175,10 +178,35 @@ std::optional<registry::Location> reports_to(const Options& options) {
                                                                          : options.usage_db);
 }
 
+std::optional<UsageOptions> usage_of(const Options& options) {
+    if (options.usage.empty()) {
+        return std::nullopt;
+    }
+    UsageOptions usage;
+    usage.page = parse_usage_address(options.usage);
+    usage.interval =
+        std::chrono::seconds(cli::duration_option("--usage-interval", options.usage_interval));
+    if (usage.interval.count() == 0 || usage.interval.count() > interval_max) {
+        throw base::Error("--usage-interval is at least 1s and at most 52w",
+                          base::ErrorKind::invalid_argument);
+    }
+    const auto reports = reports_to(options);
+    if (!reports) {
+        throw base::Error(
+            "--usage has no registry to tell of it with --source; name one by --report-to",
+            base::ErrorKind::invalid_argument);
+    }
+    usage.reports = *reports;
+    usage.registry =
+        registry::parse_location(options.report_to.empty() ? options.registry : options.report_to);
+    usage.host = host_name(options);
+    return usage;
+}
+
 int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
-    if (heartbeat > heartbeat_max) {
+    if (heartbeat > interval_max) {
         throw base::Error("--heartbeat is at most 52w", base::ErrorKind::invalid_argument);
     }
     const std::unique_ptr<registry::Source> source = open_source(options);
@@ -191,8 +219,12 @@ int watch_command(Options& options) {
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
     }
-    const WatchOptions how{std::chrono::seconds(heartbeat), format, host_name(options),
-                           reports_to(options)};
+    const WatchOptions how{std::chrono::seconds(heartbeat),
+                           format,
+                           host_name(options),
+                           reports_to(options),
+                           usage_of(options),
+                           options.metrics};
     return watch(*source, options.store, how) ? cli::exit_done : exit_registry_lost;
 }
 
@@ -282,6 +314,13 @@ void add_watch(cli::Command root, Options& options) {
         .env("TOKEN_AUTH_USAGE_DB");
     command.option("--report-to", "URL", options.report_to,
                    "The PostgreSQL server to report to, if the registry is a replica");
+    command.option("--usage", "PAGE", options.usage,
+                   "Tell when tokens were used last, as nginx does there (token_auth_usage): "
+                   "unix:/path/of/the/socket:/path");
+    command.option("--usage-interval", "TIME", options.usage_interval, "How often to ask nginx")
+        .show_default();
+    command.option("--metrics", "FILE", options.metrics,
+                   "Keep metrics in this file, for node_exporter's textfile collector");
     command.option("--log-format", "FORMAT", options.log_format,
                    "The log on standard error: text or json (default: text, json with --json)");
 }

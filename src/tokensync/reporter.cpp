@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "registry/reports.hpp"
 #include "registry/source.hpp"
 
 namespace token_auth::tokensync {
@@ -102,6 +103,10 @@ bool Reporter::report(const State& state) {
         }
         if (!session_) {
             return false;  // a registry of version 1
+        }
+        if (!forgot_) {
+            registry::forget_hosts(*session_);
+            forgot_ = true;
         }
         registry::HostReport now = state.report;
         now.age = base::now() - state.synced / 1000;

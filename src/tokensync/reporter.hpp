@@ -52,6 +52,7 @@ class Reporter {
     base::FileDescriptor stop_;
     std::unique_ptr<registry::Session> session_;  // the thread's, once that runs
     std::string problem_;                         // the thread's: logged last
+    bool forgot_ = false;                         // the thread's: hosts of long ago are removed
     mutable std::mutex mutex_;                    // of all below
     std::condition_variable changed_;
     State state_;

@@ -23,12 +23,14 @@
 #include "token_auth/version.hpp"
 #include "tokensync/account.hpp"
 #include "tokensync/inspect.hpp"
+#include "tokensync/metrics.hpp"
 #include "tokensync/read_ahead.hpp"
 #include "tokensync/reporter.hpp"
 #include "tokensync/restart.hpp"
 #include "tokensync/scrub.hpp"
 #include "tokensync/supervise.hpp"
 #include "tokensync/sync.hpp"
+#include "tokensync/usage_collector.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -59,6 +61,7 @@ class Watch {
           host_(how.host),
           show_progress_(how.format == LogFormat::text),
           log_(how.format),
+          metrics_file_(how.metrics),
           scrub_(options.path),
           stop_(base::signal_descriptor({SIGTERM, SIGINT})),
           read_all_(base::signal_descriptor({SIGHUP})) {
@@ -67,6 +70,9 @@ class Watch {
         source_.stop_on(stop_.get());
         if (how.reports_to) {
             reporter_ = std::make_unique<Reporter>(*how.reports_to, log_);
+        }
+        if (how.usage) {
+            collector_ = std::make_unique<UsageCollector>(*how.usage, log_);
         }
     }
 
@@ -77,10 +83,16 @@ class Watch {
             if (reporter_) {
                 reporter_->connect();
             }
+            if (collector_) {
+                collector_->connect();
+            }
             become_owner(options_);
         }
         if (reporter_) {
             reporter_->start();
+        }
+        if (collector_) {
+            collector_->start();
         }
         if (faults_before() > 1) {
             rest(std::min(first_retry * (1 << faults_before()), last_retry));
@@ -115,6 +127,7 @@ class Watch {
             }
         }
         writer_.reset();
+        collector_.reset();
         reporter_.reset();
         if (!registry_lost_) {
             service_.stopping();
@@ -204,6 +217,8 @@ class Watch {
             base::counted(meta.contents.counts.tokens, "token"), meta.generation));
         service_.alive();
         report(meta);
+        metrics_.add(outcome, meta);
+        write_metrics();
         if (meta.contents.counts.held_back != 0) {
             writer_.reset();  // so that "tokensync run --force" finds the store unlocked
         }
@@ -221,7 +236,28 @@ class Watch {
         state.report.held_back = meta.contents.counts.held_back;
         state.report.left_out = meta.contents.counts.left_out;
         state.synced = meta.synced;
-        reporter_->update(state, !reporter_->has_reported(meta.position) && source_.is_awaited());
+        if (collector_) {
+            const UsageCollector::State usage = collector_->state();
+            state.report.tells_usage =
+                usage.told ? registry::TellsUsage::yes : registry::TellsUsage::trying;
+            state.report.usage_lost = usage.lost;
+            state.report.usage_problem = usage.problem;
+        }
+        const bool differs = state.report.tells_usage != reported_.tells_usage ||
+                             state.report.usage_problem != reported_.usage_problem;
+        reporter_->update(
+            state, differs || (!reporter_->has_reported(meta.position) && source_.is_awaited()));
+        reported_ = std::move(state.report);
+    }
+
+    void write_metrics() {
+        if (collector_) {
+            metrics_.usage = collector_->state();
+        }
+        const std::string problem = metrics_file_.write(metrics_);
+        if (!problem.empty()) {
+            log_.unmetered(problem);
+        }
     }
 
     void reopen() {
@@ -295,6 +331,9 @@ class Watch {
         if (reporter_) {
             reporter_->update_problem(problem);
         }
+        ++metrics_.failures;
+        metrics_.registry_up = false;
+        write_metrics();
         if (problem != problem_) {
             log_.failed(problem);
             problem_ = problem;
@@ -333,6 +372,10 @@ class Watch {
     bool show_progress_;
     WatchLog log_;
     std::unique_ptr<Reporter> reporter_;
+    std::unique_ptr<UsageCollector> collector_;
+    registry::HostReport reported_;  // last
+    Metrics metrics_;
+    MetricsFile metrics_file_;
     cli::Service service_;
     bool unread_ = true;  // the store that is at the path
     Scrub scrub_;

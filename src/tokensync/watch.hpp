@@ -8,6 +8,7 @@
 #include "registry/session.hpp"
 #include "registry/source.hpp"
 #include "store_writer/directory.hpp"
+#include "tokensync/usage_collector.hpp"
 #include "tokensync/watch_log.hpp"
 
 namespace token_auth::tokensync {
@@ -17,6 +18,8 @@ struct WatchOptions {
     LogFormat format = LogFormat::text;
     std::string host;                              // what it reports itself as
     std::optional<registry::Location> reports_to;  // empty: it does not
+    std::optional<UsageOptions> usage;             // likewise
+    std::string metrics;                           // a file; empty: none
 };
 
 // Runs until SIGTERM or SIGINT. Once the store has been brought up to date for the first time,

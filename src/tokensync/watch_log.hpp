@@ -21,6 +21,10 @@ class WatchLog {
     void failed(const std::string& problem) const;
     void recovered() const;
     void unreported(const std::string& problem) const;
+    void usage_failed(const std::string& problem) const;
+    void usage_lost(std::uint64_t uses) const;
+    void usage_restarted() const;
+    void unmetered(const std::string& problem) const;
     void replaced(const std::string& path) const;
     void stopped() const;
 

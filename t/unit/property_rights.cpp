@@ -175,6 +175,7 @@ int run() {
         const RightsWorld world = draw_rights_world(draw);
         const std::vector<Who> whos = callers_in(world);
         std::vector<rights::Caller> callers;
+        callers.reserve(whos.size());
         for (const Who& who : whos) {
             callers.push_back(caller_of(world, who));
         }

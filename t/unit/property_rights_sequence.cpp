@@ -509,7 +509,7 @@ rc::Gen<Step> step_of() {
 }
 
 int run() {
-    const std::uint64_t cases = number_from("TOKEN_AUTH_CASES", 10'000);
+    const std::uint64_t cases = number_from("TOKEN_AUTH_CASES", 6'000);
     const std::uint64_t seed = number_from("TOKEN_AUTH_SEED", std::random_device{}());
     std::uint64_t steps_done = 0;
     std::uint64_t of_tokens = 0;

@@ -60,6 +60,7 @@ const std::map<std::string, Words> usual_roles = {
 
 std::vector<std::string> names_of_roles() {
     std::vector<std::string> names;
+    names.reserve(usual_roles.size() + 1);
     for (const auto& [name, words] : usual_roles) {
         names.push_back(name);
     }
@@ -352,7 +353,7 @@ class Oracle {
     }
 
     Expected answer() const {
-        const Expected refusal = who_.via == Via::tokenctl ? ok() : by_rights();
+        Expected refusal = who_.via == Via::tokenctl ? ok() : by_rights();
         if (refusal.code != "ok") {
             return refusal;
         }

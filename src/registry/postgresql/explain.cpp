@@ -54,7 +54,7 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     // 0A000: what a replica answers to READ WRITE
     if (sqlstate == "25006" || sqlstate == "0A000") {
         return "this server cannot be written (a replica, or read-only); name the primary one "
-               "by --registry";
+               "by --registry, for what tokensync reports by --report-to";
     }
     if (sqlstate == "57014") {
         return fmt::format("{}; try again, or raise that limit for this role", first_line(message));

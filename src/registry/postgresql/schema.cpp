@@ -326,16 +326,29 @@ constexpr std::string_view version_2[] = {
 ))",
     // what the tokensync of each nginx host says of itself (hosts.hpp)
     R"(CREATE TABLE token_auth.hosts (
-    host       TEXT COLLATE "C" PRIMARY KEY,
-    seen       BIGINT NOT NULL,
-    version    TEXT NOT NULL,
-    generation BIGINT NOT NULL,
-    position   TEXT NOT NULL,
-    age        BIGINT NOT NULL,
-    held_back  BIGINT NOT NULL,
-    left_out   BIGINT NOT NULL,
-    problem    TEXT NOT NULL
+    host          TEXT COLLATE "C" PRIMARY KEY,
+    seen          BIGINT NOT NULL,
+    version       TEXT NOT NULL,
+    schema        BIGINT NOT NULL,
+    generation    BIGINT NOT NULL,
+    position      TEXT NOT NULL,
+    age           BIGINT NOT NULL,
+    held_back     BIGINT NOT NULL,
+    left_out      BIGINT NOT NULL,
+    problem       TEXT NOT NULL,
+    usage_since   BIGINT NOT NULL,
+    usage_lost    BIGINT NOT NULL,
+    usage_problem TEXT NOT NULL,
+    pruned        BIGINT NOT NULL DEFAULT 0
 ))",
+    // and of the tokens' last use (usage.hpp). Without a foreign key, which would lock the tokens;
+    // with room in its pages, so that an update need not touch the index.
+    R"(CREATE TABLE token_auth.token_usage (
+    token     TEXT COLLATE "C" PRIMARY KEY,
+    last_used BIGINT NOT NULL,
+    address   TEXT NOT NULL,
+    count     BIGINT NOT NULL
+) WITH (fillfactor = 70))",
     // until: somebody waits for the hosts up to then
     R"(CREATE TABLE token_auth.waiting (until BIGINT NOT NULL))",
     R"(INSERT INTO token_auth.waiting (until) VALUES (0))",
@@ -474,13 +487,14 @@ const std::vector<RoleGrants>& role_grants() {
          {"USAGE ON SCHEMA token_auth",
           "SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations, "
           "token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens, "
-          "token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.waiting",
+          "token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.token_usage, "
+          "token_auth.waiting",
           // which tokens were removed on purpose
           "SELECT (seq, action, entity, key) ON token_auth.audit"}},
         {"token_auth_writer",
          {"USAGE ON SCHEMA token_auth",
           "SELECT ON token_auth.meta, token_auth.changes, token_auth.log_state, token_auth.audit, "
-          "token_auth.set_aside, token_auth.hosts, token_auth.waiting",
+          "token_auth.set_aside, token_auth.hosts, token_auth.token_usage, token_auth.waiting",
           "SELECT, INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.scopes, "
           "token_auth.organizations, token_auth.org_groups, token_auth.users, "
           "token_auth.memberships, token_auth.group_memberships, token_auth.tokens",
@@ -491,10 +505,13 @@ const std::vector<RoleGrants>& role_grants() {
           "UPDATE ON token_auth.write_lock, token_auth.waiting",
           "EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT)"}},
         {"token_auth_reporter",
-         {"USAGE ON SCHEMA token_auth", "SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts"}},
+         {"USAGE ON SCHEMA token_auth",
+          "SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage",
+          "SELECT (id) ON token_auth.tokens"}},
         {"token_auth_api",
          {"USAGE ON SCHEMA token_auth",
-          "SELECT ON token_auth.meta, token_auth.audit, token_auth.organizations",
+          "SELECT ON token_auth.meta, token_auth.audit, token_auth.organizations, "
+          "token_auth.token_usage",
           "SELECT, INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.scopes, "
           "token_auth.org_groups, token_auth.users, token_auth.memberships, "
           "token_auth.group_memberships, token_auth.tokens, token_auth.passwords, "
