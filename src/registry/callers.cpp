@@ -98,7 +98,8 @@ Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     claims.suspended = view.organization_suspended;
     Requirements requirements;
     requirements.organization_mode = OrganizationMode::off;
-    return decide(claims, requirements, now, client);
+    const Words* unmet = nullptr;
+    return decide(claims, requirements, {}, now, client, unmet);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include "base/json.hpp"
 #include "base/time.hpp"
 #include "tokenapi/problem.hpp"
+#include "tokenapi/registry_connection.hpp"
+#include "tokenapi/settings.hpp"
 
 namespace token_auth::tokenapi {
 namespace {
@@ -45,6 +47,12 @@ bool is_about_caller(const std::string& code) {
                                                     "organization_suspended", "scope_missing",
                                                     "grant_exceeds"};
     return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+registry::UsesOf uses_of(Call& call, registry::Reader& reader) {
+    return [&](const std::vector<std::string>& ids) {
+        return call.registry->uses(reader, call.settings->usage_db(), ids);
+    };
 }
 
 template <typename Body>
@@ -94,6 +102,7 @@ void read_guarded(Call& call, const std::function<void(registry::GuardedReader&)
     read_as_caller(call, [&](registry::Reader& reader, const registry::Identity& identity) {
         refusals_as_problems(identity, [&] {
             registry::GuardedReader guarded(reader, identity.caller, base::now());
+            guarded.ask_for_uses(uses_of(call, reader));
             body(guarded);
         });
     });
@@ -103,6 +112,7 @@ void write_guarded(Call& call, const std::function<void(registry::GuardedWriter&
     write_as_caller(call, [&](registry::Writer& writer, const registry::Identity& identity) {
         refusals_as_problems(identity, [&] {
             registry::GuardedWriter guarded(writer, identity.caller);
+            guarded.ask_for_uses(uses_of(call, writer));
             body(guarded);
         });
     });
@@ -123,6 +133,18 @@ void run_with(FieldReader& fields, const std::function<void()>& operation) {
         throw;
     }
     fields.finish();
+}
+
+void require_uses(Call& call) {
+    bool told = false;
+    call.registry->read([&](registry::Reader& reader) {
+        told = call.registry->uses_are_told(reader, call.settings->usage_db());
+    });
+    if (!told) {
+        Errors errors;
+        errors.add("unused", "is not known: no nginx host tells when tokens were used");
+        errors.refuse(ProblemCode::query_invalid);
+    }
 }
 
 base::Json text_or_null(const std::string& text) {

@@ -111,11 +111,19 @@ Step list_tokens(Call& call) {
     std::optional<registry::PageKey> next;
     read_guarded(call, [&](GuardedReader& reader) {
         auto page = reader.token_page(listing, range);
+        std::vector<std::string> ids;
         for (const registry::TokenView& each : page.items) {
-            items.push_back(token_json(reader, each));
+            ids.push_back(each.token.id);
+        }
+        const registry::TokenUses uses = reader.uses(ids);
+        for (const registry::TokenView& each : page.items) {
+            items.push_back(token_json(reader, each, uses));
         }
         next = std::move(page.next);
     });
+    if (listing.unused_since != 0) {
+        require_uses(call);
+    }
     return paging.response(std::move(items), next);
 }
 
