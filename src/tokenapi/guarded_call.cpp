@@ -41,12 +41,10 @@ Problem scope_missing(const registry::Refusal& refusal, bool by_token) {
     return problem;
 }
 
-// Whether it is about who calls, rather than about what is asked for.
+// Whether the caller may not do such a thing at all, whatever the fields say.
 bool is_about_caller(const std::string& code) {
-    constexpr std::array<std::string_view, 5> codes{"not_found", "session_required",
-                                                    "organization_suspended", "scope_missing",
-                                                    "grant_exceeds"};
-    return std::find(codes.begin(), codes.end(), code) != codes.end();
+    return code == "not_found" || code == "session_required" || code == "organization_suspended" ||
+           code == "scope_missing";
 }
 
 registry::UsesOf uses_of(Call& call, registry::Reader& reader) {

@@ -46,10 +46,6 @@ registry::TokenFields read_token_fields(FieldReader& fields, bool is_personal, s
         token.role = read_role(fields).value.value_or("");
     }
     token.scopes = read_scopes(fields).value.value_or(std::vector<std::string>());
-    if (fields.is_wrong("role") || fields.is_wrong("scopes")) {
-        token.role.clear();
-        token.scopes.clear();
-    }
     const auto expires = fields.time("expires", now);
     if (expires.given) {
         token.expires = expires.value.value_or(0);

@@ -8,8 +8,7 @@
 
 namespace token_auth::tokenapi {
 
-// Of a new one; a personal one has no role. If role or list are wrong, it is taken to have neither:
-// what it grants cannot be judged.
+// Of a new one; a personal one has no role.
 registry::TokenFields read_token_fields(FieldReader& fields, bool is_personal, std::int64_t now);
 // What is wrong is not taken to be named.
 registry::TokenChange read_token_change(FieldReader& fields, std::int64_t now);
