@@ -234,7 +234,8 @@ Page<TokenView> GuardedReader::token_page(TokenListing listing, const PageRange&
     } else {
         require(Action::list_tokens, {listing.organization, listing.group});
     }
-    return registry::token_page(reader_, listing, range, now_);
+    return registry::token_page(reader_, listing, range, now_,
+                                [this](const auto& ids) { return uses(ids); });
 }
 
 Page<Organization> GuardedReader::organization_page(const std::string& begin,

@@ -68,6 +68,11 @@ class GuardedReader {
     Page<Member> member_page(const MemberListing& listing, const PageRange& range);
     // A token's, sorted: what role and list grant together. None for a personal one.
     std::vector<std::string> effective_scopes(const Token& token);
+    // Whom it asks when tokens were used last; nobody, if this is not called.
+    void ask_for_uses(UsesOf uses_of) { uses_of_ = std::move(uses_of); }
+    TokenUses uses(const std::vector<std::string>& ids) const {
+        return uses_of_ ? uses_of_(ids) : TokenUses();
+    }
     // Who calls, as a key of tables: "user ann", "token 7Hq".
     std::string caller_name() const;
     std::int64_t now() const { return now_; }
@@ -97,6 +102,7 @@ class GuardedReader {
     std::vector<ScopeEntry> catalogue(const std::function<bool(const std::string&)>& offered);
 
     std::map<std::string, rights::Scopes> role_scopes_;  // of roles that were read
+    UsesOf uses_of_;
 };
 
 // What a token's maker names.

@@ -1,9 +1,9 @@
-// SELECTs of a page: conditions, keyset and limit. For pages.cpp and system_pages.cpp.
+// Statements of lists in pages (pages.hpp).
 #pragma once
 
 #include <fmt/format.h>
 
-#include <cstdint>
+#include <cstddef>
 #include <deque>
 #include <initializer_list>
 #include <memory>
@@ -112,8 +112,9 @@ Page<T> cut(std::vector<T> items, std::size_t limit, const KeyOf& key_of) {
     return page;
 }
 
+// What `make` makes of each row.
 template <typename T, typename Make>
-std::vector<T> all(const std::unique_ptr<Rows>& rows, const Make& make) {
+std::vector<T> rows_as(const std::unique_ptr<Rows>& rows, const Make& make) {
     std::vector<T> items;
     while (rows->next()) {
         items.push_back(make(*rows));

@@ -103,16 +103,51 @@ void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t no
     }
 }
 
+Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
+                           std::int64_t now) {
+    const bool descending = listing.order == TokenOrder::newest;
+    const std::vector<std::string> columns = order_columns(listing.order);
+    Session& session = reader.session();
+    PageQuery query;
+    where_listed(query, listing, now);
+    query.where_behind(columns, range.after, descending ? "<" : ">");
+    auto items = rows_as<TokenView>(
+        session.query(select_tokens() + query.rest(columns, descending, range.limit + 1),
+                      query.values()),
+        [&](const Rows& row) { return view_of(row, session.location()); });
+    return cut(std::move(items), range.limit,
+               [&](const TokenView& last) { return key_of(last.token, listing.order); });
+}
+
+// Uses stand in another database than SQLite's tokens.
+constexpr std::size_t looked_at_together = 500;
+constexpr int looks_max = 20;
+
+std::vector<TokenView> drop_used(std::vector<TokenView> views, std::int64_t since,
+                                 const UsesOf& uses_of) {
+    std::vector<std::string> ids;
+    for (const TokenView& view : views) {
+        ids.push_back(view.token.id);
+    }
+    const TokenUses uses = uses_of(ids);
+    std::erase_if(views, [&](const TokenView& view) {
+        const auto use = uses.find(view.token.id);
+        return use != uses.end() && use->second.time >= since;
+    });
+    return views;
+}
+
 // Newest first.
 template <typename T, typename Make>
 Page<T> newest(Reader& reader, PageQuery& query, std::string_view select, const PageRange& range,
                const Make& make) {
     const std::vector<std::string> columns{"created_at", "id"};
     query.where_behind(columns, range.after, "<");
-    auto items = all<T>(reader.session().query(
-                            fmt::format("{}{}", select, query.rest(columns, true, range.limit + 1)),
-                            query.values()),
-                        make);
+    auto items =
+        rows_as<T>(reader.session().query(
+                       fmt::format("{}{}", select, query.rest(columns, true, range.limit + 1)),
+                       query.values()),
+                   make);
     return cut(std::move(items), range.limit, [](const T& last) {
         return PageKey{last.created, last.id};
     });
@@ -162,19 +197,29 @@ std::string_view told_status(const TokenView& view, std::int64_t now) {
 }
 
 Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
-                           std::int64_t now) {
-    const bool descending = listing.order == TokenOrder::newest;
-    const std::vector<std::string> columns = order_columns(listing.order);
-    Session& session = reader.session();
-    PageQuery query;
-    where_listed(query, listing, now);
-    query.where_behind(columns, range.after, descending ? "<" : ">");
-    auto items = all<TokenView>(
-        session.query(select_tokens() + query.rest(columns, descending, range.limit + 1),
-                      query.values()),
-        [&](const Rows& row) { return view_of(row, session.location()); });
-    return cut(std::move(items), range.limit,
-               [&](const TokenView& last) { return key_of(last.token, listing.order); });
+                           std::int64_t now, const UsesOf& uses_of) {
+    if (listing.unused_since == 0) {
+        return token_page(reader, listing, range, now);
+    }
+    Page<TokenView> page;
+    PageRange rest = range;
+    rest.limit = looked_at_together;
+    for (int looks = 0; looks < looks_max; ++looks) {
+        Page<TokenView> more = token_page(reader, listing, rest, now);
+        for (TokenView& view : drop_used(std::move(more.items), listing.unused_since, uses_of)) {
+            page.items.push_back(std::move(view));
+            if (page.items.size() > range.limit) {
+                page.items.pop_back();
+                page.next = key_of(page.items.back().token, listing.order);
+                return page;
+            }
+        }
+        page.next = rest.after = more.next;
+        if (!more.next) {
+            break;
+        }
+    }
+    return page;
 }
 
 Page<Organization> organization_page(Reader& reader, const std::string& begin,
@@ -205,9 +250,10 @@ Page<Member> member_page(Reader& reader, const MemberListing& listing, const Pag
             "ORDER BY 4 DESC, 1 DESC, 5 DESC LIMIT {}",
             select, of_groups, range.limit + 1);
     }
-    auto items = all<Member>(reader.session().query(select, query.values()), [](const Rows& row) {
-        return Member{membership_of(row), std::string(row.text(5))};
-    });
+    auto items =
+        rows_as<Member>(reader.session().query(select, query.values()), [](const Rows& row) {
+            return Member{membership_of(row), std::string(row.text(5))};
+        });
     return cut(std::move(items), range.limit, [](const Member& last) {
         const Membership& key = last.membership;
         return PageKey{key.created, key.user, key.group};

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "registry/reader.hpp"
+#include "registry/usage.hpp"
 
 namespace token_auth::registry {
 
@@ -61,8 +63,12 @@ struct TokenListing {
     // Which were there, and not used, from then on.
     std::int64_t unused_since = 0;
 };
+// Tells when tokens were used last (usage.hpp); only for `unused_since`.
+using UsesOf = std::function<TokenUses(const std::vector<std::string>& ids)>;
+// For `unused_since`, a page may have fewer tokens than it could, or none, and others follow: so
+// much is looked at for a page, and no more.
 Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
-                           std::int64_t now);
+                           std::int64_t now, const UsesOf& uses_of);
 
 // Newest first. Keys: time, id. With `among`, only these.
 Page<Organization> organization_page(Reader& reader, const std::string& begin,

@@ -57,9 +57,8 @@ bool is_of_host(std::string_view origin, std::string_view host) {
 bool is_own(std::string_view origin, const Request& request, const Settings& settings) {
     const auto& origins = settings.origins();
     if (!origins.empty()) {
-        return std::any_of(origins.begin(), origins.end(), [&](const std::string& own) {
-            return equal_without_case(own, origin);
-        });
+        return std::any_of(origins.begin(), origins.end(),
+                           [&](const std::string& own) { return equal_without_case(own, origin); });
     }
     const auto hosts = request.values("Host");
     return hosts.size() == 1 && is_of_host(origin, hosts.front());
@@ -92,9 +91,9 @@ Credentials credentials_of(const Request& request) {
 void require_own_origin(const Request& request, const Settings& settings) {
     const auto origins = request.values("Origin");
     const auto sites = request.values("Sec-Fetch-Site");
-    const bool own = origins.empty() ? sites.size() == 1 && sites.front() == "same-origin"
-                                     : origins.size() == 1 &&
-                                           is_own(origins.front(), request, settings);
+    const bool own = origins.empty()
+                         ? sites.size() == 1 && sites.front() == "same-origin"
+                         : origins.size() == 1 && is_own(origins.front(), request, settings);
     if (!own) {
         throw Problem(ProblemCode::origin_not_allowed);
     }
@@ -123,18 +122,17 @@ std::optional<NameAndPassword> parse_basic(std::string_view authorization) {
     // Whole groups of four, as RFC 7617 has them.
     NameAndPassword out;
     out.password.resize(encoded.size() / 4 * 3 + 1);
-    const int size =
-        encoded.empty() || encoded.size() % 4 != 0
-            ? -1
-            : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.password.data()),
-                              reinterpret_cast<const unsigned char*>(encoded.data()),
-                              static_cast<int>(encoded.size()));
+    const int size = encoded.empty() || encoded.size() % 4 != 0
+                         ? -1
+                         : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.password.data()),
+                                           reinterpret_cast<const unsigned char*>(encoded.data()),
+                                           static_cast<int>(encoded.size()));
     if (size < 0) {
         throw Problem(Code::request_malformed);
     }
     // EVP_DecodeBlock() counts padding as zero bytes.
-    const auto padding = static_cast<std::size_t>(
-        std::count(encoded.end() - 2, encoded.end(), '='));
+    const auto padding =
+        static_cast<std::size_t>(std::count(encoded.end() - 2, encoded.end(), '='));
     const std::string_view decoded(out.password.data(), static_cast<std::size_t>(size) - padding);
     const std::size_t colon = decoded.find(':');
     if (colon == std::string_view::npos || !base::is_utf8(decoded)) {

@@ -9,6 +9,8 @@
 #include "base/json.hpp"
 #include "base/time.hpp"
 #include "tokenapi/problem.hpp"
+#include "tokenapi/registry_connection.hpp"
+#include "tokenapi/settings.hpp"
 
 namespace token_auth::tokenapi {
 namespace {
@@ -39,12 +41,16 @@ Problem scope_missing(const registry::Refusal& refusal, bool by_token) {
     return problem;
 }
 
-// Whether it is about who calls, rather than about what is asked for.
+// Whether the caller may not do such a thing at all, whatever the fields say.
 bool is_about_caller(const std::string& code) {
-    constexpr std::array<std::string_view, 5> codes{"not_found", "session_required",
-                                                    "organization_suspended", "scope_missing",
-                                                    "grant_exceeds"};
-    return std::find(codes.begin(), codes.end(), code) != codes.end();
+    return code == "not_found" || code == "session_required" || code == "organization_suspended" ||
+           code == "scope_missing";
+}
+
+registry::UsesOf uses_of(Call& call, registry::Reader& reader) {
+    return [&](const std::vector<std::string>& ids) {
+        return call.registry->uses(reader, call.settings->usage_db(), ids);
+    };
 }
 
 }  // namespace
@@ -93,6 +99,7 @@ void read_guarded(Call& call, const std::function<void(registry::GuardedReader&)
     read_as_caller(call, [&](registry::Reader& reader, const registry::Identity& identity) {
         refusals_as_problems(identity, [&] {
             registry::GuardedReader guarded(reader, identity.caller, base::now());
+            guarded.ask_for_uses(uses_of(call, reader));
             body(guarded);
         });
     });
@@ -102,6 +109,7 @@ void write_guarded(Call& call, const std::function<void(registry::GuardedWriter&
     write_as_caller(call, [&](registry::Writer& writer, const registry::Identity& identity) {
         refusals_as_problems(identity, [&] {
             registry::GuardedWriter guarded(writer, identity.caller);
+            guarded.ask_for_uses(uses_of(call, writer));
             body(guarded);
         });
     });
@@ -122,6 +130,18 @@ void run_with(FieldReader& fields, const std::function<void()>& operation) {
         throw;
     }
     fields.finish();
+}
+
+void require_uses(Call& call) {
+    bool told = false;
+    call.registry->read([&](registry::Reader& reader) {
+        told = call.registry->uses_are_told(reader, call.settings->usage_db());
+    });
+    if (!told) {
+        Errors errors;
+        errors.add("unused", "is not known: no nginx host tells when tokens were used");
+        errors.refuse(ProblemCode::query_invalid);
+    }
 }
 
 base::Json text_or_null(const std::string& text) {

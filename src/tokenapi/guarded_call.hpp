@@ -25,6 +25,9 @@ void refusals_as_problems(const registry::Identity& identity, const std::functio
 // it learns that, and the transaction is rolled back.
 void run_with(FieldReader& fields, const std::function<void()>& operation);
 
+// Throws Problem (query_invalid) if nobody tells which tokens are unused.
+void require_uses(Call& call);
+
 // The text as JSON, null if it is empty; the time, null if it is 0.
 base::Json text_or_null(const std::string& text);
 base::Json time_or_null(std::int64_t time);

@@ -19,6 +19,36 @@ Step update_me(Call& call);
 Step change_my_password(Call& call);
 Step end_my_sessions(Call& call);
 
+// organizations.cpp
+Step list_organizations(Call& call);
+Step create_organization(Call& call);
+Step get_organization(Call& call);
+Step update_organization(Call& call);
+Step delete_organization(Call& call);
+
+// groups.cpp
+Step list_groups(Call& call);
+Step create_group(Call& call);
+Step get_group(Call& call);
+Step delete_group(Call& call);
+
+// members.cpp; of organizations and groups
+Step list_members(Call& call);
+Step get_member(Call& call);
+Step put_member(Call& call);
+Step remove_member(Call& call);
+
+// new_tokens.cpp, tokens.cpp, grants.cpp; personal ones, of organizations, and of groups
+Step create_token(Call& call);
+Step list_tokens(Call& call);
+Step get_token(Call& call);
+Step update_token(Call& call);
+Step delete_token(Call& call);
+Step revoke_token(Call& call);
+Step restore_token(Call& call);
+Step rotate_token(Call& call);
+Step get_grants(Call& call);
+
 // oauth.cpp
 Step introspect_token(Call& call);
 Step revoke_token_by_value(Call& call);

@@ -26,7 +26,10 @@ std::string location_of(const registry::Token& token) {
 
 }  // namespace
 
-Json token_json(registry::GuardedReader& reader, const registry::TokenView& view) {
+Json token_json(registry::GuardedReader& reader, const registry::TokenView& view,
+                const registry::TokenUses& uses) {
+    const auto use = uses.find(view.token.id);
+    const bool used = use != uses.end();
     const registry::Token& token = view.token;
     const bool personal = token.kind == kind_user;
     return {{"id", token.id},
@@ -48,8 +51,8 @@ Json token_json(registry::GuardedReader& reader, const registry::TokenView& view
             {"not_before", time_or_null(token.not_before)},
             {"expires", time_or_null(token.expires)},
             {"revoked", time_or_null(token.revoked)},
-            {"last_used", Json()},
-            {"last_used_from", Json()},
+            {"last_used", used ? time_or_null(use->second.time) : Json()},
+            {"last_used_from", used ? text_or_null(use->second.address) : Json()},
             {"predecessor", text_or_null(token.predecessor)},
             {"successor", text_or_null(token.successor)}};
 }
@@ -61,7 +64,7 @@ std::string token_tag(const registry::Token& token) {
 }
 
 Response token_response(registry::GuardedReader& reader, const registry::TokenView& view) {
-    Response response = json_response(200, token_json(reader, view));
+    Response response = json_response(200, token_json(reader, view, reader.uses({view.token.id})));
     response.headers.emplace_back("ETag", token_tag(view.token));
     return response;
 }

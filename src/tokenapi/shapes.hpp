@@ -10,7 +10,8 @@
 
 namespace token_auth::tokenapi {
 
-base::Json token_json(registry::GuardedReader& reader, const registry::TokenView& view);
+base::Json token_json(registry::GuardedReader& reader, const registry::TokenView& view,
+                      const registry::TokenUses& uses);
 // Of what a change may name: neither status nor use is in it.
 std::string token_tag(const registry::Token& token);
 Response token_response(registry::GuardedReader& reader, const registry::TokenView& view);
