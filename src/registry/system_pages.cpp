@@ -16,9 +16,10 @@ Page<Person> person_page(Reader& reader, const std::string& begin, const PageRan
         "SELECT page.*, (SELECT count(*) FROM passwords p WHERE p.user_id = page.id) "
         "FROM ({}{}) AS page ORDER BY created_at DESC, id DESC",
         select_users, query.rest(columns, true, range.limit + 1));
-    auto items = all<Person>(reader.session().query(select, query.values()), [](const Rows& row) {
-        return Person{user_of(row), row.integer(7) != 0};
-    });
+    auto items =
+        rows_as<Person>(reader.session().query(select, query.values()), [](const Rows& row) {
+            return Person{user_of(row), row.integer(7) != 0};
+        });
     return cut(std::move(items), range.limit, [](const Person& last) {
         return PageKey{last.user.created, last.user.id};
     });
@@ -29,7 +30,7 @@ Page<Role> role_page(Reader& reader, const PageRange& range) {
     query.where_behind({"id"}, range.after, ">");
     const std::string select =
         fmt::format("{}{}", select_roles, query.rest({"id"}, false, range.limit + 1));
-    return cut(all<Role>(reader.session().query(select, query.values()), role_of), range.limit,
+    return cut(rows_as<Role>(reader.session().query(select, query.values()), role_of), range.limit,
                [](const Role& last) { return PageKey{last.id}; });
 }
 
@@ -80,7 +81,7 @@ Page<AuditRow> audit_page(Reader& reader, const AuditListing& listing, const Pag
     query.where_behind({"seq"}, range.after, "<");
     const std::string select = fmt::format("SELECT {} FROM audit{}", audit_columns,
                                            query.rest({"seq"}, true, range.limit + 1));
-    return cut(all<AuditRow>(reader.session().query(select, query.values()), audit_row_of),
+    return cut(rows_as<AuditRow>(reader.session().query(select, query.values()), audit_row_of),
                range.limit, [](const AuditRow& last) { return PageKey{last.seq}; });
 }
 

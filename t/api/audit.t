@@ -65,7 +65,7 @@ subtest 'an entry' => sub {
 
 subtest 'without an organization' => sub {
     each_has(audit('ann'), sub { $_->{actor} eq 'ann' && $_->{via} eq 'session' }, "a person's own acts");
-    local $ENV{TOKEN_AUTH_ACTOR}; $login->ctl_as('bob', qw(org add by-a-tool));
+    $login->ctl_as('bob', qw(org add by-a-tool));
     unlike join("\n", @{ told(audit('bob')) }), qr/by-a-tool/, 'not those of a tool that says so';
     is_deeply told(audit('bob')), ['login session bob'], 'but those that are';
     is_deeply told(audit('acme')), [], "a token's own acts: none";
@@ -123,7 +123,7 @@ subtest 'pages' => sub {
     for (1 .. @all) {
         my $page = audit('system', '?organization=acme&limit=3' . (defined $cursor ? "&cursor=$cursor" : ''));
         push @seen, @{ told($page) };
-        $login->ctl('set', $acme_id, '--name', "Name $_");    # an entry more
+        $login->ctl($_ % 2 ? 'revoke' : 'restore', $acme_id);    # an entry more
         $cursor = $page->{json}{next_cursor} // last;
     }
     is_deeply \@seen, \@all, 'each entry once, whatever comes meanwhile';
@@ -133,6 +133,7 @@ subtest 'pages' => sub {
 };
 
 subtest 'a suspended organization' => sub {
+    $login->ctl('restore', $acme_id);
     $login->ctl(qw(org suspend acme));
     is audit('ann', '?organization=acme')->{status}, 200, 'a session reads it';
     is code(audit('acme', '?organization=acme')), '403 organization_suspended', 'a token does not';

@@ -26,10 +26,13 @@ sub api { return $_[0]{api} }
 sub url { return $_[0]{api}->url }
 
 # Runs tokenctl; its output. The last argument may be a hash: stdin.
-sub ctl {
-    my ($self, @arguments) = @_;
+sub ctl { my ($self, @arguments) = @_; return $self->ctl_as('root', @arguments) }
+
+# The same by an actor of that name.
+sub ctl_as {
+    my ($self, $actor, @arguments) = @_;
     my %options = ref $arguments[-1] ? %{ pop @arguments } : ();
-    my $result = run_tool([ program('tokenctl'), '--registry', $self->url, '--actor', 'root', @arguments ], %options);
+    my $result = run_tool([ program('tokenctl'), '--registry', $self->url, '--actor', $actor, @arguments ], %options);
     die "tokenctl @arguments: $result->{err}" if $result->{status} ne '0';
     return $result->{out};
 }
