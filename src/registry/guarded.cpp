@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "registry/new_token.hpp"
+#include "token_auth/claims.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -70,6 +71,16 @@ Refusal limit_reached(Problem problem) {
     Refusal refusal("limit_reached", fmt::format("{} {}", problem.field, problem.text));
     refusal.errors.push_back(std::move(problem));
     return refusal;
+}
+
+Organization changed(Organization organization, const OrganizationChange& change) {
+    organization.display_name = change.display_name.value_or(organization.display_name);
+    Policy& policy = organization.policy;
+    policy.max_life = change.max_life.value_or(policy.max_life);
+    policy.default_life = change.default_life.value_or(policy.default_life);
+    policy.require_allow = change.require_allow.value_or(policy.require_allow);
+    policy.max_tokens = change.max_tokens.value_or(policy.max_tokens);
+    return organization;
 }
 
 rights::Place place_of(const Organization& organization, const std::string& group) {
@@ -202,13 +213,94 @@ TokenView GuardedReader::introspected(const std::string& id, const std::string& 
     return view;
 }
 
-Membership GuardedReader::member(const PlaceName& name, const std::string& user) {
+Member GuardedReader::with_name(Membership membership) {
+    const auto person = reader_.user(membership.user);
+    return {std::move(membership), person ? person->display_name : std::string()};
+}
+
+Member GuardedReader::member(const PlaceName& name, const std::string& user) {
     require(Action::see_member, name);
     const auto membership = reader_.membership(user, name.organization, name.group);
     if (!membership) {
         throw not_found();
     }
-    return *membership;
+    return with_name(*membership);
+}
+
+Page<TokenView> GuardedReader::token_page(TokenListing listing, const PageRange& range) {
+    if (listing.organization.empty()) {
+        require(Action::use_account);
+        listing.owner = caller_.user;
+    } else {
+        require(Action::list_tokens, {listing.organization, listing.group});
+    }
+    return registry::token_page(reader_, listing, range, now_,
+                                [this](const auto& ids) { return uses(ids); });
+}
+
+Page<Organization> GuardedReader::organization_page(const std::string& begin,
+                                                    const PageRange& range) {
+    require(Action::see_self);
+    if (rights::is_system(caller_)) {
+        return registry::organization_page(reader_, begin, std::nullopt, range);
+    }
+    std::set<std::string> seen;
+    for (const rights::Holding& holding : caller_.holdings) {
+        seen.insert(holding.place.organization);
+    }
+    return registry::organization_page(reader_, begin,
+                                       std::vector<std::string>(seen.begin(), seen.end()), range);
+}
+
+std::optional<std::vector<std::string>> GuardedReader::seen_groups(
+    const rights::Place& organization) const {
+    rights::Request request;
+    request.action = Action::see_group;
+    request.place = organization;
+    const auto sees = [&](const std::string& group) {
+        request.place.group = group;
+        return static_cast<bool>(rights::authorize(caller_, request));
+    };
+    if (sees("*")) {  // no identifier: a group in which nobody has anything
+        return std::nullopt;
+    }
+    std::vector<std::string> seen;
+    for (const rights::Holding& holding : caller_.holdings) {
+        const rights::Place& held = holding.place;
+        if (held.organization == organization.organization && !held.group.empty() &&
+            sees(held.group)) {
+            seen.push_back(held.group);
+        }
+    }
+    return seen;
+}
+
+Page<Group> GuardedReader::group_page(const std::string& organization, const PageRange& range) {
+    require(Action::list_groups, {organization, {}});
+    return registry::group_page(reader_, organization, seen_groups(place({organization, {}})),
+                                range);
+}
+
+Page<Member> GuardedReader::member_page(const MemberListing& listing, const PageRange& range) {
+    require(Action::list_members, {listing.organization, listing.group});
+    return registry::member_page(reader_, listing, range);
+}
+
+std::vector<std::string> GuardedReader::effective_scopes(const Token& token) {
+    if (token.kind == kind_user) {
+        return {};
+    }
+    const auto role = scopes_of_role(token.role);
+    const std::string of_role = role ? join_words(*role) : std::string();
+    const std::string own = join_words(token.scopes);
+    const ScopeSets sets{role.has_value(), of_role, own};
+    std::string text(effective_scopes_size(sets), ' ');
+    text.resize(token_auth::effective_scopes(sets, text.data()));
+    return split_words(text);
+}
+
+std::string GuardedReader::caller_name() const {
+    return caller_.token.empty() ? "user " + caller_.user : "token " + caller_.token;
 }
 
 std::vector<ScopeEntry> GuardedReader::catalogue(
@@ -299,9 +391,16 @@ NewToken GuardedWriter::make(Token token, const TokenFields& fields, TokenDigest
     return made;
 }
 
-NewToken GuardedWriter::create_token(const PlaceName& name, const TokenFields& fields,
-                                     TokenDigester& digester) {
+Token GuardedWriter::wanted_token(const PlaceName& name, const TokenFields& fields) {
     Token token;
+    if (name.organization.empty()) {
+        require(Action::create_personal_token);
+        token.kind = kind_user;
+        token.user = caller_.user;
+        token.role = fields.role;
+        token.scopes = fields.scopes;
+        return token;
+    }
     token.kind = name.group.empty() ? kind_organization : kind_group;
     token.organization = name.organization;
     token.group = name.group;
@@ -312,17 +411,24 @@ NewToken GuardedWriter::create_token(const PlaceName& name, const TokenFields& f
     request.place = place(name);
     request.after = grant_of(token);
     authorize(request);
-    return make(std::move(token), fields, digester);
+    return token;
 }
 
-NewToken GuardedWriter::create_personal_token(const TokenFields& fields, TokenDigester& digester) {
-    require(Action::create_personal_token);
-    Token token;
-    token.kind = kind_user;
-    token.user = caller_.user;
-    token.role = fields.role;
-    token.scopes = fields.scopes;
-    return make(std::move(token), fields, digester);
+NewToken GuardedWriter::create_token(const PlaceName& name, const TokenFields& fields,
+                                     TokenDigester& digester) {
+    return make(wanted_token(name, fields), fields, digester);
+}
+
+void GuardedWriter::require_creation(const PlaceName& name, const TokenFields& fields) {
+    wanted_token(name, fields);
+}
+
+std::optional<KeyedRequest> GuardedWriter::earlier_request(const RequestKey& key) {
+    return find_request(writer_, caller_name(), key, now_);
+}
+
+void GuardedWriter::note_request(const RequestKey& key, const KeyedRequest& request) {
+    registry::note_request(writer_, caller_name(), key, request);
 }
 
 TokenView GuardedWriter::change_token(const std::string& id, const TokenChange& change) {
@@ -383,16 +489,18 @@ RotatedToken GuardedWriter::rotate_token(const std::string& id, const Rotation& 
     return put_rotation(writer_, digester, predecessor, successor, rotation.grace);
 }
 
-Outcome GuardedWriter::put_member(const PlaceName& name, const std::string& user,
-                                  const std::string& role) {
+PutMember GuardedWriter::put_member(const PlaceName& name, const std::string& user,
+                                    const std::string& role) {
     const Membership membership{user, name.organization, role, 0, name.group};
     rights::Request request;
     request.action = Action::put_member;
     request.place = place(name);
     request.user = user;
     request.after = grant_of(membership);
+    PutMember put;
     if (const auto before = writer_.membership(user, name.organization, name.group)) {
         request.before.push_back(grant_of(*before));
+        put.before = with_name(*before);
     }
     authorize(request);
     const auto person = writer_.user(user);
@@ -402,10 +510,12 @@ Outcome GuardedWriter::put_member(const PlaceName& name, const std::string& user
     if (!writer_.role(role)) {
         require_valid({{"role", "must name a role that exists"}});
     }
-    return writer_.put(membership);
+    writer_.put(membership);
+    put.after = with_name(*writer_.membership(user, name.organization, name.group));
+    return put;
 }
 
-void GuardedWriter::remove_member(const PlaceName& name, const std::string& user) {
+Member GuardedWriter::remove_member(const PlaceName& name, const std::string& user) {
     rights::Request request;
     request.action = Action::remove_member;
     request.place = place(name);
@@ -428,6 +538,7 @@ void GuardedWriter::remove_member(const PlaceName& name, const std::string& user
     }
     authorize(request);
     writer_.remove(*membership);
+    return with_name(*membership);
 }
 
 Group GuardedWriter::add_group(const PlaceName& name) {
@@ -479,6 +590,30 @@ void GuardedWriter::remove_group(const PlaceName& name, bool with_tokens) {
     authorize(request);
     require_empty(name, with_tokens);
     writer_.remove(*writer_.group(name.organization, name.group));
+}
+
+Organization GuardedWriter::add_organization(const std::string& id,
+                                             const OrganizationChange& fields) {
+    require(Action::add_organization);
+    const Organization organization = changed(Organization{id}, fields);
+    require_valid(problems(organization));
+    if (writer_.organization(id)) {
+        throw Refusal("exists", fmt::format("organization {} exists", id));
+    }
+    writer_.put(organization);
+    return *writer_.organization(id);
+}
+
+Organization GuardedWriter::change_organization(const std::string& id,
+                                                const OrganizationChange& change) {
+    require(Action::change_organization, {id, {}});
+    if (change.suspended) {
+        suspend_organization(id, *change.suspended);
+    }
+    const Organization organization = changed(*writer_.organization(id), change);
+    require_valid(problems(organization));
+    writer_.put(organization);
+    return *writer_.organization(id);
 }
 
 void GuardedWriter::suspend_organization(const std::string& id, bool suspended) {

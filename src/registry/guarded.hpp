@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "registry/idempotency.hpp"
+#include "registry/pages.hpp"
 #include "registry/refusal.hpp"
 #include "registry/rights.hpp"
 #include "registry/rotation.hpp"
@@ -58,7 +60,22 @@ class GuardedReader {
     TokenView token(const std::string& id);
     // For RFC 7662. A personal token is known where its owner is a member of the organization.
     TokenView introspected(const std::string& id, const std::string& organization);
-    Membership member(const PlaceName& name, const std::string& user);
+    Member member(const PlaceName& name, const std::string& user);
+    // Of what the caller sees. A listing of the caller's own tokens names no owner.
+    Page<TokenView> token_page(TokenListing listing, const PageRange& range);
+    Page<Organization> organization_page(const std::string& begin, const PageRange& range);
+    Page<Group> group_page(const std::string& organization, const PageRange& range);
+    Page<Member> member_page(const MemberListing& listing, const PageRange& range);
+    // A token's, sorted: what role and list grant together. None for a personal one.
+    std::vector<std::string> effective_scopes(const Token& token);
+    // Whom it asks when tokens were used last; nobody, if this is not called.
+    void ask_for_uses(UsesOf uses_of) { uses_of_ = std::move(uses_of); }
+    TokenUses uses(const std::vector<std::string>& ids) const {
+        return uses_of_ ? uses_of_(ids) : TokenUses();
+    }
+    // Who calls, as a key of tables: "user ann", "token 7Hq".
+    std::string caller_name() const;
+    std::int64_t now() const { return now_; }
     // What may be given to a token there; without a place, to a personal one.
     Grants grants(const PlaceName& name);
     Grants personal_grants();
@@ -73,15 +90,19 @@ class GuardedReader {
     std::optional<rights::Scopes> scopes_of_role(const std::string& role);
     rights::Grant grant_of(const Token& token);
     rights::Grant grant_of(const Membership& membership);
+    Member with_name(Membership membership);
 
     Reader& reader_;
     rights::Caller caller_;
     std::int64_t now_;
 
   private:
+    // Those of an organization that the caller sees; none: all.
+    std::optional<std::vector<std::string>> seen_groups(const rights::Place& organization) const;
     std::vector<ScopeEntry> catalogue(const std::function<bool(const std::string&)>& offered);
 
     std::map<std::string, rights::Scopes> role_scopes_;  // of roles that were read
+    UsesOf uses_of_;
 };
 
 // What a token's maker names.
@@ -112,14 +133,36 @@ struct TokenChange {
     std::optional<std::vector<std::string>> allow;
 };
 
+// The same of an organization.
+struct OrganizationChange {
+    std::optional<std::string> display_name;  // empty: none
+    std::optional<std::int64_t> max_life;     // 0: no such rule
+    std::optional<std::int64_t> default_life;
+    std::optional<bool> require_allow;
+    std::optional<std::int64_t> max_tokens;
+    std::optional<bool> suspended;
+};
+
+struct PutMember {
+    std::optional<Member> before;  // none: it was added
+    Member after;
+};
+
 class GuardedWriter : public GuardedReader {
   public:
     // The writer's author says who is noted in the audit trail.
     GuardedWriter(Writer& writer, rights::Caller caller);
 
+    const Author& author() const { return writer_.author(); }
+
+    // Without a place, a personal one.
     NewToken create_token(const PlaceName& name, const TokenFields& fields,
                           TokenDigester& digester);
-    NewToken create_personal_token(const TokenFields& fields, TokenDigester& digester);
+    // For a request that comes again: that the caller may still do the same.
+    void require_creation(const PlaceName& name, const TokenFields& fields);
+    // The request of the caller that came with the key before, and noting it.
+    std::optional<KeyedRequest> earlier_request(const RequestKey& key);
+    void note_request(const RequestKey& key, const KeyedRequest& request);
     TokenView change_token(const std::string& id, const TokenChange& change);
     TokenView revoke_token(const std::string& id);
     TokenView restore_token(const std::string& id);
@@ -128,15 +171,19 @@ class GuardedWriter : public GuardedReader {
                               TokenDigester& digester);
     void delete_token(const std::string& id);
 
-    Outcome put_member(const PlaceName& name, const std::string& user, const std::string& role);
-    void remove_member(const PlaceName& name, const std::string& user);
+    PutMember put_member(const PlaceName& name, const std::string& user, const std::string& role);
+    // Returns what was there.
+    Member remove_member(const PlaceName& name, const std::string& user);
     Group add_group(const PlaceName& name);
     // With what is in it, if that is asked for: else not_empty if tokens are.
     void remove_group(const PlaceName& name, bool with_tokens);
+    Organization add_organization(const std::string& id, const OrganizationChange& fields);
+    Organization change_organization(const std::string& id, const OrganizationChange& change);
     void suspend_organization(const std::string& id, bool suspended);
     void remove_organization(const std::string& id, bool with_tokens);
 
   private:
+    Token wanted_token(const PlaceName& name, const TokenFields& fields);
     void require_fit(const Token& token, NamedFields named);
     void require_room(const Token& token, std::uint64_t ended);
     NewToken make(Token token, const TokenFields& fields, TokenDigester& digester);

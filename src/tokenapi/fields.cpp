@@ -220,6 +220,16 @@ void FieldReader::wrong(const char* name, std::string detail, std::string rule) 
     errors_.add(prefix_ + name, std::move(detail), std::move(rule));
 }
 
+bool FieldReader::is_wrong(const char* name) const {
+    return errors_.has(prefix_ + name);
+}
+
+void FieldReader::wrong_too(std::string_view field, std::string detail, std::string rule) {
+    if (!errors_.has(field)) {
+        errors_.add(field, std::move(detail), std::move(rule));
+    }
+}
+
 void FieldReader::note_unknown() {
     for (const auto& [name, value] : object_.items()) {
         if (std::find(known_.begin(), known_.end(), name) == known_.end()) {

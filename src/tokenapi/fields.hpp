@@ -65,6 +65,10 @@ class FieldReader {
 
     // What only the caller can tell, about a field of this object.
     void wrong(const char* name, std::string detail, std::string rule = {});
+    bool is_wrong(const char* name) const;
+    // The same about a field that may be inside of others ("policy.max_life"), unless something is
+    // wrong with it already.
+    void wrong_too(std::string_view field, std::string detail, std::string rule = {});
 
     // Every field that was not asked for is unknown. Throws fields_invalid if anything is wrong.
     void finish();

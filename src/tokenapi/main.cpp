@@ -27,6 +27,10 @@ int main(int argc, char** argv) {
     root.flag("--no-passwords", login.no_passwords, "Nobody logs in by a password");
     root.flag("--auth-token", login.auth_token,
               "Give tokens for user name and password at /api/v1/auth_token");
+    root.option("--usage-db", "FILE", login.usage_db,
+                "Where tokensync reports when tokens were used last, with an SQLite registry")
+        .env("TOKEN_AUTH_USAGE_DB")
+        .show_default();
     root.command("serve", "Serve until SIGTERM, which lets finish what runs", [&options] {
         tokenapi::serve(options, tokenapi::routes());
         return cli::exit_done;

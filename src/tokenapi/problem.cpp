@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "base/redact.hpp"
 #include "base/text.hpp"
@@ -161,17 +163,25 @@ void Errors::add(std::string_view name, std::string detail, std::string rule) {
     }
 }
 
+bool Errors::has(std::string_view name) const {
+    return std::any_of(errors_.begin(), errors_.end(),
+                       [&](const FieldError& each) { return each.field == name; });
+}
+
 void Errors::refuse(ProblemCode code) const {
-    if (empty()) {
-        return;
+    if (!empty()) {
+        throw problem(code);
     }
+}
+
+Problem Errors::problem(ProblemCode code) const {
     Problem problem(
         code, fmt::format(
                   "{} {} wrong.",
                   base::counted(count_, code == ProblemCode::query_invalid ? "parameter" : "field"),
                   count_ == 1 ? "is" : "are"));
     problem.errors_ = errors_;
-    throw problem;
+    return problem;
 }
 
 }  // namespace token_auth::tokenapi

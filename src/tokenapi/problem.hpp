@@ -96,6 +96,9 @@ class Errors {
     void add(std::string_view name, std::string detail, std::string rule = {});
 
     bool empty() const noexcept { return count_ == 0; }
+    // Whether something is wrong with that one.
+    bool has(std::string_view name) const;
+    Problem problem(ProblemCode code) const;
     // Throws the problem (fields_invalid, query_invalid) if there are any.
     void refuse(ProblemCode code) const;
 

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include "cli/output.hpp"
+#include "registry/hosts.hpp"
+#include "registry/reports.hpp"
 #include "tokenapi/limits.hpp"
 #include "tokenapi/metrics.hpp"
 #include "tokenapi/problem.hpp"
@@ -35,6 +37,16 @@ void RegistryHealth::answered() {
     }
 }
 
+void RegistryHealth::uses_failed(const std::string& problem) {
+    const std::lock_guard lock(mutex_);
+    if (problem != uses_problem_) {
+        uses_problem_ = problem;
+        if (!problem.empty()) {
+            cli::note("tokenapi: the last use of tokens cannot be read: " + problem);
+        }
+    }
+}
+
 void RegistryHealth::opened() {
     ++metrics_.registry_connections;
 }
@@ -60,6 +72,47 @@ void RegistryConnection::write(const registry::Author& author,
             body(writer);
         });
     });
+}
+
+// PostgreSQL has it in the registry.
+void RegistryConnection::ask_reports(registry::Reader& reader, const std::string& usage_db,
+                                     const std::function<void(registry::Session&)>& question) {
+    registry::Session& session = reader.session();
+    if (session.engine() == registry::Engine::postgresql) {
+        question(session);
+        return;
+    }
+    try {
+        if (!reports_) {
+            reports_ = registry::open_reports(
+                registry::reports_location(session.location(), usage_db), registry::Access::read);
+        }
+        if (reports_) {
+            question(*reports_);
+        }
+        health_.uses_failed({});
+    } catch (const base::Error& error) {
+        reports_.reset();
+        health_.uses_failed(error.what());
+    }
+}
+
+registry::TokenUses RegistryConnection::uses(registry::Reader& reader, const std::string& usage_db,
+                                             const std::vector<std::string>& ids) {
+    registry::TokenUses uses;
+    ask_reports(reader, usage_db,
+                [&](registry::Session& reports) { uses = registry::usage_of(reports, ids); });
+    return uses;
+}
+
+bool RegistryConnection::uses_are_told(registry::Reader& reader, const std::string& usage_db) {
+    bool told = false;
+    ask_reports(reader, usage_db, [&](registry::Session& reports) {
+        for (const registry::Host& host : registry::hosts(reports)) {
+            told = told || host.usage_since != 0;
+        }
+    });
+    return told;
 }
 
 void RegistryConnection::attempt(

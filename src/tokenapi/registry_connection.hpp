@@ -4,11 +4,14 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "registry/registry.hpp"
+#include "registry/usage.hpp"
 
 namespace token_auth::tokenapi {
 
@@ -24,6 +27,8 @@ class RegistryHealth {
     bool rests() const;
     void failed(const std::string& problem);
     void answered();
+    // Of tokens' last use; empty: it can be read.
+    void uses_failed(const std::string& problem);
     void opened();
     void closed();
 
@@ -31,6 +36,7 @@ class RegistryHealth {
     Metrics& metrics_;
     mutable std::mutex mutex_;
     std::string problem_;  // empty: it is there
+    std::string uses_problem_;
     std::chrono::steady_clock::time_point retry_{};
 };
 
@@ -49,7 +55,16 @@ class RegistryConnection {
     void read(const std::function<void(registry::Reader&)>& body);
     void write(const registry::Author& author, const std::function<void(registry::Writer&)>& body);
 
+    // When those tokens were used last, as far as anybody tells. In SQLite it stands in `usage_db`,
+    // which may be missing; what keeps it from being read goes to the log.
+    registry::TokenUses uses(registry::Reader& reader, const std::string& usage_db,
+                             const std::vector<std::string>& ids);
+    // Whether any host tells of it.
+    bool uses_are_told(registry::Reader& reader, const std::string& usage_db);
+
   private:
+    void ask_reports(registry::Reader& reader, const std::string& usage_db,
+                     const std::function<void(registry::Session&)>& question);
     void attempt(const std::function<void(registry::Registry&, bool& began)>& transaction);
     registry::Registry& open();
     void close();
@@ -57,6 +72,7 @@ class RegistryConnection {
     std::string url_;
     RegistryHealth& health_;
     std::optional<registry::Registry> registry_;
+    std::unique_ptr<registry::Session> reports_;  // SQLite's
 };
 
 }  // namespace token_auth::tokenapi

@@ -79,6 +79,7 @@ std::string secret_of(const std::string& path) {
 Settings::Settings(const LoginOptions& options)
     : passwords_(!options.no_passwords),
       auth_token_(options.auth_token),
+      usage_db_(options.usage_db),
       digester_(options.key_files) {
     for (const std::string& origin : options.origins) {
         origins_.push_back(origin_of(origin));

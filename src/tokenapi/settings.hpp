@@ -17,6 +17,7 @@ struct LoginOptions {
     std::string sso_secret_file;
     bool no_passwords = false;
     bool auth_token = false;
+    std::string usage_db = "/var/lib/tokensync/usage.db";
 };
 
 // The same, checked and read. Shared by all threads.
@@ -35,6 +36,8 @@ class Settings {
     // The field that names who has signed on; empty: there is no single sign-on.
     const std::string& sso_header() const { return sso_header_; }
     bool is_sso_secret(std::string_view text) const;
+    // Of an SQLite registry's tokensync (registry/reports.hpp).
+    const std::string& usage_db() const { return usage_db_; }
     registry::TokenDigester& digester() const { return digester_; }
 
   private:
@@ -43,6 +46,7 @@ class Settings {
     std::vector<std::string> origins_;
     std::string sso_header_;
     std::string sso_secret_;
+    std::string usage_db_;
     mutable registry::TokenDigester digester_;
 };
 

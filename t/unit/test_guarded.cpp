@@ -291,7 +291,7 @@ void personal_tokens() {
         world.as(person("adam"),
                  [&](GuardedWriter& g) {
                      const TokenFields token = named("p", "", {"agents:read", "auth:tokens:write"});
-                     pat = g.create_personal_token(token, digester).view.token.id;
+                     pat = g.create_token({}, token, digester).view.token.id;
                  }),
         "ok", "made");
     check_equal(world.token(pat).user, "adam", "its owner's");
@@ -482,7 +482,7 @@ void strangers() {
         std::string id;
         world.as(person(owner), [&](GuardedWriter& g) {
             const TokenFields made = named("p", "", {"*", "auth:*", "auth:system"});
-            id = g.create_personal_token(made, digester).view.token.id;
+            id = g.create_token({}, made, digester).view.token.id;
         });
         return id;
     };

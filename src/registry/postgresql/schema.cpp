@@ -306,7 +306,7 @@ $$)",
 };
 
 constexpr std::string_view version_2[] = {
-    R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '',
+    R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN email TEXT NOT NULL DEFAULT '')",
     // What the database knows better than whoever writes the row: when, and who was logged in.
     R"(ALTER TABLE token_auth.audit ADD COLUMN "session_user" TEXT NOT NULL DEFAULT '')",
@@ -357,7 +357,7 @@ constexpr std::string_view version_2[] = {
 // The same, for managing. No change of new tables is logged: the store knows nothing of them.
 constexpr std::string_view version_2_managing[] = {
     R"(ALTER TABLE token_auth.roles ADD COLUMN description TEXT NOT NULL DEFAULT '')",
-    R"(ALTER TABLE token_auth.organizations ADD COLUMN display_name TEXT NOT NULL DEFAULT '',
+    R"(ALTER TABLE token_auth.organizations ADD COLUMN display_name TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN system INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN max_life BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN default_life BIGINT NOT NULL DEFAULT 0,
@@ -370,6 +370,17 @@ constexpr std::string_view version_2_managing[] = {
     R"(ALTER TABLE token_auth.tokens ADD COLUMN created_by TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN created_via TEXT NOT NULL DEFAULT '')",
     R"(CREATE INDEX tokens_created_by ON token_auth.tokens (created_by))",
+    // for lists in pages, in byte order and by the beginning of a name
+    R"(ALTER TABLE token_auth.tokens ALTER COLUMN name TYPE TEXT COLLATE "C")",
+    R"(CREATE INDEX tokens_listed_created ON token_auth.tokens (organization, created_at, id))",
+    R"(CREATE INDEX tokens_listed_name ON token_auth.tokens (organization, name, id))",
+    R"(CREATE INDEX tokens_listed_expires ON token_auth.tokens (organization,
+    (CASE WHEN expires_at = 0 THEN 9223372036854775807 ELSE expires_at END), id))",
+    R"(CREATE INDEX organizations_listed ON token_auth.organizations (created_at, id))",
+    R"(CREATE INDEX org_groups_listed ON token_auth.org_groups (organization, created_at, id))",
+    R"(DROP INDEX token_auth.memberships_organization)",
+    R"(CREATE INDEX memberships_organization
+    ON token_auth.memberships (organization, created_at, user_id))",
     // organization and group_id name where it was; nothing that the trail names need be there any
     // more
     R"(ALTER TABLE token_auth.audit ADD COLUMN via TEXT NOT NULL DEFAULT '',
@@ -380,6 +391,8 @@ constexpr std::string_view version_2_managing[] = {
     R"(CREATE INDEX audit_organization ON token_auth.audit (organization, seq)
     WHERE organization <> '')",
     R"(CREATE INDEX audit_actor ON token_auth.audit (actor, seq))",
+    R"(CREATE INDEX audit_token ON token_auth.audit (token, seq) WHERE token <> '')",
+    R"(CREATE INDEX users_people ON token_auth.users (created_at, id) WHERE technical = 0)",
     // the catalogue
     R"(CREATE TABLE token_auth.scopes (
     scope       TEXT COLLATE "C" PRIMARY KEY,
@@ -399,6 +412,8 @@ constexpr std::string_view version_2_managing[] = {
 ))",
     R"(CREATE INDEX group_memberships_group
     ON token_auth.group_memberships (organization, group_id))",
+    R"(CREATE INDEX group_memberships_listed
+    ON token_auth.group_memberships (organization, created_at, user_id, group_id))",
     R"(CREATE INDEX group_memberships_role ON token_auth.group_memberships (role))",
     R"(CREATE TABLE token_auth.passwords (
     user_id    TEXT COLLATE "C" PRIMARY KEY

@@ -190,7 +190,7 @@ constexpr std::string_view waiting[] = {
 };
 
 constexpr std::string_view indexes[] = {
-    "CREATE INDEX memberships_organization ON memberships (organization)",
+    "CREATE INDEX memberships_organization ON memberships (organization, created_at, user_id)",
     "CREATE INDEX memberships_role ON memberships (role)",
     "CREATE INDEX tokens_user ON tokens (user_id)",
     "CREATE INDEX tokens_organization ON tokens (organization, group_id)",
@@ -202,7 +202,18 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX audit_actor ON audit (actor, seq)",
     "CREATE UNIQUE INDEX organizations_system ON organizations (system) WHERE system = 1",
     "CREATE UNIQUE INDEX users_sso_name ON users (sso_name) WHERE sso_name <> ''",
+    "CREATE INDEX users_people ON users (created_at, id) WHERE technical = 0",
+    "CREATE INDEX audit_token ON audit (token, seq) WHERE token <> ''",
     "CREATE INDEX tokens_created_by ON tokens (created_by)",
+    // for lists in pages
+    "CREATE INDEX tokens_listed_created ON tokens (organization, created_at, id)",
+    "CREATE INDEX tokens_listed_name ON tokens (organization, name, id)",
+    "CREATE INDEX tokens_listed_expires ON tokens (organization, (CASE WHEN expires_at = 0 THEN "
+    "9223372036854775807 ELSE expires_at END), id)",
+    "CREATE INDEX organizations_listed ON organizations (created_at, id)",
+    "CREATE INDEX org_groups_listed ON org_groups (organization, created_at, id)",
+    "CREATE INDEX group_memberships_listed ON group_memberships (organization, created_at, "
+    "user_id, group_id)",
     "CREATE INDEX group_memberships_group ON group_memberships (organization, group_id)",
     "CREATE INDEX group_memberships_role ON group_memberships (role)",
     "CREATE INDEX sessions_user ON sessions (user_id)",
