@@ -17,6 +17,7 @@
 namespace token_auth::tokenctl {
 namespace {
 
+constexpr std::int64_t wait_max = 86400;     // hosts report at each commit meanwhile
 constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
 
 std::string default_actor() {
@@ -64,6 +65,9 @@ registry::Registry Context::open(registry::Access access) const {
                           base::ErrorKind::invalid_argument);
     }
     const std::int64_t seconds = cli::duration_option("--wait", wait);
+    if (seconds > wait_max) {
+        throw base::Error("--wait is at most 24h", base::ErrorKind::invalid_argument);
+    }
     registry::Registry registry(registry_url, access);
     registry.announce_wait(seconds + longest_change);
     return registry;

@@ -22,7 +22,11 @@ constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view http_scheme = "http://";
 constexpr long connect_seconds = 5;
 constexpr long answer_seconds = 20;
-constexpr std::size_t answer_max = 64 << 20;
+// nginx's answers have less than a megabyte, their lines some hundred bytes.
+constexpr std::size_t answer_max = 16 << 20;
+constexpr std::size_t line_max = 4096;
+constexpr const char* no_page =
+    "does not answer as token_auth_usage does; name a location that has it";
 
 struct Closer {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
@@ -77,6 +81,9 @@ std::string get(const UsageAddress& address, const std::string& cursor,
     const CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_ABORTED_BY_CALLBACK) {
         throw registry::Stopped();
+    }
+    if (code == CURLE_WRITE_ERROR) {
+        fail(address, no_page);
     }
     if (code != CURLE_OK) {
         fail(address, fmt::format("cannot be read: {}; see whether nginx runs and listens there, "
@@ -168,15 +175,16 @@ UsageAnswer ask_usage(const UsageAddress& address, const std::string& cursor,
     try {
         for (std::size_t at = 0; sound && at < body.size();) {
             const std::size_t end = body.find('\n', at);
-            sound = answer.cursor.empty() &&
+            sound = answer.cursor.empty() && end - at <= line_max &&
                     take_line(std::string_view(body).substr(at, end - at), answer);
             at = end + 1;
         }
     } catch (const base::Json::exception&) {
         sound = false;
     }
-    if (!sound || answer.cursor.empty()) {
-        fail(address, "does not answer as token_auth_usage does; name a location that has it");
+    // What begins anew again and again would count without end.
+    if (!sound || answer.cursor.empty() || (answer.more && answer.cursor == cursor)) {
+        fail(address, no_page);
     }
     return answer;
 }
