@@ -58,11 +58,12 @@ void where_placed(PageQuery& query, const TokenListing& listing) {
 }
 
 // As told_status() decides.
-std::string status_condition(std::string_view status, const std::string& now) {
+std::string status_condition(PageQuery& query, std::string_view status, std::int64_t now_time) {
     const std::string revoked = fmt::format("t.revoked_at <> 0 OR {} = 1", user_disabled_column);
     if (status == "revoked") {
         return fmt::format("({})", revoked);
     }
+    const std::string now = query.value(now_time);
     const std::string expired = fmt::format("t.expires_at <> 0 AND t.expires_at <= {}", now);
     if (status == "expired") {
         return fmt::format("NOT ({}) AND {}", revoked, expired);
@@ -91,7 +92,7 @@ void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t no
         query.where("t.created_by =", listing.created_by);
     }
     if (!listing.status.empty() || listing.expires_until != 0 || listing.unused_since != 0) {
-        query.where(status_condition(listing.status, query.value(now)));
+        query.where(status_condition(query, listing.status, now));
     }
     if (listing.expires_until != 0) {
         query.where(fmt::format("t.expires_at > {} AND t.expires_at <= {}", query.value(now),
