@@ -19,9 +19,9 @@ constexpr std::size_t line_max = 16 * 1024;  // bytes; a token has 4096 at most
 std::size_t read_terminal(std::string& buffer, const char* what, const char* prompt) {
     if (readpassphrase(prompt, buffer.data(), buffer.size(), RPP_ECHO_OFF | RPP_REQUIRE_TTY) ==
         nullptr) {
-        throw base::Error(fmt::format(
-            "cannot read the {} from the terminal: {}; give it from a file or a pipe", what,
-            std::strerror(errno)));
+        throw base::Error(
+            fmt::format("cannot read the {} from the terminal: {}; give it from a file or a pipe",
+                        what, std::strerror(errno)));
     }
     return std::strlen(buffer.data());
 }

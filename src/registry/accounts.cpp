@@ -125,9 +125,9 @@ void end_session(Writer& writer, const std::string& key) {
 }
 
 std::uint64_t end_sessions(Writer& writer, const std::string& user, std::string_view kept) {
-    const auto keys = column(writer.session(),
-                             "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY id",
-                             {user, kept});
+    const auto keys =
+        column(writer.session(),
+               "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY id", {user, kept});
     for (const std::string& key : keys) {
         end_session(writer, key);
     }

@@ -38,9 +38,9 @@ std::int64_t hold_of(Session& session, const std::string& key, std::int64_t limi
                      std::int64_t now) {
     std::int64_t tries = 0;
     std::int64_t last = 0;
-    const auto rows = session.query(
-        "SELECT at, tries FROM throttle WHERE key = $1 AND at > $2 AND tries > 0",
-        {key, now - window});
+    const auto rows =
+        session.query("SELECT at, tries FROM throttle WHERE key = $1 AND at > $2 AND tries > 0",
+                      {key, now - window});
     while (rows->next()) {
         tries += rows->integer(1);
         last = std::max(last, std::min(rows->integer(0), now));  // the clock may have been set back
@@ -61,7 +61,8 @@ void lock(Session& session, const Keys& keys) {
     std::sort(sorted.begin(), sorted.end());
     for (const std::string_view key : sorted) {
         session.execute(
-            "INSERT INTO throttle (key, at, tries) VALUES ($1, 0, 0) ON CONFLICT (key, at) DO UPDATE "
+            "INSERT INTO throttle (key, at, tries) VALUES ($1, 0, 0) ON CONFLICT (key, at) DO "
+            "UPDATE "
             "SET tries = 0",
             {key});
     }
@@ -94,9 +95,8 @@ std::int64_t count_try(Writer& writer, const Try& tried) {
     Session& session = writer.session();
     const Keys keys(tried);
     lock(session, keys);
-    std::int64_t hold =
-        std::max(hold_of(session, keys.pair, pair_limit, tried.at),
-                 hold_of(session, keys.address, address_limit, tried.at));
+    std::int64_t hold = std::max(hold_of(session, keys.pair, pair_limit, tried.at),
+                                 hold_of(session, keys.address, address_limit, tried.at));
     // Else anybody could lock an administrator out.
     if (!has_logged_in_from(writer, tried.name, tried.address, tried.at)) {
         hold = std::max(hold, hold_of(session, keys.name, name_limit, tried.at));

@@ -91,8 +91,8 @@ Json text_or_null(const std::string& text) {
 
 }  // namespace
 
-void read_as_caller(
-    Call& call, const std::function<void(registry::Reader&, const registry::Identity&)>& body) {
+void read_as_caller(Call& call,
+                    const std::function<void(registry::Reader&, const registry::Identity&)>& body) {
     const Credentials credentials = checked_credentials(call);
     const std::int64_t now = base::now();
     Identity identity;
@@ -100,10 +100,15 @@ void read_as_caller(
         identity = identify(reader, call, credentials, now);
         body(reader, identity);
     });
-    if (is_use_to_note(identity, now)) {
+    if (!is_use_to_note(identity, now)) {
+        return;
+    }
+    try {
         call.registry->write(
             registry::author_of(identity.caller, now, client_address_of(call)),
             [&](registry::Writer& writer) { registry::note_use(writer, *identity.session); });
+    } catch (const Problem&) {
+        // What was asked for has been read.
     }
 }
 

@@ -16,9 +16,10 @@ int main(int argc, char** argv) {
     root.list("--key", "FILE", login.key_files,
               "A key of keyed digests, as nginx has it; the first one is for new tokens; repeat it "
               "for more");
-    root.list("--origin", "URL", login.origins,
-              "An origin that pages may change something from; repeat it for more (default: that of "
-              "the request's Host)");
+    root.list(
+        "--origin", "URL", login.origins,
+        "An origin that pages may change something from; repeat it for more (default: that of "
+        "the request's Host)");
     root.option("--sso-header", "NAME", login.sso_header,
                 "The field in which nginx names who has signed on, such as X-Remote-User");
     root.option("--sso-secret", "FILE", login.sso_secret_file,

@@ -50,8 +50,8 @@ void parse_passwords(const Call& call, PasswordChange& change) {
     base::Json body = parse_object(call.request.body);
     FieldReader fields(body);
     auto old = fields.text("old", limits::body_size, nullptr, Presence::required);
-    auto wanted = fields.text("new", limits::body_size, registry::password_problem,
-                              Presence::required);
+    auto wanted =
+        fields.text("new", limits::body_size, registry::password_problem, Presence::required);
     for (const char* const name : {"old", "new"}) {
         if (body.contains(name) && body[name].is_string()) {
             auto& text = body[name].get_ref<std::string&>();

@@ -57,8 +57,8 @@ void begin_check(registry::Writer& writer, const Call& call, PasswordCheck& chec
 
 void compare(PasswordCheck& check) {
     const bool is_set = !check.hash.empty();
-    const bool equal = registry::is_password(
-        check.given.password, is_set ? check.hash : registry::dummy_password_hash());
+    const bool equal = registry::is_password(check.given.password,
+                                             is_set ? check.hash : registry::dummy_password_hash());
     check.is_right = is_set && equal;
 }
 
@@ -90,9 +90,8 @@ Step check_password(Call& call, NameAndPassword given, const char* via, Succeede
     auto check = std::make_shared<PasswordCheck>();
     check->given = std::move(given);
     check->via = via;
-    call.registry->write(author_of(call, *check), [&](registry::Writer& writer) {
-        begin_check(writer, call, *check);
-    });
+    call.registry->write(author_of(call, *check),
+                         [&](registry::Writer& writer) { begin_check(writer, call, *check); });
     Hashing hashing;
     hashing.work = [check](Call&) { compare(*check); };
     hashing.then = [check, succeeded = std::move(succeeded), challenge](Call& later) -> Step {
@@ -122,10 +121,14 @@ void clean_up(Call& call) {
     if (now < due || !next.compare_exchange_strong(due, now + cleaning_every)) {
         return;
     }
-    call.registry->write({"tokenapi", now}, [](registry::Writer& writer) {
-        registry::remove_old_tries(writer);
-        registry::remove_ended(writer);
-    });
+    try {
+        call.registry->write({"tokenapi", now}, [](registry::Writer& writer) {
+            registry::remove_old_tries(writer);
+            registry::remove_ended(writer);
+        });
+    } catch (const Problem&) {
+        // The connection has told the log. What was asked for is done.
+    }
 }
 
 }  // namespace token_auth::tokenapi

@@ -1,5 +1,5 @@
-// Checking a password: the try is counted and committed, then the password is hashed in a thread for
-// that, then what follows is written.
+// Checking a password: the try is counted and committed, then the password is hashed in a thread
+// for that, then what follows is written.
 #pragma once
 
 #include <functional>

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "registry/accounts.hpp"
 #include "registry/throttle.hpp"
@@ -27,9 +28,8 @@ Response begin_session(const Call& call, registry::Writer& writer, const registr
     }
     const std::string id = registry::start_session(writer, person.id);
     writer.log("login", "session", person.id, base::Json::object());
-    Response response =
-        json_response(200, me_json(registry::identity_of_person(
-                               writer, person, registry::rights::Via::session)));
+    Response response = json_response(
+        200, me_json(registry::identity_of_person(writer, person, registry::rights::Via::session)));
     response.headers.emplace_back("Set-Cookie", session_cookie(id));
     return response;
 }
@@ -64,7 +64,8 @@ Step log_in_by_sso(Call& call) {
     }
     const auto names = call.request.values(settings.sso_header());
     const auto secrets = call.request.values("X-Sso-Secret");
-    if (names.size() != 1 || secrets.size() != 1 || !settings.is_sso_secret(secrets.front())) {
+    if (names.size() != 1 || secrets.size() != 1 || !settings.is_sso_secret(secrets.front()) ||
+        !base::is_utf8(names.front())) {
         throw Problem(ProblemCode::login_failed).challenge();
     }
     const std::string name(names.front());

@@ -37,9 +37,9 @@ std::string origin_of(const std::string& text) {
                        origin.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.:[]",
                                                 scheme) == std::string::npos;
     if (!sound) {
-        misused(fmt::format(
-            "--origin {} is none: write https://console.example.com, without a path",
-            base::quoted(text)));
+        misused(
+            fmt::format("--origin {} is none: write https://console.example.com, without a path",
+                        base::quoted(text)));
     }
     return origin;
 }

@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use MIME::Base64 qw(encode_base64);
 use Test::More;
+use Time::HiRes qw(sleep);
 use TokenAuth::Api;
 use TokenAuth::Login qw(cookie_of);
 use TokenAuth::Util qw(eventually spew);
@@ -21,6 +22,7 @@ sub by_body  { return retrieve(body => qq({"username":"$_[0]","password":"$_[1]"
 sub by_basic { return retrieve(headers => { Authorization => 'Basic ' . encode_base64("$_[0]:$_[1]", '') }) }
 sub me { return $login->call('GET', '/me', headers => { Authorization => "Bearer $_[0]" }) }
 sub rows { return $login->sql("SELECT $_[0] FROM tokens ORDER BY created_at, id") }
+sub count { return $login->sql('SELECT count(*) FROM tokens')->[0] }
 
 subtest 'a token' => sub {
     for ([ 'by JSON', \&by_body ], [ 'by Basic', \&by_basic ]) {
@@ -64,7 +66,7 @@ subtest 'who gets none' => sub {
         is $answer->{json}{code}, $code, 'its code';
     }
     is retrieve(headers => { Authorization => $basic }, json => { username => 'ann', password => 'x' })->{json}{code}, 'credentials_ambiguous', 'both ways';
-    is_deeply rows('count(*)'), [1], 'and there is none';
+    is count(), 1, 'and there is none';
     my $off = TokenAuth::Login->start(url => $login->url);
     is $off->call('POST', '/auth_token', headers => { Authorization => $basic })->{status}, 404, 'off by default';
 };
@@ -82,7 +84,7 @@ subtest 'the newest 20' => sub {
     is me($tokens[$_])->{status}, 200, 'they stay' for 2, 21;
     chomp $own;
     is me($own)->{status}, 200, 'as do others of that person';
-    is_deeply rows('count(*)'), [21], 'how many there are';
+    is count(), 21, 'how many there are';
 
     $login->ctl(qw(user password ann), { stdin => "$password\n" });
     is me($_)->{status}, 401, 'a new password ends them' for $tokens[21];
@@ -124,8 +126,7 @@ subtest 'keyed digests' => sub {
     $login->sql('UPDATE organizations SET max_life = 0, max_tokens = 0, require_allow = 0');
     my ($old, $new) = map { spew($login->api->dir . "/key$_", $_ x 32) } 1, 2;
     my $keyed = TokenAuth::Login->start(url => $login->url, args => [ '--auth-token', '--key', $new, '--key', $old ]);
-    my $made = $keyed->call('POST', '/auth_token', json => { username => 'ann', password => $password }, headers => {})->{json}{auth_token}
-        // $keyed->call('POST', '/auth_token', headers => { Authorization => 'Basic ' . encode_base64("ann:$password", '') })->{json}{auth_token};
+    my $made = $keyed->call('POST', '/auth_token', headers => { Authorization => 'Basic ' . encode_base64("ann:$password", '') })->{json}{auth_token};
     chomp(my $older = $login->ctl(qw(create --user ann --name old --key), $old));
     chomp(my $plain = $login->ctl(qw(create --user ann --name plain)));
     for ([ 'new', $made ], [ 'under another key', $older ], [ 'plain', $plain ]) {
@@ -137,11 +138,19 @@ subtest 'keyed digests' => sub {
 
 subtest 'an answer that nobody gets' => sub {
     $login->sql('DELETE FROM tokens');
-    my $connection = $login->api->connection;
-    print $connection TokenAuth::Api::request_text('POST', '/api/v1/auth_token',
-        headers => { Authorization => 'Basic ' . encode_base64("ann:$password", ''), 'X-Real-IP' => '192.0.2.1' });
-    close $connection;
-    ok eventually(sub { $login->sql('SELECT count(*) FROM tokens WHERE revoked_at <> 0')->[0] == 1 }), 'revokes the token';
+    my $count = sub { return $login->sql("SELECT count(*) FROM tokens WHERE revoked_at $_[0] 0")->[0] };
+    # If the server sees the end before it has begun, it begins nothing.
+    for (1 .. 20) {
+        $login->forget_tries;
+        my $connection = $login->api->connection;
+        print $connection TokenAuth::Api::request_text('POST', '/api/v1/auth_token',
+            headers => { Authorization => 'Basic ' . encode_base64("ann:$password", ''), 'X-Real-IP' => '192.0.2.1' });
+        sleep 0.01;
+        close $connection;
+        last if eventually { $count->('<>') } 2;
+    }
+    ok $count->('<>') > 0, 'revokes the token';
+    ok eventually(sub { $count->('=') == 0 }), 'and none stays valid';
 };
 
 is_deeply [ $login->misfits ], [], 'all of it is as the document says';

@@ -250,7 +250,7 @@ subtest 'single sign-on' => sub {
     is $as->('ann')->{json}{user}, 'ann', 'by the id, if there is no such name';
     is $as->('hal')->{json}{user}, 'gus', 'the name comes first';
     my %wrong = (
-        'an unknown name' => ['nobody'], 'the id of one who has another name' => ['fay'], 'no name' => [''],
+        'an unknown name' => ['nobody'], 'the id of one who has another name' => ['fay'], 'no name' => [''], 'no UTF-8' => ["\xff"],
         'a wrong secret' => [ 'ann', 'X-Sso-Secret', 'y' x 40 ], 'a part of it' => [ 'ann', 'X-Sso-Secret', 'x' x 39 ], 'an empty one' => [ 'ann', 'X-Sso-Secret', '' ],
     );
     for (sort keys %wrong) {

@@ -49,7 +49,8 @@ sub start {
         POSIX::_exit(127);
     }
     return $self if !($options{wait} // 1);
-    eventually { -S $self->{socket} } or die "tokenapi does not start: " . $self->log;
+    # The socket is there a moment before it is listened on: the flag of /proc/net/unix.
+    eventually { slurp('/proc/net/unix') =~ /^\S+ \S+ \S+ 00010000 .* \Q$self->{socket}\E$/m } or die "tokenapi does not start: " . $self->log;
     return $self;
 }
 

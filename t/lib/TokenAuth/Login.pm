@@ -56,7 +56,12 @@ sub forget_tries {
 # Lets so many seconds pass for the tries that were counted.
 sub wait_for_tries {
     my ($self, $seconds) = @_;
-    $self->sql("UPDATE throttle SET at = at - $seconds WHERE at > 0");
+    # Not by UPDATE, whose rows may meet the old ones of others on their way.
+    $self->sql(<<"SQL");
+CREATE TEMPORARY TABLE earlier AS SELECT key, at - $seconds AS at, tries FROM throttle WHERE at > 0;
+DELETE FROM throttle WHERE at > 0;
+INSERT INTO throttle (key, at, tries) SELECT key, at, tries FROM earlier;
+SQL
     return;
 }
 
