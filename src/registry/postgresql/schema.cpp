@@ -541,6 +541,8 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN
         CREATE ROLE {0} NOLOGIN;
     END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- by an init of another database
 END
 $$)",
                        role);
