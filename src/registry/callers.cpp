@@ -51,6 +51,8 @@ void add_place(Reader& reader, const Token& token, Identity& identity) {
     identity.memberships.push_back({token.role, organization->display_name});
 }
 
+}  // namespace
+
 std::optional<TokenView> find_token(Reader& reader, TokenDigester& digester,
                                     std::string_view text) {
     for (const TokenDigest& digest : digester.digests(text)) {
@@ -63,7 +65,7 @@ std::optional<TokenView> find_token(Reader& reader, TokenDigester& digester,
     return std::nullopt;
 }
 
-// Whether it may be used now, and from there: decide(), on a record with what it asks for.
+// decide() is asked on a record with what it asks for.
 Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     const Token& token = view.token;
     std::string allow;
@@ -101,8 +103,6 @@ Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     const Words* unmet = nullptr;
     return decide(claims, requirements, {}, now, client, unmet);
 }
-
-}  // namespace
 
 Identity identity_of_person(Reader& reader, const User& person, rights::Via via) {
     Identity identity;

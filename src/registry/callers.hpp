@@ -41,6 +41,11 @@ struct TokenIdentity {
 TokenIdentity identity_of_token(Reader& reader, TokenDigester& digester, std::string_view token,
                                 std::int64_t now, const Address& client);
 
+// The one with that text; none if there is none.
+std::optional<TokenView> find_token(Reader& reader, TokenDigester& digester, std::string_view text);
+// Whether it may be used now, and from there, as decide() says.
+Code decide_on(const TokenView& view, std::int64_t now, const Address& client);
+
 // For the audit trail.
 Author author_of(const rights::Caller& caller, std::int64_t now, const std::string& address);
 

@@ -2,6 +2,7 @@
 // (writer.hpp) over one session (session.hpp).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,8 +17,9 @@ namespace token_auth::registry {
 class Registry {
   public:
     // Errors as open_session()'s.
-    Registry(const std::string& url, Access access)
-        : session_(open_session(parse_location(url), access)) {}
+    Registry(const std::string& url, Access access,
+             std::chrono::milliseconds patience = long_patience)
+        : session_(open_session(parse_location(url), access, schema_version, patience)) {}
 
     // One snapshot.
     void read(const std::function<void(Reader&)>& body);

@@ -78,9 +78,10 @@ std::string Session::registry_id() {
     return std::string(rows->text(0));
 }
 
-std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest) {
+std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest,
+                                      std::chrono::milliseconds patience) {
     if (location.engine == Engine::postgresql) {
-        return postgresql::open(location, oldest);
+        return postgresql::open(location, oldest, patience);
     }
     return sqlite::open(location, access, oldest);
 }

@@ -5,6 +5,7 @@
 // between the engines is behind this class, and in the sources' change logs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,8 @@ struct Location {
 
 // "sqlite:<path>" or "postgresql://…"; base::Error (wrong usage) for anything else.
 Location parse_location(const std::string& url);
+
+inline constexpr std::chrono::milliseconds long_patience = std::chrono::hours(1);
 
 // write_alone: of a transaction, while no other one writes.
 enum class Access { read, write, write_alone };
@@ -131,8 +134,10 @@ class Session {
 // Opens an existing registry and checks that it is one, of a version from `oldest` to this
 // program's; never creates anything. With Access::read a file is opened read-only, so that read
 // permission on it suffices. base::Error.
+// `patience` is how long PostgreSQL may stay without an answer to a statement.
 std::unique_ptr<Session> open_session(const Location& location, Access access,
-                                      int oldest = schema_version);
+                                      int oldest = schema_version,
+                                      std::chrono::milliseconds patience = long_patience);
 
 struct NewRegistry {
     std::string id;

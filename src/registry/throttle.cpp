@@ -130,10 +130,6 @@ void take_try_back(Writer& writer, const Try& tried) {
     }
 }
 
-void rewrite_try(Writer& writer, const Try& tried) {
-    change(writer.session(), Keys(tried).pair, tried.at, 0);
-}
-
 void remove_old_tries(Writer& writer) {
     writer.session().execute("DELETE FROM throttle WHERE at > 0 AND at <= $1",
                              {writer.now() - window});

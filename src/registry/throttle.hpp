@@ -32,9 +32,6 @@ std::int64_t count_try(Writer& writer, const Try& tried);
 void forget_try(Writer& writer, const Try& tried);
 // It came to nothing, and the password was not looked at: takes it back.
 void take_try_back(Writer& writer, const Try& tried);
-// Writes as much as what a failure of a known person writes, so that an unknown one takes as long.
-void rewrite_try(Writer& writer, const Try& tried);
-
 // Removes what counts no more.
 void remove_old_tries(Writer& writer);
 

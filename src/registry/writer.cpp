@@ -131,6 +131,13 @@ void Writer::log(std::string_view action, std::string_view entity, const std::st
          detail.dump(-1, ' ', false, Json::error_handler_t::replace)});
 }
 
+void Writer::log_if(bool stays, std::string_view action, std::string_view entity,
+                    const std::string& key, const Json& detail) {
+    session_.execute("SAVEPOINT unlogged", {});
+    log(action, entity, key, detail);
+    session_.execute(stays ? "RELEASE SAVEPOINT unlogged" : "ROLLBACK TO SAVEPOINT unlogged", {});
+}
+
 void Writer::require_organization(const std::string& id) {
     if (!organization(id)) {
         throw base::Error(fmt::format(

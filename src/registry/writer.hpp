@@ -78,6 +78,9 @@ class Writer : public Reader {
     // Adds a row to the audit trail, for what changes no entity.
     void log(std::string_view action, std::string_view entity, const std::string& key,
              const base::Json& detail, const AuditPlace& place = {});
+    // The same, or the same work without a row in the end.
+    void log_if(bool stays, std::string_view action, std::string_view entity,
+                const std::string& key, const base::Json& detail);
 
   private:
     void remove_tokens(const TokenFilter& filter);

@@ -53,16 +53,15 @@ registry::UsesOf uses_of(Call& call, registry::Reader& reader) {
     };
 }
 
-template <typename Body>
-void refusals_as_problems(const registry::Identity& identity, const Body& body) {
+}  // namespace
+
+void refusals_as_problems(const registry::Identity& identity, const std::function<void()>& body) {
     try {
         body();
     } catch (const registry::Refusal& refusal) {
         throw problem_of(refusal, identity.caller.via == rights::Via::token);
     }
 }
-
-}  // namespace
 
 Problem problem_of(const registry::Refusal& refusal, bool by_token) {
     if (refusal.code == "scope_missing") {

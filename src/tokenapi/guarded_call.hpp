@@ -17,6 +17,9 @@ void write_guarded(Call& call, const std::function<void(registry::GuardedWriter&
 // The problem document of a refusal. `by_token`: a token calls, which then gets a challenge.
 Problem problem_of(const registry::Refusal& refusal, bool by_token);
 
+// Runs `body`, of a transaction; its Refusal is thrown as Problem.
+void refusals_as_problems(const registry::Identity& identity, const std::function<void()>& body);
+
 // Runs an operation on what a body's reader understood, then refuses what is wrong with the fields:
 // what the reader found, and what the registry did, are told together. So a caller who may not do
 // it learns that, and the transaction is rolled back.

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -110,6 +111,21 @@ std::optional<std::uint64_t> length_of(const Request& request) {
     const char* const end = lengths.front().data() + lengths.front().size();
     const auto [at, error] = std::from_chars(lengths.front().data(), end, length);
     return error == std::errc() && at == end ? length : UINT64_MAX;
+}
+
+// libmicrohttpd takes "Content-Length :" for a field of another name. Source: RFC 9112 section 5.1.
+void require_field_names(const Request& request) {
+    constexpr std::string_view others = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
+    const auto is_token = [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               others.find(c) != std::string_view::npos;
+    };
+    for (const auto& [name, value] : request.headers) {
+        if (!std::all_of(name.begin(), name.end(), is_token)) {
+            throw Problem(ProblemCode::body_malformed, "The name of a field is malformed.")
+                .header("Connection", "close");
+        }
+    }
 }
 
 Problem too_large() {
@@ -213,6 +229,19 @@ class HttpServer::Loop {
         }
     }
 
+    // Null without memory: then its requests are refused.
+    Connection* add_connection(int fd) noexcept {
+        try {
+            auto connection = std::make_unique<Connection>();
+            connection->fd = fd;
+            connection->deadline = Clock::now() + limits::request_time;
+            connections_.insert(connection.get());
+            return connection.release();
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
+    }
+
     // libmicrohttpd finds the end of the stream, and closes the connection.
     void reap() {
         const auto now = Clock::now();
@@ -257,12 +286,8 @@ class HttpServer::Loop {
                               MHD_ConnectionNotificationCode what) noexcept {
         Loop& loop = *static_cast<Loop*>(self);
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-            auto* connection = new Connection;
-            connection->fd =
-                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-            connection->deadline = Clock::now() + limits::request_time;
-            loop.connections_.insert(connection);
-            *context = connection;
+            *context = loop.add_connection(
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
         } else if (const auto* connection = static_cast<Connection*>(*context)) {
             loop.connections_.erase(const_cast<Connection*>(connection));
             delete connection;
@@ -271,18 +296,25 @@ class HttpServer::Loop {
         loop.metrics_.connections = static_cast<unsigned>(loop.connections_.size());
     }
 
-    // Comes before libmicrohttpd changes the target. Null: the request line has none.
+    // Comes before libmicrohttpd changes the target, which is null if the request line has none.
     static void* on_target(void* /*self*/, const char* target, MHD_Connection* mhd) noexcept {
-        auto exchange = std::make_unique<Exchange>();
-        const std::string_view text = target != nullptr ? target : "";
-        exchange->target = target;
-        exchange->target_size = text.size();
-        const std::size_t end = std::min(text.find('?'), text.size());
-        exchange->call->request.path = text.substr(0, end);
-        exchange->call->request.query = text.substr(std::min(end + 1, text.size()));
         Connection* connection = connection_of(mhd);
-        connection->exchange = std::move(exchange);
-        return connection;
+        if (connection == nullptr) {
+            return nullptr;
+        }
+        try {
+            auto exchange = std::make_unique<Exchange>();
+            const std::string_view text = target != nullptr ? target : "";
+            exchange->target = target;
+            exchange->target_size = text.size();
+            const std::size_t end = std::min(text.find('?'), text.size());
+            exchange->call->request.path = text.substr(0, end);
+            exchange->call->request.query = text.substr(std::min(end + 1, text.size()));
+            connection->exchange = std::move(exchange);
+            return connection;
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
     }
 
     static MHD_Result on_request(void* self, MHD_Connection* mhd, const char* /*url*/,
@@ -350,6 +382,7 @@ class HttpServer::Loop {
             &request);
         bool framed = false;  // it is known where the body ends, and that it may be read
         try {
+            require_field_names(request);
             const auto length = length_of(request);
             if (length && *length > limits::body_size) {
                 throw too_large();
@@ -445,7 +478,7 @@ class HttpServer::Loop {
         if (!made) {
             return MHD_NO;
         }
-        body.release();
+        (void)body.release();  // wipe_body() has it now
         for_each_header(response, [&](const char* name, const char* value) {
             MHD_add_response_header(made.get(), name, value);
         });

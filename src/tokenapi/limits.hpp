@@ -36,6 +36,8 @@ inline constexpr unsigned workers = 16;  // each with a registry connection
 inline constexpr unsigned hash_threads = 2;
 inline constexpr std::size_t hashes_waiting = 32;  // then 503
 
+// For PostgreSQL to answer a statement; then 503.
+inline constexpr std::chrono::seconds registry_patience{10};
 // Between two attempts to reach a registry that is gone.
 inline constexpr std::chrono::milliseconds registry_rest{1000};
 

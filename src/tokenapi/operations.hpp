@@ -7,6 +7,9 @@
 
 namespace token_auth::tokenapi {
 
+// audit.cpp
+Step list_audit(Call& call);
+
 // auth_token.cpp
 Step retrieve_token(Call& call);
 
@@ -46,10 +49,30 @@ Step restore_token(Call& call);
 Step rotate_token(Call& call);
 Step get_grants(Call& call);
 
+// oauth.cpp
+Step introspect_token(Call& call);
+Step revoke_token_by_value(Call& call);
+
+// roles.cpp
+Step list_roles(Call& call);
+Step get_role(Call& call);
+Step put_role(Call& call);
+Step delete_role(Call& call);
+Step get_scopes(Call& call);
+Step put_scopes(Call& call);
+
 // session.cpp
 Step log_in(Call& call);
 Step log_in_by_sso(Call& call);
 Step log_out(Call& call);
+
+// users.cpp
+Step list_users(Call& call);
+Step create_user(Call& call);
+Step get_user(Call& call);
+Step update_user(Call& call);
+Step delete_user(Call& call);
+Step set_user_password(Call& call);
 
 // health.cpp
 Step get_health(Call& call);

@@ -124,7 +124,11 @@ void RegistryConnection::attempt(
             transaction(open(), began);
             health_.answered();
             return;
-        } catch (const registry::SqlError& error) {
+        } catch (const base::Error& error) {
+            // What the body refuses is not the registry's fault.
+            if (began && dynamic_cast<const registry::SqlError*>(&error) == nullptr) {
+                throw;
+            }
             // After an error it may be in any state.
             close();
             if (reused && !began) {
@@ -144,7 +148,7 @@ registry::Registry& RegistryConnection::open() {
         throw Problem(ProblemCode::registry_unavailable);
     }
     try {
-        registry_.emplace(url_, registry::Access::write);
+        registry_.emplace(url_, registry::Access::write, limits::registry_patience);
     } catch (const base::Error& error) {
         health_.failed(error.what());
         throw Problem(ProblemCode::registry_unavailable);

@@ -80,12 +80,13 @@ void require_named(registry::Reader& reader, const Options& options) {
 // The rows that are asked for, and their last use, which is looked up for some hundred at a time.
 class Listing {
   public:
-    Listing(const Context& context, const Options& options, std::int64_t now)
+    // `unused_since`: 0 if it is not asked for.
+    Listing(const Context& context, const Options& options, std::int64_t now,
+            std::int64_t unused_since)
         : context_(context),
           options_(options),
           now_(now),
-          unused_since_(
-              options.unused.empty() ? 0 : now - cli::duration_option("--unused", options.unused)),
+          unused_since_(unused_since),
           last_use_(context),
           table_(head()) {
         if (unused_since_ != 0) {
@@ -177,7 +178,7 @@ class Listing {
     const Context& context_;
     const Options& options_;
     std::int64_t now_;
-    std::int64_t unused_since_;  // 0: not asked for
+    std::int64_t unused_since_;
     LastUse last_use_;
     cli::Table table_;
     std::vector<std::string> objects_;
@@ -187,8 +188,11 @@ class Listing {
 int list(const Context& context, const Options& options) {
     const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
-    Listing listing(context, options, now);
-    context.open(registry::Access::read).read([&](registry::Reader& reader) {
+    const std::int64_t unused_since =
+        options.unused.empty() ? 0 : now - cli::duration_option("--unused", options.unused);
+    registry::Registry registry = context.open(registry::Access::read);
+    Listing listing(context, options, now, unused_since);
+    registry.read([&](registry::Reader& reader) {
         require_named(reader, options);
         reader.tokens(filter, [&](const registry::TokenView& view) { listing.add(view); });
     });

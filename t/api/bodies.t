@@ -122,6 +122,7 @@ subtest 'nobody knows where the body ends' => sub {
         'a negative length'    => "Content-Length: -1\r\n\r\n",
         'a length with a plus' => "Content-Length: +2\r\n\r\n{}",
         'two in one'           => "Content-Length: 2, 2\r\n\r\n{}",
+        'a space before the colon' => "Content-Length : 2\r\n\r\n{}",
         'a broken chunk'       => "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
     );
     for (sort keys %raw) {

@@ -7,6 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use TokenAuth::Api;
 use TokenAuth::Postgres;
+use TokenAuth::Registry qw(open_registry);
 use TokenAuth::Util qw(build_dir eventually run_tool);
 
 my $api;
@@ -61,6 +62,16 @@ subtest 'PostgreSQL' => sub {
     $server->down;
     $server->up;
     is_deeply [ map { status() } 1 .. 40 ], [ (200) x 40 ], 'after a restart, nobody notices';
+    my ($client, $from, $to) = open_registry($url);
+    print $to "BEGIN; LOCK TABLE roles; SELECT 'locked';\n";
+    is scalar <$from>, "locked\n", 'a table that somebody keeps locked';
+    my $begun = time;
+    is status(), 503, 'is waited for';
+    my $took = time - $begun;
+    ok $took > 9 && $took < 13, "for $took s, not longer";
+    close $to;
+    waitpid $client, 0;
+    is status(), 200, 'free again';
     $server->down('immediate');
     is_gone();
     $server->up;

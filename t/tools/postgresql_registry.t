@@ -61,6 +61,15 @@ subtest 'init' => sub {
     }
 };
 
+subtest 'several at once in a new cluster' => sub {
+    my $other = TokenAuth::Postgres->start;
+    my @names = map { "db$_" } 1 .. 6;
+    my $url   = sub { sprintf 'postgresql://postgres@/%s?host=%s', $_[0], $other->dir };
+    TokenAuth::Postgres::sql_at($url->('postgres'), "CREATE DATABASE $_") for @names;
+    my @inits = map { start_tool([ program('tokenctl'), '--registry', $url->($_), 'init' ]) } @names;
+    ok succeeds(finish_tool($_)), 'makes its registry' for @inits;
+};
+
 subtest 'an owner who may not make roles' => sub {
     # another cluster: roles belong to a cluster
     my $other = TokenAuth::Postgres->start;

@@ -479,8 +479,9 @@ void PgConnection::set_version(int version) {
             {std::to_string(version)});
 }
 
-std::unique_ptr<PgConnection> open(const Location& location, int oldest) {
-    auto connection = std::make_unique<PgConnection>(location);
+std::unique_ptr<PgConnection> open(const Location& location, int oldest,
+                                   std::chrono::milliseconds patience) {
+    auto connection = std::make_unique<PgConnection>(location, -1, patience);
     connection->require_server();
     require_version(location, connection->version(), oldest);
     return connection;

@@ -395,6 +395,8 @@ constexpr std::string_view version_2_managing[] = {
     R"(CREATE INDEX audit_organization ON token_auth.audit (organization, seq)
     WHERE organization <> '')",
     R"(CREATE INDEX audit_actor ON token_auth.audit (actor, seq))",
+    R"(CREATE INDEX audit_token ON token_auth.audit (token, seq) WHERE token <> '')",
+    R"(CREATE INDEX users_people ON token_auth.users (created_at, id) WHERE technical = 0)",
     // the catalogue
     R"(CREATE TABLE token_auth.scopes (
     scope       TEXT COLLATE "C" PRIMARY KEY,
@@ -539,6 +541,8 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN
         CREATE ROLE {0} NOLOGIN;
     END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- by an init of another database
 END
 $$)",
                        role);

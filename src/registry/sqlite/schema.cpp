@@ -202,6 +202,8 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX audit_actor ON audit (actor, seq)",
     "CREATE UNIQUE INDEX organizations_system ON organizations (system) WHERE system = 1",
     "CREATE UNIQUE INDEX users_sso_name ON users (sso_name) WHERE sso_name <> ''",
+    "CREATE INDEX users_people ON users (created_at, id) WHERE technical = 0",
+    "CREATE INDEX audit_token ON audit (token, seq) WHERE token <> ''",
     "CREATE INDEX tokens_created_by ON tokens (created_by)",
     // for lists in pages
     "CREATE INDEX tokens_listed_created ON tokens (organization, created_at, id)",

@@ -26,10 +26,13 @@ sub api { return $_[0]{api} }
 sub url { return $_[0]{api}->url }
 
 # Runs tokenctl; its output. The last argument may be a hash: stdin.
-sub ctl {
-    my ($self, @arguments) = @_;
+sub ctl { my ($self, @arguments) = @_; return $self->ctl_as('root', @arguments) }
+
+# The same by an actor of that name.
+sub ctl_as {
+    my ($self, $actor, @arguments) = @_;
     my %options = ref $arguments[-1] ? %{ pop @arguments } : ();
-    my $result = run_tool([ program('tokenctl'), '--registry', $self->url, '--actor', 'root', @arguments ], %options);
+    my $result = run_tool([ program('tokenctl'), '--registry', $self->url, '--actor', $actor, @arguments ], %options);
     die "tokenctl @arguments: $result->{err}" if $result->{status} ne '0';
     return $result->{out};
 }
@@ -40,6 +43,13 @@ sub person {
     $self->ctl(qw(user add), $name);
     $self->ctl(qw(user password), $name, { stdin => "$password\n" }) if defined $password;
     return;
+}
+
+# Makes a token with those options of `tokenctl create`; its text.
+sub token {
+    my ($self, @options) = @_;
+    chomp(my $token = $self->ctl('create', '--name', 'A token', @options));
+    return $token;
 }
 
 sub sql {
@@ -74,16 +84,26 @@ sub audit {
     return $rows->[0];
 }
 
-# A request below /api/v1. Options: json, headers, cookie, origin, address (192.0.2.1; undef: none).
+# The latest row of the audit trail: action, entity, key, detail.
+sub last_audit {
+    my ($self) = @_;
+    my $rows = $self->sql("SELECT action || '|' || entity || '|' || key || '|' || detail FROM audit ORDER BY seq DESC LIMIT 1");
+    my ($action, $entity, $key, $detail) = split /\|/, $rows->[0], 4;
+    return [ $action, $entity, $key, JSON::PP->new->utf8->decode($detail) ];
+}
+
+# A request below /api/v1, or at /oauth/. Options: json, body, headers, cookie, bearer (a token), origin, address
+# (192.0.2.1; undef: none).
 sub call {
     my ($self, $method, $path, %options) = @_;
     my %headers = (
         ((exists $options{address} ? defined $options{address} : 1) ? ('X-Real-IP' => $options{address} // '192.0.2.1') : ()),
         (defined $options{cookie} ? (Cookie => $options{cookie}) : ()),
+        (defined $options{bearer} ? (Authorization => "Bearer $options{bearer}") : ()),
         (defined $options{origin} ? (Origin => $options{origin}) : ()),
         %{ $options{headers} // {} },
     );
-    my $target = $path =~ m{\A/api/} ? $path : "/api/v1$path";
+    my $target = $path =~ m{\A/(?:api|oauth)/} ? $path : "/api/v1$path";
     my $answer = $self->{api}->call($method, $target, headers => \%headers, (exists $options{json} ? (json => $options{json}) : ()),
         (exists $options{body} ? (body => $options{body}) : ()));
     die "$method $target: no answer: " . $self->{api}->log if !$answer;
