@@ -445,6 +445,9 @@ TokenView GuardedWriter::change_token(const std::string& id, const TokenChange& 
     token.allow = change.allow.value_or(token.allow);
     request.after = grant_of(token);
     request.expires = change.expires;
+    // Its successor may be gone by now.
+    request.token.rotated =
+        request.token.rotated || (change.expires.has_value() && writer_.was_rotated(id));
     authorize(request);
     require_fit(token, {change.expires.has_value(), change.allow.has_value()});
     writer_.put(token);
