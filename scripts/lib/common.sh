@@ -44,7 +44,8 @@ packages_beside=(
 )
 packages_sanitize=(valgrind libc6-dbg)
 packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
-    prometheus fail2ban python3-grpcio python3-jsonschema python3-websockets caddy)
+    prometheus fail2ban python3-grpcio python3-jsonschema python3-websockets python3-requests
+    httpie nodejs caddy)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )

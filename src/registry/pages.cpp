@@ -57,28 +57,46 @@ void where_placed(PageQuery& query, const TokenListing& listing) {
     }
 }
 
-// As told_status() decides.
-std::string status_condition(std::string_view status, const std::string& now) {
-    const std::string revoked = fmt::format("t.revoked_at <> 0 OR {} = 1", user_disabled_column);
+// As told_status() decides, in words that each concern the tokens alone, so that an index leads to
+// the rows and nothing is joined but what the page shows. `now` and `organization` are values'
+// places.
+struct StatusWords {
+    // Few rows, each with an index of its own.
+    static constexpr std::string_view disabled =
+        "t.user_id IN (SELECT id FROM users WHERE disabled = 1)";
+    static constexpr std::string_view revoked = "t.revoked_at <> 0";
+
+    static std::string expired(const std::string& now) {
+        return fmt::format("t.expires_at <> 0 AND {} <= {}", expiry_column, now);
+    }
+    static std::string suspended(const std::string& organization) {
+        return fmt::format("EXISTS (SELECT 1 FROM organizations WHERE id = {} AND suspended <> 0)",
+                           organization);
+    }
+};
+
+void where_status(PageQuery& query, const TokenListing& listing, std::int64_t now_time) {
+    const std::string_view status = listing.status;
     if (status == "revoked") {
-        return fmt::format("({})", revoked);
+        return;  // token_page() does it
     }
-    const std::string expired = fmt::format("t.expires_at <> 0 AND t.expires_at <= {}", now);
+    query.where(fmt::format("t.revoked_at = 0 AND NOT {}", StatusWords::disabled));
+    const std::string now = query.value(now_time);
     if (status == "expired") {
-        return fmt::format("NOT ({}) AND {}", revoked, expired);
+        query.where(StatusWords::expired(now));
+        return;
     }
-    const std::string lives = fmt::format("NOT ({}) AND NOT ({})", revoked, expired);
-    const std::string_view suspended = "coalesce(o.suspended, 0) <> 0";
-    if (status == "suspended") {
-        return fmt::format("{} AND {}", lives, suspended);
+    query.where(fmt::format("{} > {}", expiry_column, now));
+    if (status.empty()) {
+        return;  // lives, whatever else
     }
+    const std::string suspended = StatusWords::suspended(query.value(listing.organization));
+    query.where(status == "suspended" ? suspended : "NOT " + suspended);
     if (status == "pending") {
-        return fmt::format("{} AND NOT {} AND t.not_before > {}", lives, suspended, now);
+        query.where(fmt::format("t.not_before <> 0 AND t.not_before > {}", now));
+    } else if (status == "active") {
+        query.where(fmt::format("t.not_before <= {}", now));
     }
-    if (status == "active") {
-        return fmt::format("{} AND NOT {} AND t.not_before <= {}", lives, suspended, now);
-    }
-    return lives;  // of no status in particular
 }
 
 void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t now) {
@@ -91,7 +109,7 @@ void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t no
         query.where("t.created_by =", listing.created_by);
     }
     if (!listing.status.empty() || listing.expires_until != 0 || listing.unused_since != 0) {
-        query.where(status_condition(listing.status, query.value(now)));
+        where_status(query, listing, now);
     }
     if (listing.expires_until != 0) {
         query.where(fmt::format("t.expires_at > {} AND t.expires_at <= {}", query.value(now),
@@ -103,16 +121,36 @@ void where_listed(PageQuery& query, const TokenListing& listing, std::int64_t no
     }
 }
 
-Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
-                           std::int64_t now) {
+// The SELECT of a page's tokens, of which `more` is true.
+std::string select_listed(PageQuery& query, const TokenListing& listing, const PageRange& range,
+                          std::int64_t now, std::string_view more = {}) {
     const bool descending = listing.order == TokenOrder::newest;
     const std::vector<std::string> columns = order_columns(listing.order);
+    where_listed(query, listing, now);
+    if (!more.empty()) {
+        query.where(std::string(more));
+    }
+    query.where_behind(columns, range.after, descending ? "<" : ">");
+    return "SELECT t.* FROM tokens t" + query.rest(columns, descending, range.limit + 1);
+}
+
+Page<TokenView> token_page(Reader& reader, const TokenListing& listing, const PageRange& range,
+                           std::int64_t now) {
     Session& session = reader.session();
     PageQuery query;
-    where_listed(query, listing, now);
-    query.where_behind(columns, range.after, descending ? "<" : ">");
+    std::string listed;
+    if (listing.status == "revoked") {
+        const std::string by_person = fmt::format("t.revoked_at = 0 AND {}", StatusWords::disabled);
+        listed = fmt::format("SELECT * FROM ({}) AS a UNION ALL SELECT * FROM ({}) AS b",
+                             select_listed(query, listing, range, now, StatusWords::revoked),
+                             select_listed(query, listing, range, now, by_person));
+    } else {
+        listed = select_listed(query, listing, range, now);
+    }
     auto items = rows_as<TokenView>(
-        session.query(select_tokens() + query.rest(columns, descending, range.limit + 1),
+        session.query(select_tokens(fmt::format("({})", listed)) +
+                          query.rest(order_columns(listing.order),
+                                     listing.order == TokenOrder::newest, range.limit + 1),
                       query.values()),
         [&](const Rows& row) { return view_of(row, session.location()); });
     return cut(std::move(items), range.limit,

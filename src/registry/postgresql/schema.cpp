@@ -373,6 +373,10 @@ constexpr std::string_view version_2_managing[] = {
     // for lists in pages, in byte order and by the beginning of a name
     R"(ALTER TABLE token_auth.tokens ALTER COLUMN name TYPE TEXT COLLATE "C")",
     R"(CREATE INDEX tokens_listed_created ON token_auth.tokens (organization, created_at, id))",
+    R"(CREATE INDEX tokens_listed_revoked ON token_auth.tokens (organization, created_at, id)
+    WHERE revoked_at <> 0)",
+    R"(CREATE INDEX tokens_listed_pending ON token_auth.tokens (organization, created_at, id)
+    WHERE not_before <> 0)",
     R"(CREATE INDEX tokens_listed_name ON token_auth.tokens (organization, name, id))",
     R"(CREATE INDEX tokens_listed_expires ON token_auth.tokens (organization,
     (CASE WHEN expires_at = 0 THEN 9223372036854775807 ELSE expires_at END), id))",

@@ -207,6 +207,10 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX tokens_created_by ON tokens (created_by)",
     // for lists in pages
     "CREATE INDEX tokens_listed_created ON tokens (organization, created_at, id)",
+    "CREATE INDEX tokens_listed_revoked ON tokens (organization, created_at, id) WHERE revoked_at "
+    "<> 0",
+    "CREATE INDEX tokens_listed_pending ON tokens (organization, created_at, id) WHERE not_before "
+    "<> 0",
     "CREATE INDEX tokens_listed_name ON tokens (organization, name, id)",
     "CREATE INDEX tokens_listed_expires ON tokens (organization, (CASE WHEN expires_at = 0 THEN "
     "9223372036854775807 ELSE expires_at END), id)",
