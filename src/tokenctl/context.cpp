@@ -56,13 +56,20 @@ registry::Author Context::author() const {
     return {name, base::now()};
 }
 
+void Context::refuse_wait() const {
+    if (!wait.empty()) {
+        throw base::Error(
+            "--wait is for commands that change tokens or what they depend on; leave it out",
+            base::ErrorKind::invalid_argument);
+    }
+}
+
 registry::Registry Context::open(registry::Access access) const {
     if (wait.empty()) {
         return {registry_url, access};
     }
     if (access == registry::Access::read) {
-        throw base::Error("--wait is for commands that change the registry; leave it out",
-                          base::ErrorKind::invalid_argument);
+        refuse_wait();
     }
     const std::int64_t seconds = cli::duration_option("--wait", wait);
     if (seconds > wait_max) {

@@ -2,7 +2,9 @@
 
 #include <curl/curl.h>
 #include <fmt/core.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view http_scheme = "http://";
+constexpr std::size_t socket_max = sizeof(sockaddr_un::sun_path) - 1;  // unix(7)
 constexpr long connect_seconds = 5;
 constexpr long answer_seconds = 20;
 // nginx's answers have less than a megabyte, their lines some hundred bytes.
@@ -156,12 +159,23 @@ UsageAddress parse_usage_address(const std::string& text) {
     }
     const bool is_unix =
         address.socket.starts_with("/") && address.url.starts_with("http://localhost/");
-    const bool is_tcp = address.socket.empty() && text.starts_with(http_scheme);
-    if ((!is_unix && !is_tcp) || text.find_first_of("?# @") != std::string::npos) {
+    const std::size_t path = text.find('/', http_scheme.size());
+    const bool is_tcp = address.socket.empty() && text.starts_with(http_scheme) &&
+                        path != std::string::npos && path > http_scheme.size();
+    const bool is_odd = text.find_first_of("?#@") != std::string::npos ||
+                        std::any_of(text.begin(), text.end(), [](char c) { return c <= ' '; });
+    if ((!is_unix && !is_tcp) || is_odd) {
         throw base::Error(
             fmt::format("--usage {} is not understood: write unix:/path/of/the/socket:/path or "
                         "http://host:port/path, where nginx has token_auth_usage",
                         base::quoted(text)),
+            base::ErrorKind::invalid_argument);
+    }
+    if (address.socket.size() > socket_max) {
+        throw base::Error(
+            fmt::format("--usage {}: a Unix socket's path has at most {} bytes; put nginx's into "
+                        "another directory",
+                        base::quoted(text), socket_max),
             base::ErrorKind::invalid_argument);
     }
     return address;

@@ -370,7 +370,8 @@ subtest 'reports that cannot be read' => sub {
 
 subtest 'wrong usage' => sub {
     for my $case (['web1'], ['unix:/run/nginx.sock'], ['unix:nginx.sock:/usage'], ['unix:/run/nginx.sock:usage'], ['https://localhost/usage'],
-        ['unix:/run/nginx.sock:/usage?x'], [$web1->{page}, '--usage-interval', '0s'], [$web1->{page}, '--usage-interval', 'x']) {
+        ['unix:/run/nginx.sock:/usage?x'], ['unix:/' . 'x' x 107 . ':/usage'], ['http://'], ['http://host'], ['http:///usage'], ["http://host/a\nb"],
+        [$web1->{page}, '--usage-interval', '0s'], [$web1->{page}, '--usage-interval', 'x']) {
         my ($page, @more) = @$case;
         my $result = $world->sync('watch', '--usage', $page, @more);
         is $result->{status}, 2, "$page @more";

@@ -21,7 +21,8 @@ sub console_conf {
     return $conf;
 }
 
-# start(api => TokenAuth::Api, http => "…" (more of the http block), edit => sub that changes the file, in $_).
+# start(api => TokenAuth::Api, http => "…" (more of the http block), edit => sub that changes the file, in $_, and
+# main, connections as of TokenAuth::Server).
 # Returns a TokenAuth::Server.
 sub start {
     my ($class, %options) = @_;
@@ -32,7 +33,7 @@ sub start {
     chmod 0666, $options{api}->socket;
     local $_ = console_conf(listen => '127.0.0.1:%PORT%', socket => $options{api}->socket);
     $options{edit}->() if $options{edit};
-    my $server = TokenAuth::Server->start(dir => $dir, http => ($options{http} // '') . $_);
+    my $server = TokenAuth::Server->start(dir => $dir, http => ($options{http} // '') . $_, map { $_ => $options{$_} } qw(main connections));
     return $server;
 }
 
