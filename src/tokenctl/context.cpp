@@ -17,7 +17,6 @@
 namespace token_auth::tokenctl {
 namespace {
 
-constexpr std::size_t actor_max = 255;
 constexpr std::int64_t wait_max = 86400;     // hosts report at each commit meanwhile
 constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
 
@@ -48,10 +47,10 @@ void print_result(const std::string& text) {
 
 registry::Author Context::author() const {
     const std::string name = actor.empty() ? default_actor() : actor;
-    if (!registry::is_display_text(name, actor_max) || registry::holds_token(name)) {
+    if (!registry::is_display_text(name, registry::actor_max) || registry::holds_token(name)) {
         throw base::Error(fmt::format("--actor must be 1 to {} bytes of {}, and must not hold "
                                       "a token; name the person or the program",
-                                      actor_max, registry::display_text_rule),
+                                      registry::actor_max, registry::display_text_rule),
                           base::ErrorKind::invalid_argument);
     }
     return {name, base::now()};

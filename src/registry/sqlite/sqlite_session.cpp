@@ -257,7 +257,7 @@ void SqliteSession::keep_wal() {
 }
 
 void SqliteSession::begin(Access access) {
-    run(access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
+    run(access == Access::read ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 void SqliteSession::roll_back() noexcept {
