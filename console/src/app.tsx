@@ -1,0 +1,34 @@
+import { Redirect, Route, Switch } from "wouter-preact";
+import { Shell } from "./components/Shell";
+import { AccountPage } from "./pages/AccountPage";
+import { LogInPage } from "./pages/LogInPage";
+import { NotFoundPage } from "./pages/NotFoundPage";
+import { SessionProvider } from "./session";
+
+export function App() {
+    return (
+        <Switch>
+            <Route path="/login" component={LogInPage} />
+            <Route>
+                <SessionProvider>
+                    <Shell>
+                        <Pages />
+                    </Shell>
+                </SessionProvider>
+            </Route>
+        </Switch>
+    );
+}
+
+// A page that shows a place has it as its key: of another place, nothing stays.
+function Pages() {
+    return (
+        <Switch>
+            <Route path="/">
+                <Redirect to="/account" replace />
+            </Route>
+            <Route path="/account" component={AccountPage} />
+            <Route component={NotFoundPage} />
+        </Switch>
+    );
+}
