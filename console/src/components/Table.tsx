@@ -53,7 +53,7 @@ function cellOf<T>(column: Column<T>, row: T) {
         </th>
     ) : (
         <td key={column.id} role="cell" class={column.id} data-head={column.head}>
-            {column.cell(row)}
+            <div class="cell">{column.cell(row)}</div>
         </td>
     );
 }

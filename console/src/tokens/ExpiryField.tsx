@@ -18,6 +18,11 @@ interface Props {
 export function ExpiryField({ value, onChange, policy, token, error }: Props) {
     const now = Date.now();
     const limit = latestExpiry(policy, token?.created ? Date.parse(token.created) : now);
+    const longest = policy.max_life;
+    const hint = [
+        expirySentence(value, now),
+        longest !== null && `Tokens live for ${durationText(longest)} at most here.`,
+    ].filter(Boolean);
     const choices = [
         ...(token ? [{ value: "keep", label: keptLabel(token.expires) }] : []),
         ...presetsOf(policy, limit, now).map((each) => ({ value: each, label: presetLabel(each) })),
@@ -42,10 +47,11 @@ export function ExpiryField({ value, onChange, policy, token, error }: Props) {
                     use it.
                 </Note>
             ) : (
-                <p class="hint" aria-live="polite">
-                    {expirySentence(value, now)}
-                    {policy.max_life !== null && ` Tokens live for ${durationText(policy.max_life)} at most here.`}
-                </p>
+                hint.length > 0 && (
+                    <p class="hint" aria-live="polite">
+                        {hint.join(" ")}
+                    </p>
+                )
             )}
         </Choices>
     );

@@ -66,7 +66,7 @@ function NameCell({ token, onOpen, isLost }: { token: Token } & Actions) {
     );
 }
 
-const shownScopes = 3;
+const shownScopes = 2;
 
 function Permissions({ token }: { token: Token }) {
     if (token.role === null && token.scopes === null) {
@@ -76,9 +76,11 @@ function Permissions({ token }: { token: Token }) {
     const more = scopes.slice(shownScopes);
     return (
         <span class="badges">
-            {token.role !== null && <Badge tone="accent">{token.role}</Badge>}
+            {token.role !== null && <Badge tone="accent" title={token.role}>{token.role}</Badge>}
             {scopes.slice(0, shownScopes).map((scope) => (
-                <Badge key={scope}>{scope}</Badge>
+                <Badge key={scope} title={scope}>
+                    {scope}
+                </Badge>
             ))}
             {more.length > 0 && (
                 <span class="muted" title={more.join(" ")}>
