@@ -11,6 +11,7 @@ const drawings = {
     logOut: "M6.5 13.5h-4v-11h4M6.5 8h7m-2.5-3L14 8l-3 3",
     menu: "M2.5 4.5h11m-11 3.5h11m-11 3.5h11",
     minus: "M4 8h8",
+    more: "M3.5 8v.01M8 8v.01M12.5 8v.01",
     organization: "M3 14V2.5h7V14m0-8h3v8M1.5 14h13M5.5 5.5h2m-2 3h2m-2 3h2",
     person: "M2.5 14c.3-3 2.5-4.5 5.5-4.5s5.2 1.5 5.5 4.5M8 7.5A2.7 2.7 0 1 0 8 2a2.7 2.7 0 0 0 0 5.5",
     plus: "M8 3v10M3 8h10",

@@ -6,6 +6,8 @@ export interface Column<T> {
     cell: (row: T) => ComponentChildren;
     // The row's name: the header of the row.
     main?: boolean;
+    // The heading is for screen readers alone.
+    quiet?: boolean;
 }
 
 interface Props<T> {
@@ -27,7 +29,7 @@ export function Table<T>({ label, columns, rows, keyOf, loading }: Props<T>) {
                     <tr role="row">
                         {columns.map((column) => (
                             <th key={column.id} role="columnheader" scope="col" class={column.id}>
-                                {column.head}
+                                {column.quiet ? <span class="hidden">{column.head}</span> : column.head}
                             </th>
                         ))}
                     </tr>
@@ -52,7 +54,7 @@ function cellOf<T>(column: Column<T>, row: T) {
             {column.cell(row)}
         </th>
     ) : (
-        <td key={column.id} role="cell" class={column.id} data-head={column.head}>
+        <td key={column.id} role="cell" class={column.id} data-head={column.quiet ? "" : column.head}>
             {column.cell(row)}
         </td>
     );
