@@ -10,6 +10,7 @@ demo_registry() {
         tokenctl import "$(dirname "${BASH_SOURCE[0]}")/demo_registry.jsonl"
         # only this command makes the system's organization
         tokenctl org add --system operations
+        tokenctl org set operations --display-name Operations
         tokenctl member add sam operations --role system-admin
         for person in sam carl ann dora gwen; do
             printf '%s\n' "$1" | tokenctl user password "$person"
