@@ -41,12 +41,13 @@ export async function within(milliseconds, wanted, ask) {
   }
 }
 
-// What may be done with nothing but the API by a person who is logged in.
-export async function apiOf(context, method, path, json, headers = {}) {
-  return context.request.fetch(`${world.origin}/api/v1${path}`, {
-    method, headers: { Origin: world.origin, ...headers }, ...(json === undefined ? {} : { data: json }),
-  });
-}
+// What the API answers to whom this page belongs to: { status, body }.
+export const api = (page, method, path, json) => page.evaluate(async ([method, path, json]) => {
+  const headers = json === undefined ? {} : { "Content-Type": "application/json" };
+  const answer = await fetch(`/api/v1${path}`, { method, headers, ...(json === undefined ? {} : { body: JSON.stringify(json) }) });
+  const text = await answer.text();
+  return { status: answer.status, body: text && JSON.parse(text) };
+}, [method, path, json]);
 
 // A person in a browser of their own. What went wrong on their pages fails the story at its end.
 export async function as(user, story, options = {}) {
@@ -70,7 +71,8 @@ export async function as(user, story, options = {}) {
   });
   try {
     if (user !== null) {
-      const answer = await apiOf(context, "POST", "/session", { username: user, password: world.password });
+      const answer = await context.request.post(`${world.origin}/api/v1/session`,
+        { headers: { Origin: world.origin }, data: { username: user, password: world.password } });
       assert.equal(answer.status(), 200, `${user} logs in`);
     }
     await story(await context.newPage(), context);
@@ -88,6 +90,15 @@ export async function open(page, path) {
 export async function ready(page) {
   await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector("[aria-busy=true]"));
 }
+
+// What stories are made of: a row of a table, an entry of its menu, a field, and what the page says was done.
+export const row = (page, name) => page.getByRole("row").filter({ hasText: name });
+export async function choose(page, name, item) {
+  await page.getByRole("button", { name: `Actions for ${name}` }).first().click();
+  await page.getByRole("menuitem", { name: item, exact: true }).click();
+}
+export const field = (page, label) => page.getByLabel(label, { exact: true });
+export const done = (page, text) => page.getByRole("status").filter({ hasText: text }).waitFor();
 
 const schemes = ["light", "dark"];
 const widths = [360, 1280];
