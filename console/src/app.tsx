@@ -7,6 +7,7 @@ import { LogInPage } from "./pages/LogInPage";
 import { MembersPage } from "./pages/MembersPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { SettingsPage } from "./pages/SettingsPage";
+import { TokensPage } from "./pages/TokensPage";
 import { OrganizationsPage } from "./pages/admin/OrganizationsPage";
 import { RolesPage } from "./pages/admin/RolesPage";
 import { ScopesPage } from "./pages/admin/ScopesPage";
@@ -34,9 +35,12 @@ function Pages() {
     return (
         <Switch>
             <Route path="/">
-                <Redirect to="/account" replace />
+                <Redirect to="/account/tokens" replace />
             </Route>
             <Route path="/account" component={AccountPage} />
+            <Route path="/account/tokens">
+                <TokensPage key="me" home={null} />
+            </Route>
             <Route path="/organizations/:organization/:page">
                 {({ organization, page }) => (
                     <OrganizationPage key={organization} place={{ organization, group: null }} page={page} />
@@ -60,6 +64,9 @@ function Pages() {
 }
 
 function OrganizationPage({ place, page }: { place: Place; page: string }) {
+    if (page === "tokens") {
+        return <TokensPage home={place} />;
+    }
     if (page === "members") {
         return <MembersPage place={place} />;
     }

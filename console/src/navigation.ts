@@ -26,6 +26,7 @@ export interface OrganizationEntry {
 export const accountSection: Section = {
     title: "You",
     entries: [
+        { label: "Your tokens", path: "/account/tokens", icon: "key" },
         { label: "Account", path: "/account", icon: "person" },
     ],
 };

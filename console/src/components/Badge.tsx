@@ -2,6 +2,17 @@ import type { ComponentChildren } from "preact";
 
 export type Tone = "good" | "warn" | "bad" | "plain" | "accent";
 
-export function Badge({ tone = "plain", children }: { tone?: Tone; children: ComponentChildren }) {
-    return <span class={`badge ${tone}`}>{children}</span>;
+interface Props {
+    tone?: Tone;
+    // For words that may be cut off.
+    title?: string;
+    children: ComponentChildren;
+}
+
+export function Badge({ tone = "plain", title, children }: Props) {
+    return (
+        <span class={`badge ${tone}`} title={title}>
+            {children}
+        </span>
+    );
 }

@@ -5,10 +5,12 @@ interface Props {
     text: string;
     label: string;
     onCopied?: () => void;
+    // Where the dialog that it is in begins.
+    focus?: boolean;
 }
 
 // Copies a text, and says that it did. Browsers refuse on pages without TLS.
-export function Copy({ text, label, onCopied }: Props) {
+export function Copy({ text, label, onCopied, focus }: Props) {
     const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
     const timer = useRef(0);
     useEffect(() => () => window.clearTimeout(timer.current), []);
@@ -25,7 +27,7 @@ export function Copy({ text, label, onCopied }: Props) {
     }
     return (
         <>
-            <Button icon={state === "copied" ? "check" : "copy"} onClick={() => void copy()}>
+            <Button icon={state === "copied" ? "check" : "copy"} autoFocus={focus} onClick={() => void copy()}>
                 {label}
             </Button>
             <span class="copy-state" role="status">

@@ -55,7 +55,7 @@ function cellOf<T>(column: Column<T>, row: T) {
         </th>
     ) : (
         <td key={column.id} role="cell" class={column.id} data-head={column.quiet ? "" : column.head}>
-            {column.cell(row)}
+            <div class="cell">{column.cell(row)}</div>
         </td>
     );
 }

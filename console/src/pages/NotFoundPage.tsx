@@ -7,7 +7,7 @@ export function NotFoundPage() {
             <PageHead title="Page not found" />
             <Empty icon="search" title="There is no such page">
                 <p>
-                    Or you may not see it. <a href="/account">Go to your account</a>
+                    Or you may not see it. <a href="/account/tokens">Go to your tokens</a>
                 </p>
             </Empty>
         </>

@@ -1,13 +1,14 @@
 // Times as people read them, in the browser's time zone.
 
-const units: [Intl.RelativeTimeFormatUnit, number][] = [
-    ["year", 365 * 86400],
-    ["month", 30 * 86400],
-    ["day", 86400],
-    ["hour", 3600],
-    ["minute", 60],
+// From which length on in which unit: days until there are two months of them.
+const units: [Intl.RelativeTimeFormatUnit, number, number][] = [
+    ["year", 365 * 86400, 2],
+    ["month", 30.4 * 86400, 2],
+    ["day", 86400, 1],
+    ["hour", 3600, 1],
+    ["minute", 60, 1],
 ];
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat("en");
 const exact = new Intl.DateTimeFormat("en", {
     dateStyle: "long",
     timeStyle: "long",
@@ -16,9 +17,10 @@ const date = new Intl.DateTimeFormat("en", { dateStyle: "long" });
 
 export function relativeTime(at: string, now = Date.now()): string {
     const seconds = (Date.parse(at) - now) / 1000;
-    for (const [unit, length] of units) {
-        if (Math.abs(seconds) >= length) {
-            return relative.format(Math.trunc(seconds / length), unit);
+    for (const [unit, length, least] of units) {
+        const count = Math.round(seconds / length);
+        if (Math.abs(count) >= least) {
+            return relative.format(count, unit);
         }
     }
     return seconds > 0 ? "in less than a minute" : "just now";
