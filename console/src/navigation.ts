@@ -72,5 +72,27 @@ function pagesOf(me: Me, place: Place): Entry[] {
     if (may(me, place, "auth:tokens:read")) {
         entries.push({ label: `Tokens${of}`, path: pathOf(place, "tokens"), icon: "key" });
     }
+    if (may(me, place, "auth:members:read")) {
+        entries.push({ label: `Members${of}`, path: pathOf(place, "members"), icon: "person" });
+    }
+    if (place.group !== null) {
+        return entries;
+    }
+    entries.push({ label: "Groups", path: pathOf(place, "groups"), icon: "groups" });
+    if (may(me, place, "auth:audit:read")) {
+        entries.push({ label: "Audit trail", path: pathOf(place, "audit"), icon: "list" });
+    }
+    entries.push({ label: "Settings", path: pathOf(place, "settings"), icon: "settings" });
     return entries;
 }
+
+export const systemSection: Section = {
+    title: "System",
+    entries: [
+        { label: "Organizations", path: "/admin/organizations", icon: "organization" },
+        { label: "People", path: "/admin/users", icon: "person" },
+        { label: "Roles", path: "/admin/roles", icon: "groups" },
+        { label: "Scopes", path: "/admin/scopes", icon: "key" },
+        { label: "Audit trail", path: "/admin/audit", icon: "list" },
+    ],
+};

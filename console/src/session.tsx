@@ -11,6 +11,8 @@ import { StartProblem } from "./components/StartProblem";
 interface Session {
     me: Me;
     setMe: (me: Me) => void;
+    // After a change of what the person may see.
+    refresh: () => void;
 }
 
 const Context = createContext<Session | null>(null);
@@ -66,8 +68,12 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     if (!me) {
         return null;
     }
+    const refresh = () => {
+        // What they see is old then, no more.
+        call("get", "/api/v1/me", { asIs: true }).then((answer) => setMe(answer.value), () => undefined);
+    };
     return (
-        <Context.Provider value={{ me, setMe }}>
+        <Context.Provider value={{ me, setMe, refresh }}>
             {children}
             {asked && (
                 <LogInAgain

@@ -1,34 +1,45 @@
 # Sourced by scripts/build and scripts/lint: the console.
 
 packages_console=(esbuild gzip)
+packages_console_tests=(chromium fonts-dejavu-core)
 # compressed, in bytes
 console_script_max=$((60 * 1024))
 
-# Installs into console/node_modules what the lock file names, if it is not there: what the console
-# itself needs, or ("all") what its types need, too. npm's own configuration says from where.
-install_console_modules() {
-    local which=$1 locked found options=()
+install_npm() {
     install_packages "${packages_console[@]}"
     # A Node.js that brings its npm needs no Debian package; theirs conflict.
     command -v node >/dev/null || install_packages nodejs
     command -v npm >/dev/null || install_packages npm
+}
+
+# install_modules DIRECTORY [OPTION...]: installs into its node_modules what its lock file names, by
+# "npm ci" with the options, unless it is there. npm's own configuration says from where.
+install_modules() {
+    local directory=$1 locked found
+    shift
+    install_npm
     mkdir -p "$build"
     # one at a time
     exec 9>"$root/console/.lock"
     flock 9
-    locked=$(cksum <"$root/console/package-lock.json")
-    found=$(cat "$root/console/node_modules/.locked" 2>/dev/null)
-    [ "$found" != "all $locked" ] && [ "$found" != "$which $locked" ] || return 0
-    [ "$which" = all ] || options=(--omit=dev)
-    stage "installing the console's packages"
-    npm --prefix "$root/console" ci --no-audit ${options[@]+"${options[@]}"} >"$build/npm.log" 2>&1 ||
+    locked=$(cksum <"$directory/package-lock.json")
+    found=$(cat "$directory/node_modules/.locked" 2>/dev/null) || true
+    # without options, it is all there
+    [ "$found" != "$* $locked" ] && [ "$found" != " $locked" ] || return 0
+    stage "installing packages from npm into ${directory#"$root/"}"
+    npm --prefix "$directory" ci --no-audit "$@" >"$build/npm.log" 2>&1 ||
         { tail -n 20 "$build/npm.log" >&2; die "npm ci failed (above)"; }
-    printf '%s\n' "$which $locked" >"$root/console/node_modules/.locked"
+    printf '%s\n' "$* $locked" >"$directory/node_modules/.locked"
+}
+
+install_console_tests() {
+    install_packages "${packages_console_tests[@]}"
+    install_modules "$root/t/console"
 }
 
 build_console() {
     local work=$build/console.new
-    install_console_modules run
+    install_modules "$root/console" --omit=dev
     stage "building the console"
     rm -rf "$work"
     mkdir -p "$work/assets"
@@ -61,7 +72,7 @@ check_console_size() {
 
 # The bundler drops types; this checks them, with those of the API as its document has them.
 check_console_types() {
-    install_console_modules all
+    install_modules "$root/console"
     npm --prefix "$root/console" run -s types >"$build/npm.log" 2>&1 ||
         { cat "$build/npm.log" >&2; return 1; }
     npm --prefix "$root/console" run -s check >&2

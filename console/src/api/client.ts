@@ -25,6 +25,8 @@ export type Options<P extends keyof paths, M extends Method> = Path<Operation<P,
     Query<Operation<P, M>> &
     Body<Operation<P, M>> & {
         ifMatch?: string | undefined;
+        // Refuse what would replace something.
+        ifNew?: boolean;
         idempotencyKey?: string;
         signal?: AbortSignal;
         // Answer 401 as it comes: do not ask the person to log in again.
@@ -84,6 +86,7 @@ interface AnyOptions {
     query?: Record<string, unknown>;
     body?: unknown;
     ifMatch?: string;
+    ifNew?: boolean;
     idempotencyKey?: string;
     signal?: AbortSignal;
 }
@@ -97,6 +100,9 @@ async function once<T>(method: Method, path: string, options: AnyOptions): Promi
     }
     if (options.ifMatch) {
         headers["If-Match"] = options.ifMatch;
+    }
+    if (options.ifNew) {
+        headers["If-None-Match"] = "*";
     }
     if (options.idempotencyKey) {
         headers["Idempotency-Key"] = options.idempotencyKey;

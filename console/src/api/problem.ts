@@ -43,6 +43,14 @@ export class NetworkProblem extends Error {
 
 export type AnyProblem = ApiProblem | NetworkProblem;
 
+// For a field of a creation whose `ifNew` was refused.
+export function asTaken(error: unknown, field: string, detail: string): unknown {
+    const taken = error instanceof ApiProblem && error.code === "changed_meanwhile";
+    return taken
+        ? new ApiProblem(409, { code: "exists", detail: "There is one already.", errors: [{ field, detail }] }, null)
+        : error;
+}
+
 // What a catch clause has; anything else is a mistake of this program, and goes on.
 export function asProblem(error: unknown): AnyProblem {
     if (error instanceof ApiProblem || error instanceof NetworkProblem) {

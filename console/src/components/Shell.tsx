@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
-import { accountSection, organizationEntries, type Entry, type OrganizationEntry } from "../navigation";
+import { accountSection, organizationEntries, systemSection, type Entry, type OrganizationEntry } from "../navigation";
 import { logOut, useSession } from "../session";
 import { asProblem } from "../api/problem";
 import { Badge } from "./Badge";
@@ -64,6 +64,7 @@ function Navigation({ open }: { open: boolean }) {
                     ))}
                 </section>
             )}
+            {me.system && <NavigationSection title={systemSection.title} entries={systemSection.entries} />}
             <footer>
                 <span class="who" title={me.user}>
                     {me.display_name ?? me.user}

@@ -6,6 +6,8 @@ export interface Column<T> {
     cell: (row: T) => ComponentChildren;
     // The row's name: the header of the row.
     main?: boolean;
+    // The heading is for screen readers alone.
+    quiet?: boolean;
 }
 
 interface Props<T> {
@@ -29,7 +31,7 @@ export function Table<T>({ label, columns, rows, keyOf, loading, class: name = "
                     <tr role="row">
                         {columns.map((column) => (
                             <th key={column.id} role="columnheader" scope="col" class={column.id}>
-                                {column.head}
+                                {column.quiet ? <span class="hidden">{column.head}</span> : column.head}
                             </th>
                         ))}
                     </tr>
@@ -54,7 +56,7 @@ function cellOf<T>(column: Column<T>, row: T) {
             {column.cell(row)}
         </th>
     ) : (
-        <td key={column.id} role="cell" class={column.id} data-head={column.head}>
+        <td key={column.id} role="cell" class={column.id} data-head={column.quiet ? "" : column.head}>
             <div class="cell">{column.cell(row)}</div>
         </td>
     );
