@@ -24,12 +24,8 @@ export function Dialog({ title, onClose, children, wide, role = "dialog" }: Prop
         element?.showModal();
         return () => {
             element?.close();
-            // The opener may be gone with what was deleted.
-            if (opener?.isConnected) {
-                opener.focus();
-            } else {
-                document.querySelector<HTMLElement>("h1")?.focus();
-            }
+            opener?.focus();
+            window.setTimeout(focusHeading);
         };
     }, []);
     useEffect(() => {
@@ -75,4 +71,11 @@ export function Dialog({ title, onClose, children, wide, role = "dialog" }: Prop
             {children}
         </dialog>
     );
+}
+
+// If the opener goes with what was deleted.
+function focusHeading(): void {
+    if (document.activeElement === document.body) {
+        document.querySelector<HTMLElement>("h1")?.focus();
+    }
 }

@@ -17,14 +17,16 @@ interface Props<T> {
     rows: T[] | null;
     keyOf: (row: T) => string;
     loading: boolean;
+    // For its looks.
+    class?: string;
 }
 
 // A table that becomes a list of cards where it is narrow; the roles keep it a table for screen
 // readers there.
-export function Table<T>({ label, columns, rows, keyOf, loading }: Props<T>) {
+export function Table<T>({ label, columns, rows, keyOf, loading, class: name = "" }: Props<T>) {
     return (
         <div class="table-frame">
-            <table class="table" role="table" aria-label={label} aria-busy={loading}>
+            <table class={`table ${name}`} role="table" aria-label={label} aria-busy={loading}>
                 <thead role="rowgroup">
                     <tr role="row">
                         {columns.map((column) => (

@@ -6,14 +6,18 @@ import { PageHead } from "../components/PageHead";
 import { ProblemNote } from "../components/ProblemNote";
 import { notify } from "../components/Toasts";
 import { useSubmit } from "../components/useSubmit";
+import { useLoad } from "../api/useLoad";
 import { useSession } from "../session";
 
 export function AccountPage() {
+    const methods = useLoad("methods", async (signal) => {
+        return (await call("get", "/api/v1/session", { signal })).value;
+    });
     return (
         <>
             <PageHead title="Account" />
             <Profile />
-            <Password />
+            {methods.value?.passwords !== false && <Password />}
             <Sessions />
         </>
     );
@@ -22,9 +26,11 @@ export function AccountPage() {
 function Profile() {
     const { me, setMe } = useSession();
     const [name, setName] = useState(me.display_name ?? "");
+    const saved = useLoad("me", async (signal) => (await call("get", "/api/v1/me", { signal })).etag);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
         const body = { display_name: name.trim() === "" ? null : name };
-        setMe((await call("patch", "/api/v1/me", { body })).value);
+        const ifMatch = saved.value ?? undefined;
+        setMe((await call("patch", "/api/v1/me", { body, ifMatch }).finally(saved.reload)).value);
         notify("Your name was saved.");
     });
     return (

@@ -2,12 +2,13 @@ import { useMemo, useState } from "preact/hooks";
 import { useLocation, useSearch } from "wouter-preact";
 import { useLoad } from "../api/useLoad";
 import { Button } from "../components/Button";
+import { Note } from "../components/Note";
 import { PageHead } from "../components/PageHead";
 import { Pager } from "../components/Pager";
 import { ProblemNote } from "../components/ProblemNote";
 import { Table } from "../components/Table";
 import { notify } from "../components/Toasts";
-import { may, placeName } from "../rights";
+import { may, organizationOf, placeName } from "../rights";
 import { useSession } from "../session";
 import { tokenColumns } from "../tokens/columns";
 import { filtersOf, isNarrowed, searchOf } from "../tokens/filters";
@@ -61,6 +62,7 @@ export function TokensPage({ home }: { home: Home }) {
             >
                 {newButton}
             </PageHead>
+            {home !== null && organizationOf(me, home.organization)?.suspended && <Suspended />}
             <ProblemNote problem={tokens.problem ?? pages.problem}>
                 {pages.problem && narrowed && <Button onClick={clear}>Clear filters</Button>}
             </ProblemNote>
@@ -88,6 +90,7 @@ export function TokensPage({ home }: { home: Home }) {
                 (items || !pages.problem) && (
                     <Table
                         label="Tokens"
+                        class="tokens"
                         columns={columns}
                         rows={items}
                         keyOf={(token) => token.id}
@@ -117,5 +120,13 @@ export function TokensPage({ home }: { home: Home }) {
                 />
             )}
         </>
+    );
+}
+
+function Suspended() {
+    return (
+        <Note tone="warn">
+            This organization is suspended: its tokens are refused. You can revoke and delete them.
+        </Note>
     );
 }

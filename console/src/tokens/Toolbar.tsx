@@ -50,20 +50,20 @@ export function Toolbar({ home, filters, onChange, tokens, roles: granted }: Pro
             )}
             {home && (
                 <Select label="Made by" value={filters.created_by} onChange={(created_by) => onChange({ created_by })}>
-                    <option value="">Made by anybody</option>
+                    <option value="">Any maker</option>
                     {makers.map((maker) => (
                         <option key={maker} value={maker}>
-                            Made by {maker}
+                            By {maker}
                         </option>
                     ))}
                 </Select>
             )}
             <Select label="Use" value={useOf(filters)} onChange={(use) => onChange(filtersOfUse(use))}>
                 <option value="">Used or not</option>
-                <option value="expiring=7d">Expiring in 7 days</option>
-                <option value="expiring=30d">Expiring in 30 days</option>
-                <option value="unused=30d">Unused for 30 days</option>
-                <option value="unused=90d">Unused for 90 days</option>
+                <option value="expiring=7d">Expires in 7 days</option>
+                <option value="expiring=30d">Expires in 30 days</option>
+                <option value="unused=30d">Unused 30 days</option>
+                <option value="unused=90d">Unused 90 days</option>
             </Select>
             <Select
                 label="Order"
