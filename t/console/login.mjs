@@ -13,7 +13,7 @@ test("logging in", () => as(null, async (page) => {
   await page.getByLabel("Password").fill(world.password);
   await page.keyboard.press("Enter");
   await page.waitForURL("**/account/tokens");
-  assert.ok(await page.getByText("Ann's laptop").isVisible());
+  await page.getByText("Ann's laptop").waitFor();
 }));
 
 test("single sign-on that names nobody", () => as(null, async (page) => {
