@@ -5,6 +5,10 @@ import { as, look, open } from "./harness.mjs";
 
 const pages = [
   { user: "ann", path: "/account", title: "Account" },
+  { user: "ann", path: "/account/tokens", title: "Your tokens", shows: "Notebook" },
+  { user: "carl", path: "/organizations/acme/tokens", title: "Tokens", shows: "Deploy script" },
+  { user: "dora", path: "/organizations/acme/groups/research/tokens", title: "Tokens", shows: "Lab robot" },
+  { user: "sam", path: "/organizations/initech/tokens", title: "Tokens", shows: "Printer" },
   { user: "carl", path: "/organizations/acme/members", title: "Members", shows: "Ann Lindqvist" },
   { user: "dora", path: "/organizations/acme/groups/research/members", title: "Members", shows: "Dora Petrova" },
   { user: "carl", path: "/organizations/acme/groups", title: "Groups", shows: "research" },

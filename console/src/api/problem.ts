@@ -68,6 +68,9 @@ function sentence(
     if (code === "throttled" && retryAfter) {
         return `Too many tries. Try again in ${seconds(Number(retryAfter))}.`;
     }
+    if (code === "login_failed") {
+        return "The user name or the password is wrong.";
+    }
     if (code === "session_ended" || code === "credentials_missing") {
         return "Your session has ended. Log in again.";
     }

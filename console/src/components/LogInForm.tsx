@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { call } from "../api/client";
+import { ApiProblem } from "../api/problem";
 import type { LogInMethods, Me } from "../api/schema";
 import { useLoad } from "../api/useLoad";
 import { Button } from "./Button";
@@ -39,7 +40,15 @@ export function LogInForm({ user, onDone }: Props) {
 
 function SignOn({ onDone, alone }: { onDone: (me: Me) => void; alone: boolean }) {
     const { form, onSubmit, busy, problem } = useSubmit(async () => {
-        onDone((await call("post", "/api/v1/session/sso", { asIs: true })).value);
+        try {
+            onDone((await call("post", "/api/v1/session/sso", { asIs: true })).value);
+        } catch (error) {
+            if (error instanceof ApiProblem && error.code === "login_failed") {
+                const detail = "Single sign-on named nobody who is known here. Ask your administrator.";
+                throw new ApiProblem(401, { detail }, null);
+            }
+            throw error;
+        }
     });
     return (
         <form ref={form} onSubmit={onSubmit}>
