@@ -42,7 +42,7 @@ export function TokensPage({ home }: { home: Home }) {
             {newLabel}
         </Button>
     );
-    const columns = tokenColumns(home === null, {
+    const columns = tokenColumns(home, {
         onOpen: (token) => setOpen({ kind: "edit", token }),
         isLost: tokens.isLost,
         itemsOf: (token) =>

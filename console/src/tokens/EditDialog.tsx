@@ -1,16 +1,14 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call } from "../api/client";
-import { ApiProblem } from "../api/problem";
 import type { Grants, Token } from "../api/schema";
-import { useLoad } from "../api/useLoad";
+import { useEdit, type Edit } from "../api/useEdit";
 import { Button } from "../components/Button";
+import { ConflictNote } from "../components/ConflictNote";
 import { Dialog } from "../components/Dialog";
 import { ProblemNote } from "../components/ProblemNote";
 import { useSubmit } from "../components/useSubmit";
-import { changesOf, type Change } from "./changes";
-import { Conflict } from "./Conflict";
+import { dateOf } from "../text/time";
 import { check, draftOf, rebased, updateOf } from "./draft";
-import { readToken, type Tagged } from "./readToken";
 import type { GrantsState, Home } from "./source";
 import { shownFields, TokenFields } from "./TokenFields";
 import { TokenFacts } from "./TokenFacts";
@@ -26,30 +24,30 @@ interface Props {
 
 // Everything about a token, and a form for what can be changed of it.
 export function EditDialog({ home, id, grants, onSaved, onClose }: Props) {
-    const loaded = useLoad(id, (signal) => readToken(id, signal));
-    const token = loaded.value?.token;
-    const problem = loaded.problem ?? grants?.problem ?? null;
-    const ready = loaded.value !== null && grants !== null && grants.value !== null;
+    const edit = useEdit(() => call("get", "/api/v1/tokens/{id}", { path: { id } }));
+    const token = edit.base;
+    const problem = edit.problem ?? grants?.problem ?? null;
     return (
         <Dialog title={token?.name ?? "Token"} onClose={onClose} wide>
-            {loaded.value && grants?.value ? (
+            {token && grants?.value ? (
                 <EditForm
                     home={home}
-                    start={loaded.value}
+                    edit={edit}
+                    token={token}
                     grants={grants.value}
                     onSaved={onSaved}
                     onClose={onClose}
                 />
             ) : (
-                <div class={token || problem ? "dialog-body" : "dialog-body waiting"}>
-                    <ProblemNote problem={problem} />
-                    {token && <TokenFacts token={token} />}
-                </div>
-            )}
-            {!ready && (
-                <footer class="dialog-foot">
-                    <Button onClick={onClose}>Close</Button>
-                </footer>
+                <>
+                    <div class={token || problem ? "dialog-body" : "dialog-body waiting"}>
+                        <ProblemNote problem={problem} />
+                        {token && <TokenFacts token={token} />}
+                    </div>
+                    <footer class="dialog-foot">
+                        <Button onClick={onClose}>Close</Button>
+                    </footer>
+                </>
             )}
         </Dialog>
     );
@@ -57,56 +55,41 @@ export function EditDialog({ home, id, grants, onSaved, onClose }: Props) {
 
 interface FormProps {
     home: Home;
-    start: Tagged;
+    edit: Edit<Token>;
+    token: Token;
     grants: Grants;
     onSaved: (token: Token) => void;
     onClose: () => void;
 }
 
-function EditForm({ home, start, grants, onSaved, onClose }: FormProps) {
-    const [base, setBase] = useState(start);
-    const [draft, setDraft] = useState(() => draftOf(start.token));
-    const [conflict, setConflict] = useState<{ now: Tagged; changes: Change[] } | null>(null);
+function EditForm({ home, edit, token, grants, onSaved, onClose }: FormProps) {
+    const [draft, setDraft] = useState(() => draftOf(token));
+    const { conflict } = edit;
+    useEffect(() => {
+        if (conflict) {
+            setDraft((now) => rebased(now, conflict.was, conflict.now));
+        }
+    }, [conflict]);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
         check(draft, false);
-        const body = updateOf(draft, base.token);
-        const { id } = base.token;
-        setConflict(null);
-        try {
-            const answer = await call("patch", "/api/v1/tokens/{id}", {
-                path: { id },
-                body,
-                ifMatch: base.etag,
-            });
-            onSaved(answer.value);
-        } catch (error) {
-            if (error instanceof ApiProblem && error.code === "changed_meanwhile") {
-                const now = await readToken(id);
-                setConflict({ now, changes: changesOf(base.token, now.token) });
-            }
-            throw error;
-        }
+        const options = { path: { id: token.id }, body: updateOf(draft, token) };
+        const answer = await edit.save((ifMatch) =>
+            call("patch", "/api/v1/tokens/{id}", { ...options, ifMatch }),
+        );
+        onSaved(answer.value);
     });
-    function take(keep: boolean): void {
-        if (conflict) {
-            setDraft(
-                keep
-                    ? rebased(draft, base.token, conflict.now.token)
-                    : draftOf(conflict.now.token),
-            );
-            setBase(conflict.now);
-            setConflict(null);
-        }
-    }
-    const { token } = base;
     return (
         <form ref={form} onSubmit={onSubmit} noValidate>
             <div class="dialog-body">
-                {conflict ? (
-                    <Conflict changes={conflict.changes} onTake={take} />
-                ) : (
-                    <ProblemNote problem={settled(problem, base !== start)} fields={shownFields} />
-                )}
+                <ConflictNote
+                    conflict={conflict}
+                    fields={fieldTexts}
+                    onTake={(now) => {
+                        setDraft(draftOf(now));
+                        edit.settle();
+                    }}
+                />
+                <ProblemNote problem={conflict ? null : problem} fields={shownFields} />
                 <TokenFacts token={token} />
                 <TokenFields
                     home={home}
@@ -128,9 +111,12 @@ function EditForm({ home, start, grants, onSaved, onClose }: FormProps) {
     );
 }
 
-// A conflict that was answered is none any more.
-function settled<T>(problem: T | null, answered: boolean): T | null {
-    return answered && problem instanceof ApiProblem && problem.code === "changed_meanwhile"
-        ? null
-        : problem;
-}
+// What somebody else may have changed meanwhile, in words.
+const fieldTexts: Record<string, (token: Token) => string> = {
+    Name: (token) => token.name,
+    Description: (token) => token.description,
+    Expiration: (token) => (token.expires === null ? "never" : dateOf(token.expires)),
+    Role: (token) => token.role ?? "none",
+    Permissions: (token) => token.scopes?.join(", ") ?? "no list of its own",
+    "Allowed addresses": (token) => token.allow.join(", ") || "all",
+};

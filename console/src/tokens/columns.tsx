@@ -5,6 +5,7 @@ import { Icon } from "../components/Icon";
 import { Menu, type Item } from "../components/Menu";
 import type { Column } from "../components/Table";
 import { Time } from "../components/Time";
+import type { Home } from "./source";
 import { shownId, statusWords } from "./words";
 
 interface Actions {
@@ -14,13 +15,13 @@ interface Actions {
     isLost: (token: Token) => boolean;
 }
 
-export function tokenColumns(own: boolean, actions: Actions): Column<Token>[] {
-    const common: Column<Token>[] = [
+export function tokenColumns(home: Home, actions: Actions): Column<Token>[] {
+    return [
         {
             id: "token",
             head: "Name",
             main: true,
-            cell: (token) => <NameCell token={token} {...actions} />,
+            cell: (token) => <NameCell token={token} inGroup={home?.group ?? null} {...actions} />,
         },
         { id: "permissions", head: "Permissions", cell: (token) => <Permissions token={token} /> },
         {
@@ -29,7 +30,7 @@ export function tokenColumns(own: boolean, actions: Actions): Column<Token>[] {
             cell: (token) => (
                 <>
                     <Time at={token.created} none="Not known" />
-                    {!own && token.created_by !== null && <span class="sub">by {token.created_by}</span>}
+                    {home !== null && token.created_by !== null && <span class="sub">by {token.created_by}</span>}
                 </>
             ),
         },
@@ -41,10 +42,15 @@ export function tokenColumns(own: boolean, actions: Actions): Column<Token>[] {
             cell: (token) => <StatusButton token={token} items={actions.itemsOf(token)} />,
         },
     ];
-    return common;
 }
 
-function NameCell({ token, onOpen, isLost }: { token: Token } & Actions) {
+interface NameProps extends Actions {
+    token: Token;
+    // The group whose list it is.
+    inGroup: string | null;
+}
+
+function NameCell({ token, inGroup, onOpen, isLost }: NameProps) {
     return (
         <>
             <button type="button" class="link-button clamp" onClick={() => onOpen(token)} title={token.name}>
@@ -52,7 +58,7 @@ function NameCell({ token, onOpen, isLost }: { token: Token } & Actions) {
             </button>
             <span class="sub mono">
                 {shownId(token)}
-                {token.group !== null && <Badge>{token.group}</Badge>}
+                {token.group !== inGroup && <Badge>{token.group}</Badge>}
             </span>
             {isLost(token) && (
                 <p class="lost">
@@ -66,28 +72,24 @@ function NameCell({ token, onOpen, isLost }: { token: Token } & Actions) {
     );
 }
 
-const shownScopes = 2;
-
 function Permissions({ token }: { token: Token }) {
-    if (token.role === null && token.scopes === null) {
+    const scopes = token.scopes?.join(", ");
+    if (token.role === null && scopes === undefined) {
         return <span class="muted">{token.kind === "user" ? "Everything you may do" : "None"}</span>;
     }
-    const scopes = token.scopes ?? [];
-    const more = scopes.slice(shownScopes);
     return (
-        <span class="badges">
-            {token.role !== null && <Badge tone="accent" title={token.role}>{token.role}</Badge>}
-            {scopes.slice(0, shownScopes).map((scope) => (
-                <Badge key={scope} title={scope}>
-                    {scope}
+        <>
+            {token.role !== null && (
+                <Badge tone="accent" title={token.role}>
+                    {token.role}
                 </Badge>
-            ))}
-            {more.length > 0 && (
-                <span class="muted" title={more.join(" ")}>
-                    and {more.length} more
+            )}
+            {scopes !== undefined && (
+                <span class="mono clamp" title={scopes}>
+                    {scopes}
                 </span>
             )}
-        </span>
+        </>
     );
 }
 

@@ -4,7 +4,7 @@ import type { Tone } from "../components/Badge";
 
 export const statusWords: Record<Status, { label: string; tone: Tone }> = {
     active: { label: "Active", tone: "good" },
-    pending: { label: "Not valid yet", tone: "accent" },
+    pending: { label: "Pending", tone: "accent" },
     suspended: { label: "Suspended", tone: "warn" },
     expired: { label: "Expired", tone: "plain" },
     revoked: { label: "Revoked", tone: "bad" },
