@@ -1,5 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { useLocation, useSearch } from "wouter-preact";
+import { ApiProblem } from "../api/problem";
 import { useLoad } from "../api/useLoad";
 import { Button } from "../components/Button";
 import { Note } from "../components/Note";
@@ -19,6 +20,8 @@ import { TokenDialogs, type Open } from "../tokens/TokenDialogs";
 import { Toolbar } from "../tokens/Toolbar";
 import { useTokens } from "../tokens/useTokens";
 
+import { NotFoundPage } from "./NotFoundPage";
+
 // The tokens of a person, an organization, or a group.
 export function TokensPage({ home }: { home: Home }) {
     const { me } = useSession();
@@ -33,6 +36,9 @@ export function TokensPage({ home }: { home: Home }) {
         writes ? await getGrants(home, signal) : null,
     );
     const { pages } = tokens;
+    if (pages.problem instanceof ApiProblem && pages.problem.status === 404) {
+        return <NotFoundPage />;
+    }
     const items = pages.value?.items ?? null;
     const close = () => setOpen(null);
     const clear = () => navigate(path, { replace: true });
@@ -66,7 +72,7 @@ export function TokensPage({ home }: { home: Home }) {
             <ProblemNote problem={tokens.problem ?? pages.problem}>
                 {pages.problem && narrowed && <Button onClick={clear}>Clear filters</Button>}
             </ProblemNote>
-            {(items?.length !== 0 || narrowed || pages.number > 1) && (
+            {(items?.length || (!items && !pages.problem) || narrowed || pages.number > 1) && (
                 <Toolbar
                     home={home}
                     filters={filters}
@@ -107,6 +113,7 @@ export function TokensPage({ home }: { home: Home }) {
                     writes={writes}
                     newLabel={newLabel}
                     onMade={tokens.made}
+                    onUnanswered={tokens.unanswered}
                     onSaved={(token) => {
                         close();
                         tokens.changed(token);

@@ -1,5 +1,6 @@
+import type { RefObject } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { NetworkProblem } from "../api/problem";
+import { ApiProblem, NetworkProblem } from "../api/problem";
 import type { Grants, NewToken, Token } from "../api/schema";
 import { Button } from "../components/Button";
 import { Dialog } from "../components/Dialog";
@@ -17,10 +18,19 @@ interface Props {
     grants: GrantsState;
     // The token without its secret. Lost: it was made, but the answer that held it never arrived.
     onMade: (token: Token, lost: boolean) => void;
+    // The dialog was closed, and nobody knows whether a token of this name was made.
+    onUnanswered: (name: string) => void;
     onClose: () => void;
 }
 
-export function CreateDialog({ home, title, grants, onMade, onClose }: Props) {
+export function CreateDialog({ home, title, grants, onMade, onUnanswered, onClose }: Props) {
+    const unanswered = useRef<string | null>(null);
+    function close(): void {
+        if (unanswered.current !== null) {
+            onUnanswered(unanswered.current);
+        }
+        onClose();
+    }
     const [made, setMade] = useState<NewToken | null>(null);
     if (made && grants.value) {
         return <ShownOnce token={made} example={grants.value.example} onClose={onClose} />;
@@ -36,9 +46,15 @@ export function CreateDialog({ home, title, grants, onMade, onClose }: Props) {
         }
     }
     return (
-        <Dialog title={title} onClose={onClose} wide>
+        <Dialog title={title} onClose={close} wide>
             {grants.value ? (
-                <CreateForm home={home} grants={grants.value} onDone={done} onClose={onClose} />
+                <CreateForm
+                    home={home}
+                    grants={grants.value}
+                    unanswered={unanswered}
+                    onDone={done}
+                    onClose={close}
+                />
             ) : (
                 <div class="dialog-body waiting">
                     <ProblemNote problem={grants.problem} />
@@ -51,11 +67,12 @@ export function CreateDialog({ home, title, grants, onMade, onClose }: Props) {
 interface FormProps {
     home: Home;
     grants: Grants;
+    unanswered: RefObject<string>;
     onDone: (token: Token | NewToken) => void;
     onClose: () => void;
 }
 
-function CreateForm({ home, grants, onDone, onClose }: FormProps) {
+function CreateForm({ home, grants, unanswered, onDone, onClose }: FormProps) {
     const [draft, setDraft] = useState<Draft>(() => ({
         name: "",
         description: "",
@@ -68,7 +85,15 @@ function CreateForm({ home, grants, onDone, onClose }: FormProps) {
     const create = useCreation(home);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
         check(draft, true);
-        onDone(await create(draft));
+        unanswered.current = draft.name;
+        const made = await create(draft).catch((error: unknown) => {
+            if (error instanceof ApiProblem) {
+                unanswered.current = null;
+            }
+            throw error;
+        });
+        unanswered.current = null;
+        onDone(made);
     });
     return (
         <form ref={form} onSubmit={onSubmit} noValidate>

@@ -1,4 +1,4 @@
-import { useId } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import type { CatalogueEntry } from "../api/schema";
 import { FieldError } from "../components/Field";
 import { Icon } from "../components/Icon";
@@ -58,8 +58,10 @@ function Group({ group, chosen, onChange, open }: GroupProps) {
         scopes.forEach((scope) => (on ? next.add(scope) : next.delete(scope)));
         onChange(next);
     }
+    // What is chosen already is seen at once.
+    const [shown] = useState(open || count > 0);
     return (
-        <details open={open}>
+        <details open={shown}>
             <summary>
                 <Icon name="chevron" />
                 <span class="break">{group.name}</span>

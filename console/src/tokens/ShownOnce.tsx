@@ -28,7 +28,7 @@ export function ShownOnce({ token, example, onClose }: Props) {
             wide
             onClose={() => (copied ? onClose() : setAsking(true))}
         >
-            <div class="dialog-body" onCopy={() => setCopied(true)}>
+            <div class="dialog-body" onCopy={() => setCopied(copied || String(getSelection()).includes(token.token))}>
                 <p>
                     This is <strong>{token.name}</strong>. It is shown this once: nobody can show it to you again.
                 </p>

@@ -15,33 +15,45 @@ interface Props {
     writes: boolean;
     newLabel: string;
     onMade: (token: Token, lost: boolean) => void;
+    onUnanswered: (name: string) => void;
     onSaved: (token: Token) => void;
     onDeleted: (token: Token) => void;
     onClose: () => void;
 }
 
 // The dialog that is open.
-export function TokenDialogs({ home, open, grants, writes, newLabel, onMade, onSaved, onDeleted, onClose }: Props) {
+export function TokenDialogs({ home, open, grants, onMade, onClose, ...props }: Props) {
     switch (open.kind) {
         case "create":
-            return <CreateDialog home={home} title={newLabel} grants={grants} onMade={onMade} onClose={onClose} />;
+            return (
+                <CreateDialog
+                    home={home}
+                    title={props.newLabel}
+                    grants={grants}
+                    onMade={onMade}
+                    onUnanswered={props.onUnanswered}
+                    onClose={onClose}
+                />
+            );
         case "edit":
             return (
                 <EditDialog
                     home={home}
                     id={open.token.id}
-                    grants={writes ? grants : null}
-                    onSaved={onSaved}
+                    grants={props.writes ? grants : null}
+                    onSaved={props.onSaved}
                     onClose={onClose}
                 />
             );
         case "rotate":
-            return (
-                <RotateDialog token={open.token} grants={grants} onMade={onMade} onClose={onClose} />
-            );
+            return <RotateDialog token={open.token} grants={grants} onMade={onMade} onClose={onClose} />;
         case "delete":
             return (
-                <DeleteDialog token={open.token} onDeleted={() => onDeleted(open.token)} onClose={onClose} />
+                <DeleteDialog
+                    token={open.token}
+                    onDeleted={() => props.onDeleted(open.token)}
+                    onClose={onClose}
+                />
             );
     }
 }

@@ -1,10 +1,8 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
 import type { GrantedRole, Status, Token } from "../api/schema";
-import { Icon } from "../components/Icon";
+import { Search } from "../components/Search";
 import { useSession } from "../session";
 import type { Filters } from "./filters";
-import { withoutSecret } from "./search";
 import type { Home } from "./source";
 import { statusWords } from "./words";
 
@@ -31,7 +29,11 @@ export function Toolbar({ home, filters, onChange, tokens, roles: granted }: Pro
     ]);
     return (
         <div class="toolbar" role="search" aria-label="Tokens">
-            <Search value={filters.q ?? ""} onChange={(q) => onChange({ q })} />
+            <Search
+                label="Name or id"
+                value={filters.q ?? ""}
+                onSearch={(q) => onChange({ q: q || undefined })}
+            />
             <Select label="Status" value={filters.status} onChange={(status) => onChange({ status: status as Status })}>
                 <option value="">All statuses</option>
                 {Object.entries(statusWords).map(([status, { label }]) => (
@@ -123,36 +125,5 @@ function Select({ label, value, onChange, children }: SelectProps) {
         >
             {children}
         </select>
-    );
-}
-
-// Not at every letter.
-const pause = 250;
-
-function Search({ value, onChange }: { value: string; onChange: (q: string | undefined) => void }) {
-    const [text, setText] = useState(value);
-    const timer = useRef(0);
-    useEffect(() => setText(value), [value]);
-    useEffect(() => () => window.clearTimeout(timer.current), []);
-    function typed(input: HTMLInputElement): void {
-        const kept = withoutSecret(input.value);
-        input.value = kept;
-        setText(kept);
-        window.clearTimeout(timer.current);
-        timer.current = window.setTimeout(() => onChange(kept.trim() || undefined), pause);
-    }
-    return (
-        <div class="search">
-            <Icon name="search" />
-            <input
-                type="search"
-                aria-label="Search by name or id"
-                placeholder="Name or id"
-                autocomplete="off"
-                spellcheck={false}
-                value={text}
-                onInput={(event) => typed(event.currentTarget)}
-            />
-        </div>
     );
 }

@@ -15,6 +15,9 @@ export interface Tokens {
     // Each shows the change in the list at once.
     made: (token: Token, lost: boolean) => void;
     changed: (token: Token) => void;
+    // Nobody knows whether a token of this name was made: the list is loaded anew, and a new one that
+    // has it is shown as lost.
+    unanswered: (name: string) => void;
     deleted: (token: Token) => void;
     switchTo: (token: Token, action: "revoke" | "restore") => Promise<void>;
 }
@@ -22,6 +25,7 @@ export interface Tokens {
 export function useTokens(home: Home, filters: Filters): Tokens {
     const [problem, setProblem] = useState<AnyProblem | null>(null);
     const [lost, setLost] = useState<ReadonlySet<string>>(new Set());
+    const [asked, setAsked] = useState<{ name: string; known: Set<string> } | null>(null);
     const pages = usePages(`${homeKey(home)}${searchOf(filters)}`, (cursor, signal) =>
         listTokens(home, filters, cursor, signal),
     );
@@ -31,8 +35,14 @@ export function useTokens(home: Home, filters: Filters): Tokens {
     return {
         pages,
         problem,
-        isLost: (token) => lost.has(token.id),
+        isLost: (token) =>
+            lost.has(token.id) ||
+            (asked !== null && token.name === asked.name && !asked.known.has(token.id)),
         changed,
+        unanswered: (name) => {
+            setAsked({ name, known: new Set(pages.value?.items.map((token) => token.id)) });
+            pages.reload();
+        },
         // At the top, whatever the order: there it is found.
         made: (token, wasLost) => {
             pages.setValue((page) => ({ ...page, items: [token, ...page.items] }));
