@@ -11,7 +11,7 @@ use TokenAuth::Api;
 use TokenAuth::Console;
 use TokenAuth::Registry qw(new_registry on_postgresql);
 use TokenAuth::Server;
-use TokenAuth::Util qw(build_dir eventually free_port root_dir run_tool slurp spew);
+use TokenAuth::Util qw(build_dir eventually free_port json_lines root_dir run_tool slurp spew token);
 
 my $dir = tempdir('token-auth-browser-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
@@ -25,6 +25,16 @@ $ENV{PATH} = "$build:$ENV{PATH}";
 my $made = run_tool([ 'bash', '-euc', '. "$0"; demo_registry "$1"', "$root/scripts/lib/demo_registry.sh", $password ]);
 die $made->{err} if $made->{status} ne '0';
 my %tokens = $made->{out} =~ /^(\w+)=(\S+)$/mg;
+
+# TOKEN_AUTH_TEST_TOKENS=1000000 adds so many to acme: t/console/usable.mjs tells how long its page takes then.
+if (my $count = $ENV{TOKEN_AUTH_TEST_TOKENS}) {
+    open my $lines, '>', "$dir/tokens.jsonl" or die $!;
+    print {$lines} json_lines(token(sprintf('many%07d', $_), role => 'reader', created => '2026-01-01T00:00:00Z')) for 1 .. $count;
+    close $lines or die $!;
+    my $imported = run_tool([ 'tokenctl', 'import', "$dir/tokens.jsonl" ]);
+    die $imported->{err} if $imported->{status} ne '0';
+    unlink "$dir/tokens.jsonl";
+}
 
 my @group = $> == 0 ? ('--group', 'www-data') : ();
 my $secret = 'of single sign-on, for this test alone';

@@ -1,7 +1,7 @@
 // The system's administrator: organizations and their policies, people, roles, the catalogue.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { as, choose, done, field, gateway, look, open, ready, row, tokenctl, within, world } from "./harness.mjs";
+import { api, as, choose, done, field, gateway, look, open, ready, row, tokenctl, within, world } from "./harness.mjs";
 
 test("an organization from its beginning to its end", () => as("sam", async (page) => {
   await open(page, "/admin/organizations");
@@ -33,6 +33,8 @@ test("an organization from its beginning to its end", () => as("sam", async (pag
   assert.equal(await page.getByRole("textbox", { name: "Usual life" }).inputValue(), "7", "nothing typed is lost");
   await page.getByRole("button", { name: "Save settings" }).click();
   await done(page, "The settings were saved.");
+  assert.deepEqual((await api(page, "GET", "/organizations/umbrella")).body.policy,
+    { max_life: "30d", default_life: "7d", require_allow: true, max_tokens: 5 }, "what both of them changed");
 
   const token = tokenctl("create", "--org", "umbrella", "--name", "Hand", "--scope", "agents:read", "--allow", "127.0.0.1").trim();
   await within(2000, 200, async () => (await gateway(token)).status);
@@ -121,7 +123,10 @@ test("a role is added, changed, not deleted while it is used", () => as("sam", a
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Scopes is now calls:read").waitFor();
   await look(page, "role conflict");
-  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Save" }).click();
+  await done(page, "The role listener was changed.");
+  await row(page, "listener").getByText("Listens").waitFor();
+  assert.equal(await row(page, "listener").getByText("agents:read").count(), 0, "what the other one did stays");
   await choose(page, "reader", "Delete");
   await page.getByRole("button", { name: "Delete role" }).click();
   await page.getByRole("alertdialog").getByRole("alert").waitFor();

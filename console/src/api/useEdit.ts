@@ -65,3 +65,22 @@ export function useEdit<T>(load: () => Promise<Answer<T>>, exists = true): Edit<
     );
     return { base: state.base?.value ?? null, problem: state.problem, conflict: state.conflict, save, reload, settle };
 }
+
+// After a conflict, what the person left alone becomes what the other one made of it, so that saving
+// again takes nothing back.
+export function useRebase<T, D extends object>(
+    conflict: Conflict<T> | null,
+    draftOf: (value: T) => D,
+    setDraft: (change: (draft: D) => D) => void,
+): void {
+    useEffect(() => {
+        if (conflict) {
+            setDraft((draft) => rebased(draft, draftOf(conflict.was), draftOf(conflict.now)));
+        }
+    }, [conflict]);
+}
+
+function rebased<D extends object>(draft: D, was: D, now: D): D {
+    const entries = Object.entries(draft) as [keyof D, unknown][];
+    return Object.fromEntries(entries.map(([key, value]) => [key, value === was[key] ? now[key] : value])) as D;
+}

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { call, type Answer } from "../api/client";
 import type { Organization, Policy } from "../api/schema";
-import { useEdit } from "../api/useEdit";
+import { useEdit, useRebase } from "../api/useEdit";
 import { Button } from "../components/Button";
 import { ConflictNote } from "../components/ConflictNote";
 import { Confirm } from "../components/Confirm";
@@ -10,7 +10,7 @@ import { DeleteAll } from "../components/DeleteAll";
 import { Field } from "../components/Field";
 import { Note } from "../components/Note";
 import { PageHead } from "../components/PageHead";
-import { draftOf, PolicyFields, policyFieldNames, policyFrom, type PolicyDraft } from "../components/PolicyFields";
+import { draftOf as policyDraftOf, PolicyFields, policyFieldNames, policyFrom, type PolicyDraft } from "../components/PolicyFields";
 import { ProblemNote } from "../components/ProblemNote";
 import { Time } from "../components/Time";
 import { notify } from "../components/Toasts";
@@ -77,12 +77,20 @@ interface FormProps {
     first: Organization;
 }
 
+interface Draft extends PolicyDraft {
+    name: string;
+}
+
+function draftOf(organization: Organization): Draft {
+    return { name: organization.display_name ?? "", ...policyDraftOf(organization.policy) };
+}
+
 function Form({ edit, first }: FormProps) {
     const { refresh } = useSession();
-    const [name, setName] = useState(first.display_name ?? "");
-    const [policy, setPolicy] = useState<PolicyDraft>(() => draftOf(first.policy));
+    const [draft, setDraft] = useState(() => draftOf(first));
+    useRebase(edit.conflict, draftOf, setDraft);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
-        const body = { display_name: name.trim() || null, policy: policyFrom(policy) };
+        const body = { display_name: draft.name.trim() || null, policy: policyFrom(draft) };
         await edit.save((ifMatch) => call("patch", "/api/v1/organizations/{org}", { path: { org: first.id }, body, ifMatch }));
         edit.reload();
         refresh();
@@ -101,19 +109,23 @@ function Form({ edit, first }: FormProps) {
                     Suspended: (each) => (each.suspended ? "yes" : "no"),
                 }}
                 onTake={(now) => {
-                    setName(now.display_name ?? "");
-                    setPolicy(draftOf(now.policy));
+                    setDraft(draftOf(now));
                     edit.settle();
                 }}
             />
             <ProblemNote problem={edit.conflict ? null : problem} fields={["display_name", ...policyFieldNames]} />
             <Field label="Name" error={error("display_name")} optional>
                 {(control) => (
-                    <input {...control} value={name} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} />
+                    <input
+                        {...control}
+                        value={draft.name}
+                        autocomplete="off"
+                        onInput={(event) => setDraft({ ...draft, name: event.currentTarget.value })}
+                    />
                 )}
             </Field>
             <h3>Rules for new tokens</h3>
-            <PolicyFields policy={policy} onChange={setPolicy} error={error} />
+            <PolicyFields policy={draft} onChange={(policy) => setDraft({ ...draft, ...policy })} error={error} />
             <Button kind="primary" type="submit" busy={busy}>
                 Save settings
             </Button>

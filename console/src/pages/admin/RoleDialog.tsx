@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call } from "../../api/client";
 import { asTaken } from "../../api/problem";
 import type { Role } from "../../api/schema";
-import { useEdit } from "../../api/useEdit";
+import { useEdit, useRebase } from "../../api/useEdit";
 import { Button } from "../../components/Button";
 import { ConflictNote } from "../../components/ConflictNote";
 import { Dialog } from "../../components/Dialog";
@@ -17,13 +17,23 @@ interface Props {
     onDone: (role: Role) => void;
 }
 
+interface Draft {
+    description: string;
+    // One a line.
+    scopes: string;
+}
+
+function draftOf(role: Role): Draft {
+    return { description: role.description, scopes: role.scopes.join("\n") };
+}
+
 export function RoleDialog({ role, onClose, onDone }: Props) {
     const [id, setId] = useState(role?.id ?? "");
-    const [description, setDescription] = useState(role?.description ?? "");
-    const [scopes, setScopes] = useState(role?.scopes.join("\n") ?? "");
+    const [draft, setDraft] = useState(() => (role ? draftOf(role) : { description: "", scopes: "" }));
     const edit = useEdit(() => call("get", "/api/v1/roles/{role}", { path: { role: role?.id ?? "" } }), role !== null);
+    useRebase(edit.conflict, draftOf, setDraft);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
-        const body = { description: description || null, scopes: scopes.split(/\s+/).filter(Boolean) };
+        const body = { description: draft.description || null, scopes: draft.scopes.split(/\s+/).filter(Boolean) };
         const put = (condition: object) => call("put", "/api/v1/roles/{role}", { path: { role: id.trim() }, body, ...condition });
         const answer = role
             ? await edit.save((ifMatch) => put({ ifMatch }))
@@ -40,8 +50,7 @@ export function RoleDialog({ role, onClose, onDone }: Props) {
                         conflict={edit.conflict}
                         fields={{ Description: (each) => each.description, Scopes: (each) => each.scopes.join(" ") }}
                         onTake={(now) => {
-                            setDescription(now.description);
-                            setScopes(now.scopes.join("\n"));
+                            setDraft(draftOf(now));
                             edit.settle();
                         }}
                     />
@@ -66,9 +75,9 @@ export function RoleDialog({ role, onClose, onDone }: Props) {
                         {(control) => (
                             <input
                                 {...control}
-                                value={description}
+                                value={draft.description}
                                 autocomplete="off"
-                                onInput={(event) => setDescription(event.currentTarget.value)}
+                                onInput={(event) => setDraft({ ...draft, description: event.currentTarget.value })}
                             />
                         )}
                     </Field>
@@ -82,9 +91,9 @@ export function RoleDialog({ role, onClose, onDone }: Props) {
                                 {...control}
                                 class="mono"
                                 rows={6}
-                                value={scopes}
+                                value={draft.scopes}
                                 spellcheck={false}
-                                onInput={(event) => setScopes(event.currentTarget.value)}
+                                onInput={(event) => setDraft({ ...draft, scopes: event.currentTarget.value })}
                             />
                         )}
                     </Field>

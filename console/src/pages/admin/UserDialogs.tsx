@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { call } from "../../api/client";
 import type { User } from "../../api/schema";
-import { useEdit } from "../../api/useEdit";
+import { useEdit, useRebase } from "../../api/useEdit";
 import { Button } from "../../components/Button";
 import { ConflictNote } from "../../components/ConflictNote";
 import { Dialog } from "../../components/Dialog";
@@ -68,6 +68,7 @@ export function CreateUser({ onClose, onDone }: { onClose: () => void; onDone: (
 export function EditUser({ user, onClose, onDone }: { user: User; onClose: () => void; onDone: () => void }) {
     const [draft, setDraft] = useState(() => draftOf(user));
     const edit = useEdit(() => call("get", "/api/v1/users/{user}", { path: { user: user.id } }));
+    useRebase(edit.conflict, draftOf, setDraft);
     const { form, onSubmit, busy, problem, error } = useSubmit(async () => {
         const options = { path: { user: user.id }, body: bodyOf(draft) };
         await edit.save((ifMatch) => call("patch", "/api/v1/users/{user}", { ...options, ifMatch }));
