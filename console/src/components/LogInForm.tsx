@@ -30,9 +30,9 @@ export function LogInForm({ user, onDone }: Props) {
     const on: LogInMethods = methods.value ?? { passwords: true, sso: false };
     return (
         <div class="log-in">
-            {on.sso && <SignOn onDone={onDone} alone={!on.passwords} />}
-            {on.sso && on.passwords && <p class="divider">or</p>}
             {on.passwords && <PasswordForm user={user} onDone={onDone} />}
+            {on.sso && on.passwords && <p class="divider">or</p>}
+            {on.sso && <SignOn onDone={onDone} alone={!on.passwords} />}
             {!on.sso && !on.passwords && <p>Nobody can log in here: the server has turned it off.</p>}
         </div>
     );

@@ -19,7 +19,6 @@ import { statusItems } from "../tokens/statusItems";
 import { TokenDialogs, type Open } from "../tokens/TokenDialogs";
 import { Toolbar } from "../tokens/Toolbar";
 import { useTokens } from "../tokens/useTokens";
-
 import { NotFoundPage } from "./NotFoundPage";
 
 // The tokens of a person, an organization, or a group.
