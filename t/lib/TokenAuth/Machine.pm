@@ -70,7 +70,7 @@ sub run {
     my ($self, $command, %options) = @_;
     my @env = qw(HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb);
     my $path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-    return run_tool([$self->enter, 'env', '-i', @env, $path, 'bash', '-c', $command], %options);
+    return run_tool([$self->enter, 'timeout', 300, 'env', '-i', @env, $path, 'bash', '-c', $command], %options);
 }
 
 # The same; it must succeed. Returns what it says, standard error behind standard output.
@@ -91,7 +91,7 @@ sub install {
     my ($self, $from, @more) = @_;
     my $to = "$self->{dir}/root/packages";
     system('rm', '-rf', $to) == 0 && system('cp', '-r', $from, $to) == 0 or die "cp $from failed\n";
-    return $self->does("cd /root/packages && apt-get install -y --no-download @more ./libnginx-mod-http-token-auth_*.deb ./token-auth-tools_*.deb 2>&1",
+    return $self->does("cd /root/packages && apt-get install -y @more ./libnginx-mod-http-token-auth_*.deb ./token-auth-tools_*.deb 2>&1",
         'apt-get install');
 }
 
