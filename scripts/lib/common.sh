@@ -42,9 +42,9 @@ packages_beside=(
     libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
     libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
-packages_package=(debootstrap util-linux)
+packages_package=(debootstrap util-linux iproute2)
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
+packages_test=("${packages_unit[@]}" perl curl ca-certificates groff-base sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
     prometheus fail2ban python3-grpcio caddy)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2

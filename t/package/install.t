@@ -95,7 +95,7 @@ subtest 'the service, by systemd' => sub {
     ok eventually(sub { $machine->get(@credential, $url)->{status} == 200 }, 5), 'changes arrive';
     # An exchange of directories, which the sandbox must not forbid.
     my $inode = $machine->does('stat -c %i /var/lib/tokensync/db');
-    $machine->does('echo junk | dd of=/var/lib/tokensync/db/data.mdb conv=notrunc status=none; systemctl restart tokensync');
+    $machine->does('dd if=/dev/zero of=/var/lib/tokensync/db/data.mdb bs=64k count=1 conv=notrunc status=none; systemctl restart tokensync');
     ok eventually(sub { $machine->get(@credential, $url)->{status} == 200 }, 20), 'a damaged store is replaced';
     isnt $machine->does('stat -c %i /var/lib/tokensync/db'), $inode, 'by another directory';
     $machine->does('systemd-analyze verify --man=no tokensync.service');

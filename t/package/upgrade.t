@@ -19,7 +19,8 @@ isnt $earlier, $version, "the version before: $earlier";
 # A registry that an older release made, as its tokenctl would have left it.
 my $token = 'upgrade-token';
 my $digest = sha256_hex($token);
-$machine->put('/root/registry.sql', slurp(root_dir() . '/t/tools/schema_1.sqlite.sql') . <<"END");
+# (tokenctl keeps the files beside it, for readers that may not write; sqlite3 does if it is told to.)
+$machine->put('/root/registry.sql', ".filectrl persist_wal 1\n" . slurp(root_dir() . '/t/tools/schema_1.sqlite.sql') . <<"END");
 INSERT INTO organizations VALUES ('acme', 0, 1700000001);
 INSERT INTO users VALUES ('tu-t1', 1, 0, 1700000006);
 INSERT INTO tokens (id, digest, kind, user_id, organization, name, created_at)
@@ -62,7 +63,7 @@ is scalar @wrong, 0, 'no request failed' or diag join "\n", @wrong[0 .. ($#wrong
 note sprintf '%d requests, the slowest %.0f ms', $requests, $slowest * 1000;
 is $machine->get(@request)->{status}, 200, 'all is well afterwards';
 is $machine->does('systemctl is-active tokensync nginx'), "active\nactive\n", 'both services run';
-ok !$machine->run('pgrep -c -f "nginx: master"')->{out} || $machine->run('pgrep -c -f "nginx: master"')->{out} == 1, 'one nginx';
+ok eventually(sub { $machine->run('pgrep -c -f "^nginx: master"')->{out} == 1 }, 30), 'one nginx';
 
 subtest 'installed again' => sub {
     my $before = $machine->does('cat /run/nginx.pid');
@@ -95,12 +96,11 @@ package=$(dpkg -S /usr/sbin/nginx | cut -d: -f1)
 dpkg-query -W -f 'Package: ${Package}\nVersion: 99-1\nArchitecture: ${Architecture}\nMaintainer: nobody <nobody@localhost>\nDepends: ${Depends}\nProvides: httpd, nginx-abi-99-1\nDescription: another nginx\n' "$package" >other/DEBIAN/control
 dpkg-deb --build other other.deb
 END
-    my $done = $machine->run('dpkg --install /root/other.deb 2>&1');
-    isnt $done->{status}, 0, 'dpkg refuses it';
-    like $done->{out}, qr/libnginx-mod-http-token-auth depends on nginx-abi-/, 'and says what is missing';
-    $done = $machine->run('apt-get install -y --no-remove /root/other.deb 2>&1');
-    isnt $done->{status}, 0, 'apt installs it only if the module may be removed';
-    like $done->{out}, qr/libnginx-mod-http-token-auth/, 'and names it';
+    my $done = $machine->run('apt-get install -y --no-remove /root/other.deb 2>&1');
+    isnt $done->{status}, 0, 'apt does not install it unless the module may be removed';
+    like $done->{out}, qr/REMOVED:\n  libnginx-mod-http-token-auth/, 'and says so' or diag $done->{out};
+    like $machine->does('apt-get -s install /root/other.deb libnginx-mod-http-token-auth 2>&1 || true', 'both'),
+        qr/libnginx-mod-http-token-auth : Depends: nginx-abi-\S+/, 'it names what is missing';
     is $machine->get(@request)->{status}, 200, 'nginx serves as before';
 };
 done_testing;
