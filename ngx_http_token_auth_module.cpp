@@ -59,22 +59,27 @@ ngx_http_module_t module_context = {
     merge_loc_conf,     // merge location configuration
 };
 
+ngx_int_t init_module(ngx_cycle_t* cycle) noexcept {
+    find_fields(cycle);
+    return find_indexed_variables(cycle);
+}
+
 }  // namespace
 
 extern "C" {
 
 ngx_module_t ngx_http_token_auth_module = {
     NGX_MODULE_V1,
-    &module_context,                            // module context
-    token_auth::nginx::commands,                // module directives
-    NGX_HTTP_MODULE,                            // module type
-    nullptr,                                    // init master
-    token_auth::nginx::find_indexed_variables,  // init module
-    token_auth::nginx::init_process,            // init process
-    nullptr,                                    // init thread
-    nullptr,                                    // exit thread
-    token_auth::nginx::exit_process,            // exit process
-    nullptr,                                    // exit master
+    &module_context,                  // module context
+    token_auth::nginx::commands,      // module directives
+    NGX_HTTP_MODULE,                  // module type
+    nullptr,                          // init master
+    init_module,                      // init module
+    token_auth::nginx::init_process,  // init process
+    nullptr,                          // init thread
+    nullptr,                          // exit thread
+    token_auth::nginx::exit_process,  // exit process
+    nullptr,                          // exit master
     NGX_MODULE_V1_PADDING,
 };
 

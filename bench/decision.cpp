@@ -156,9 +156,8 @@ class Turn {
 
 constexpr std::string_view scope = "agents:read";
 
-Requirements requirements_for(std::string_view organization) {
+Requirements scope_required() {
     Requirements out;
-    out.organization = organization;
     out.scopes = {&scope, 1};
     return out;
 }
@@ -208,27 +207,30 @@ void decide_only(benchmark::State& state, World& world, bool hot) {
     world.store().read([&](Snapshot& snapshot) {
         return resolve(snapshot, presented.digests[0], OrganizationMode::required, {}, claims);
     });
-    const Requirements requirements = requirements_for({});
+    const Requirements requirements = scope_required();
+    const Words* unmet = nullptr;
     for (auto _ : state) {
         benchmark::DoNotOptimize(claims);
-        benchmark::DoNotOptimize(decide(claims, requirements, now, Address{}));
+        benchmark::DoNotOptimize(decide(claims, requirements, {}, now, Address{}, unmet));
     }
 }
 
 void whole(benchmark::State& state, World& world, bool hot, Who who) {
     const Parade& presented = world.presented(who, hot);
     const Code expected = who == Who::unknown ? Code::token_unknown : Code::ok;
+    const Requirements requirements = scope_required();
+    const Words* unmet = nullptr;
     Turn turn(presented.size());
     for (auto _ : state) {
         const std::size_t i = turn.next();
         const Credential found =
             parse_authorization(presented.field(i), scheme_bearer | scheme_token);
-        const Requirements requirements = requirements_for(
-            who == Who::user ? std::string_view(presented.organizations[i]) : std::string_view{});
-        Identify identify(digester(), found.token, requirements.organization_mode,
-                          requirements.organization);
+        const std::string_view organization =
+            who == Who::user ? std::string_view(presented.organizations[i]) : std::string_view{};
+        Identify identify(digester(), found.token, requirements.organization_mode, organization);
         world.store().read(identify);
-        const Code code = decide(identify.claims, requirements, now, Address{});
+        const Code code =
+            decide(identify.claims, requirements, organization, now, Address{}, unmet);
         if (code != expected) {
             die("a token was not decided for as it should be");
         }

@@ -83,6 +83,8 @@ my %token_auth = (
 my @variants = (
     { name => 'unprotected', protection => '' },
     { name => 'organization', %token_auth },
+    { name => 'usage', %token_auth, server => 'location = /usage { token_auth_usage public; }' },
+    { name => 'no_zone', %token_auth, http => "token_auth_db $dir/db; token_auth_zone off;" },
     { name => 'user', %token_auth, list => $lists{user}, lines => int($all / 4) },
     { name => 'hot', %token_auth, lines => 1000 },
     { name => 'auth_request', protection => 'auth_request /auth;', beside => $service,

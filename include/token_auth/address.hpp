@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace token_auth {
@@ -17,7 +18,12 @@ struct Address {
     std::array<std::uint8_t, 16> bytes{};
 };
 
-Address address_v4(const void* four_bytes) noexcept;
+inline Address address_v4(const void* four_bytes) noexcept {
+    Address address;
+    address.family = 4;
+    std::memcpy(address.bytes.data(), four_bytes, 4);
+    return address;
+}
 Address address_v6(const void* sixteen_bytes) noexcept;
 bool parse_address(std::string_view text, Address& out) noexcept;
 

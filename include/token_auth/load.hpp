@@ -1,4 +1,4 @@
-// Little-endian integers in memory that may be unaligned, and that another process may be writing.
+// Little-endian integers in memory that may be unaligned.
 #pragma once
 
 #include <cstring>
@@ -9,13 +9,21 @@
 
 namespace token_auth {
 
-// Read once: what is checked is what is used, whatever becomes of the memory in between.
 template <typename Integer>
 inline Integer load(const char* at) noexcept {
     Integer result;
     std::memcpy(&result, at, sizeof(result));
-    __asm__("" : "+r"(result));
     return result;
+}
+
+// From memory that another process may be writing: read once, so that what is checked is what is
+// used, whatever becomes of it in between.
+template <typename Integer>
+inline Integer load_once(const char* at) noexcept {
+    struct [[gnu::packed, gnu::may_alias]] Unaligned {
+        Integer value;
+    };
+    return reinterpret_cast<const volatile Unaligned*>(at)->value;
 }
 
 template <typename Integer>

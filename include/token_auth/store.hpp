@@ -53,7 +53,13 @@ struct Run {
     std::size_t missing = 0;  // no record was taken: a buffer of this size takes one
 };
 
+// A role, and the requirements that it met since it was read; see Requirements::number.
+struct Role : RoleEntry {
+    mutable std::uint64_t meets = 0;
+};
+
 class Store;
+struct StoreParts;
 
 // What a pass of Store::read may ask. Results count only if the pass as a whole does.
 class Snapshot {
@@ -74,7 +80,7 @@ class Snapshot {
     Found suspended(std::uint32_t organization_number, std::string_view organization) noexcept;
 
     // Of a number; null if there is no record of it. Holds until the store's next pass.
-    const RoleEntry* role(std::uint16_t number) const noexcept;
+    const Role* role(std::uint16_t number) const noexcept;
 
     // Copies records from the key `from` on, as many as the buffer takes: key 8, size of the value
     // 8, value. See next_record().
@@ -84,9 +90,9 @@ class Snapshot {
 
   private:
     friend class Store;
-    explicit Snapshot(Store& store) noexcept : store_(store) {}
+    explicit Snapshot(StoreParts& parts) noexcept : parts_(parts) {}
 
-    Store& store_;
+    StoreParts& parts_;
 };
 
 // Takes the first record off a run.
@@ -121,7 +127,7 @@ class Store {
     template <typename Pass>
     Lookup read(Pass&& pass) noexcept {
         for (unsigned attempts = 0; begin(attempts);) {
-            Snapshot snapshot(*this);
+            Snapshot snapshot(*parts_);
             const Found found = pass(snapshot);
             if (is_whole(found, attempts)) {
                 return found == Found::found ? Lookup::found : Lookup::not_found;
@@ -137,13 +143,11 @@ class Store {
     const char* problem() const noexcept;
 
   private:
-    friend class Snapshot;
-    struct Parts;
-
     bool begin(unsigned& attempts) noexcept;
+    bool begin_anew(unsigned& attempts) noexcept;
     bool is_whole(Found found, unsigned& attempts) noexcept;
 
-    std::unique_ptr<Parts> parts_;
+    std::unique_ptr<StoreParts> parts_;
 };
 
 }  // namespace token_auth

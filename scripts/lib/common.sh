@@ -30,7 +30,7 @@ packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
     libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
-    libbsd-dev libsystemd-dev
+    libbsd-dev libsystemd-dev libcurl4-openssl-dev
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
@@ -40,12 +40,12 @@ packages_matrix=(clang)
 # modules for the installed nginx; scripts/matrix unpacks them without installing
 packages_beside=(
     libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
-    libnginx-mod-http-headers-more-filter lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
+    libnginx-mod-http-headers-more-filter libnginx-mod-nchan lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
 packages_package=(debootstrap util-linux iproute2)
 packages_sanitize=(valgrind libc6-dbg)
 packages_test=("${packages_unit[@]}" perl curl ca-certificates groff-base sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
-    prometheus fail2ban python3-grpcio caddy)
+    prometheus fail2ban python3-grpcio python3-websockets caddy)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )

@@ -32,6 +32,7 @@ my %groups = (
     crypto => qr{\Aopenssl/},
     zlib   => qr/\Azlib\.h\z/,
     utf8   => qr{\Autf8(?:\.h\z|/)},
+    curl   => qr{\Acurl/},
     # what a program is to the system that runs it
     service => qr{\A(?:bsd|systemd)/},
 );
@@ -48,7 +49,7 @@ my @layers = (
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
         may => [qw(tools system crypto)] },
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
-        may => [qw(tools system crypto service)] },
+        may => [qw(tools system crypto service curl)] },
 );
 # The store's headers stand beside the core's; only these layers may include them.
 my $store_header = qr{\btoken_auth/(?:resolve|store|store_pool)\.hpp\z};

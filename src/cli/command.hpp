@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -25,6 +26,9 @@ class Option {
     Option& env(const char* variable);
     // Names the variable's present value in the help text, as the default.
     Option& show_default();
+    // The value may be left out: `value` holds if what follows the option is none that `accepts`
+    // takes.
+    Option& value_optional(std::string value, bool (*accepts)(std::string_view));
     Option& excludes(const Option& other);
     Option& hidden();
 

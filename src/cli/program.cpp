@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -53,6 +55,12 @@ const CLI::Option* repeated(const CLI::App& app) {
 
 }  // namespace
 
+// Of an option that may have no value behind it.
+struct OptionalValue {
+    std::string value;
+    bool (*accepts)(std::string_view);
+};
+
 // What stands behind a Program: CLI11's tree of commands, and what it does not do itself.
 class Parser {
   public:
@@ -72,6 +80,10 @@ class Parser {
     void take_from_environment(const CLI::Option& option, const char* variable,
                                std::string& value) {
         environment_.push_back({&option, variable, &value});
+    }
+
+    void may_lack_value(const std::string& name, OptionalValue optional) {
+        optional_values_.emplace(name, std::move(optional));
     }
 
     int run(int argc, char** argv) {
@@ -106,7 +118,7 @@ class Parser {
 
     // In CLI11's order: the last one first. It would take the argument behind "--name=" for the
     // value, so the empty one gets an argument of its own.
-    static std::vector<std::string> arguments(int argc, char** argv) {
+    std::vector<std::string> arguments(int argc, char** argv) const {
         std::vector<std::string> out;
         bool options = true;
         for (int i = 1; i < argc; ++i) {
@@ -117,9 +129,13 @@ class Parser {
             if (no_value) {
                 argument.pop_back();
             }
+            const auto optional = optional_values_.find(argument);
             out.push_back(std::move(argument));
             if (no_value) {
                 out.emplace_back();
+            } else if (options && optional != optional_values_.end() &&
+                       (i + 1 == argc || !optional->second.accepts(argv[i + 1]))) {
+                out.push_back(optional->second.value);
             }
         }
         std::reverse(out.begin(), out.end());
@@ -151,6 +167,7 @@ class Parser {
 
     CLI::App app_;
     std::vector<Default> environment_;
+    std::map<std::string, OptionalValue> optional_values_;
     std::function<int()> chosen_;
 };
 
@@ -172,6 +189,11 @@ Option& Option::env(const char* variable) {
 
 Option& Option::show_default() {
     option_->default_str(*value_);
+    return *this;
+}
+
+Option& Option::value_optional(std::string value, bool (*accepts)(std::string_view)) {
+    parser_->may_lack_value(option_->get_name(), {std::move(value), accepts});
     return *this;
 }
 

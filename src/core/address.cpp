@@ -56,13 +56,6 @@ bool has_bits_behind(const Address& address, unsigned prefix, unsigned bits) noe
 
 }  // namespace
 
-Address address_v4(const void* four_bytes) noexcept {
-    Address address;
-    address.family = 4;
-    std::memcpy(address.bytes.data(), four_bytes, 4);
-    return address;
-}
-
 Address address_v6(const void* sixteen_bytes) noexcept {
     const auto* bytes = static_cast<const std::uint8_t*>(sixteen_bytes);
     if (std::memcmp(bytes, mapped_prefix, sizeof(mapped_prefix)) == 0) {

@@ -42,20 +42,6 @@ class Wildcards {
 
 }  // namespace
 
-ScopeSets scope_sets(const Claims& claims) noexcept {
-    // A role always limits, even one without any scope: to take the last scope off a role must
-    // never widen what its tokens may do.
-    return {!claims.role.empty(), claims.role_scopes, claims.token.scopes()};
-}
-
-bool grants(const ScopeSets& sets, std::string_view scope) noexcept {
-    if (!sets.has_role && sets.token.empty()) {
-        return false;
-    }
-    return (!sets.has_role || any_covers(sets.role, scope)) &&
-           (sets.token.empty() || any_covers(sets.token, scope));
-}
-
 std::size_t effective_scopes_size(const ScopeSets& sets) noexcept {
     // Every effective scope is a word of one of the two lists.
     return sets.role.size() + 1 + sets.token.size();

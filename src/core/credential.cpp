@@ -1,6 +1,7 @@
 #include "token_auth/credential.hpp"
 
 #include "token_auth/char_class.hpp"
+#include "token_auth/load.hpp"
 
 namespace token_auth {
 namespace {
@@ -28,33 +29,49 @@ bool equals(std::string_view text, std::string_view word) noexcept {
     return true;
 }
 
-// The name is in lower case, and letters differ by one bit in case.
+// Whether it begins with a name of at least four letters, which is in lower case. Letters differ by
+// one bit in case: compares the first and the last four.
 template <std::size_t size>
-bool has_scheme(std::string_view field, const char (&name)[size]) noexcept {
+bool begins_with(std::string_view field, const char (&name)[size]) noexcept {
     constexpr std::size_t letters = size - 1;
     if (field.size() < letters) {
         return false;
     }
-    unsigned different = 0;
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < letters; ++i) {
-        different |= static_cast<unsigned>((field[i] | 0x20) ^ name[i]);
-    }
-    return different == 0 && (field.size() == letters || !TokenChars::contains(field[letters]));
+    const auto differ = [&](std::size_t at) {
+        constexpr std::uint32_t case_bits = 0x20202020;
+        return (load<std::uint32_t>(field.data() + at) | case_bits) ^
+               load<std::uint32_t>(name + at);
+    };
+    return (differ(0) | differ(letters - 4)) == 0;
 }
 
-std::string_view trim_spaces(std::string_view text) noexcept {
+std::string_view without_leading_spaces(std::string_view text) noexcept {
     while (!text.empty() && text.front() == ' ') {
         text.remove_prefix(1);
     }
+    return text;
+}
+
+std::string_view without_trailing_spaces(std::string_view text) noexcept {
     while (!text.empty() && text.back() == ' ') {
         text.remove_suffix(1);
     }
     return text;
 }
 
-Credential check_token(std::string_view token) noexcept {
-    if (!is_token68(token)) {
+[[gnu::always_inline]] inline bool holds_token68(std::string_view text) noexcept {
+    if (text.size() > token_max) {
+        return false;
+    }
+    std::size_t end = text.size();
+    while (end > 0 && text[end - 1] == '=') {
+        --end;
+    }
+    return end != 0 && Token68Chars::contains_all({text.data(), end});
+}
+
+[[gnu::always_inline]] inline Credential check_token(std::string_view token) noexcept {
+    if (!holds_token68(token)) {
         return {CredentialStatus::malformed_token, {}};
     }
     return {CredentialStatus::well_formed, token};
@@ -168,7 +185,7 @@ Credential parse_parameters(std::string_view text) noexcept {
 
 // What follows the scheme Token: a token68, or parameters of which one is the token, as Rails
 // clients write it.
-Credential parse_token_scheme(std::string_view text) noexcept {
+[[gnu::noinline]] Credential parse_token_scheme(std::string_view text) noexcept {
     if (begins_parameter(text)) {
         return parse_parameters(text);
     }
@@ -184,32 +201,29 @@ Credential parse_token_scheme(std::string_view text) noexcept {
 }  // namespace
 
 bool is_token68(std::string_view text) noexcept {
-    if (text.size() > token_max) {
-        return false;
-    }
-    std::size_t end = text.size();
-    while (end > 0 && text[end - 1] == '=') {
-        --end;
-    }
-    return end != 0 && Token68Chars::contains_all(text.substr(0, end));
+    return holds_token68(text);
 }
 
 Credential parse_authorization(std::string_view field, unsigned schemes) noexcept {
-    field = trim_spaces(field);
+    field = without_trailing_spaces(without_leading_spaces(field));
     constexpr char bearer[] = "bearer";
     constexpr char token[] = "token";
-    const bool is_bearer = (schemes & scheme_bearer) != 0 && has_scheme(field, bearer);
-    const bool is_token = !is_bearer && (schemes & scheme_token) != 0 && has_scheme(field, token);
-    if (!is_bearer && !is_token) {
+    const bool is_bearer = (schemes & scheme_bearer) != 0 && begins_with(field, bearer);
+    if (!is_bearer && ((schemes & scheme_token) == 0 || !begins_with(field, token))) {
         return {};
     }
-
-    std::string_view rest = field.substr(is_bearer ? sizeof(bearer) - 1 : sizeof(token) - 1);
+    const std::string_view rest = field.substr(is_bearer ? sizeof(bearer) - 1 : sizeof(token) - 1);
     if (rest.empty() || rest.front() != ' ') {
+        if (!rest.empty() && TokenChars::contains(rest.front())) {
+            return {};  // the name of another scheme, which begins like this one's
+        }
         return {CredentialStatus::malformed_request, {}};
     }
-    rest = trim_spaces(rest);
-    return is_token ? parse_token_scheme(rest) : check_token(rest);
+    const std::string_view value = without_leading_spaces(rest);
+    if (!is_bearer) {
+        return parse_token_scheme(value);
+    }
+    return check_token(value);
 }
 
 std::string_view claimed_id(std::string_view token) noexcept {

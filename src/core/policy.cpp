@@ -14,63 +14,37 @@ bool names_group(std::string_view wanted, const TokenView& token) noexcept {
            wanted.substr(slash + 1) == token.group();
 }
 
-// Visits the words until one is false for the visitor. False then, and for a value of only spaces,
-// such as a captured " ", which must not cancel a requirement. `any` is set if there is a word.
-template <typename Visit>
-bool visit_words(const Words& words, bool& any, Visit visit) noexcept {
-    for (std::size_t i = 0; i < words.count; ++i) {
-        std::string_view value = words.values[i];
-        if (words.split) {
-            any = true;
-            if (!visit(value)) {
-                return false;
-            }
-            continue;
-        }
-        if (value.empty()) {
-            continue;
-        }
-        std::string_view word = next_word(value);
-        if (word.empty()) {
-            return false;
-        }
-        for (any = true; !word.empty(); word = next_word(value)) {
-            if (!visit(word)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 template <typename Predicate>
 bool meets_all(const Words& words, Predicate satisfies) noexcept {
-    bool any = false;
-    return visit_words(words, any, satisfies);
+    for (const std::string_view word : words) {
+        if (!satisfies(word)) {
+            return false;
+        }
+    }
+    return !words.met_by_nobody;
 }
 
-// `met_by_none`: whether values that are all empty require nothing.
 template <typename Predicate>
-bool meets_any(const Words& words, bool met_by_none, Predicate satisfies) noexcept {
-    bool any = false;
+bool meets_any(const Words& words, Predicate satisfies) noexcept {
+    if (words.count == 0) {
+        return !words.met_by_nobody;
+    }
     bool met = false;
-    const bool sound = visit_words(words, any, [&](std::string_view word) {
+    for (const std::string_view word : words) {
         met = met || satisfies(word);
-        return true;
-    });
-    return sound && (met || (!any && (met_by_none || words.count == 0)));
+    }
+    return met && !words.met_by_nobody;
 }
 
-Code decide_organization(const Claims& claims, const Requirements& requirements) noexcept {
-    const bool named = requirements.organization_mode != OrganizationMode::off &&
-                       !requirements.organization.empty();
-    if (claims.organization.empty() && !named &&
-        requirements.organization_mode == OrganizationMode::required) {
+Code decide_organization(const Claims& claims, OrganizationMode mode,
+                         std::string_view organization) noexcept {
+    const bool named = mode != OrganizationMode::off && !organization.empty();
+    if (claims.organization.empty() && !named && mode == OrganizationMode::required) {
         return Code::organization_missing;
     }
     // What stands in the store is an identifier.
-    const bool stored = claims.member && requirements.organization == claims.organization;
-    if (named && !stored && !is_identifier(requirements.organization)) {
+    const bool stored = claims.member && is_equal(organization, claims.organization);
+    if (named && !stored && !is_identifier(organization)) {
         return Code::organization_malformed;
     }
     if (named && !stored && claims.token.kind() != kind_user) {
@@ -107,19 +81,45 @@ Code decide_token(const Claims& claims, std::int64_t now, const Address& client)
 }
 
 // The requirement of scopes that is not met; null if both are.
-inline const Words* unmet_scopes(const Claims& claims, const Requirements& requirements) noexcept {
+const Words* unmet_scopes(const Claims& claims, const Requirements& requirements) noexcept {
     const ScopeSets sets = scope_sets(claims);
     const auto granted = [&](std::string_view scope) { return grants(sets, scope); };
     if (!meets_all(requirements.scopes, granted)) {
         return &requirements.scopes;
     }
-    return meets_any(requirements.scopes_any, true, granted) ? nullptr : &requirements.scopes_any;
+    return meets_any(requirements.scopes_any, granted) ? nullptr : &requirements.scopes_any;
 }
 
 }  // namespace
 
-Code decide(const Claims& claims, const Requirements& requirements, std::int64_t now,
-            const Address& client) noexcept {
+std::size_t words_max(const std::string_view* values, std::size_t count) noexcept {
+    std::size_t result = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        result += (values[i].size() + 1) / 2;
+    }
+    return result;
+}
+
+Words split_words(const std::string_view* values, std::size_t count, IfEmpty if_empty,
+                  std::string_view* room) noexcept {
+    Words out{room};
+    bool all_empty = count != 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::string_view value = values[i];
+        all_empty = all_empty && value.empty();
+        const std::size_t before = out.count;
+        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+            room[out.count++] = word;
+        }
+        // A captured " " must not cancel a requirement.
+        out.met_by_nobody = out.met_by_nobody || (!values[i].empty() && out.count == before);
+    }
+    out.met_by_nobody = out.met_by_nobody || (all_empty && if_empty == IfEmpty::met_by_nobody);
+    return out;
+}
+
+Code decide(const Claims& claims, const Requirements& requirements, std::string_view organization,
+            std::int64_t now, const Address& client, const Words*& unmet) noexcept {
     const Code usable = decide_token(claims, now, client);
     if (usable != Code::ok) {
         return usable;
@@ -127,28 +127,36 @@ Code decide(const Claims& claims, const Requirements& requirements, std::int64_t
     if ((requirements.kinds & claims.token.kind()) == 0) {
         return Code::kind_not_allowed;
     }
-    const Code organization = decide_organization(claims, requirements);
-    if (organization != Code::ok) {
-        return organization;
+    const Code member = decide_organization(claims, requirements.organization_mode, organization);
+    if (member != Code::ok) {
+        return member;
     }
     const TokenView& token = claims.token;
     const auto in_group = [&](std::string_view group) {
         return !token.group().empty() && names_group(group, token);
     };
-    if (!meets_any(requirements.groups, false, in_group)) {
+    if (!meets_any(requirements.groups, in_group)) {
         return Code::group_missing;
     }
     const auto has_role = [&](std::string_view role) { return role == claims.role; };
-    if (!meets_any(requirements.roles, false, has_role)) {
+    if (!meets_any(requirements.roles, has_role)) {
         return Code::role_missing;
     }
-    return unmet_scopes(claims, requirements) == nullptr ? Code::ok : Code::scope_missing;
-}
-
-MissingScopes missing_scopes(const Claims& claims, const Requirements& requirements) noexcept {
-    const Words* const unmet = unmet_scopes(claims, requirements);
-    return unmet == nullptr ? MissingScopes{}
-                            : MissingScopes{*unmet, unmet == &requirements.scopes_any};
+    const bool keeps = claims.role_meets != nullptr &&
+                       requirements.number < Requirements::numbers_max && token.scopes().empty();
+    const std::uint64_t bit = std::uint64_t{1} << (requirements.number % Requirements::numbers_max);
+    if (keeps && (*claims.role_meets & bit) != 0) {
+        return Code::ok;
+    }
+    const Words* const scopes = unmet_scopes(claims, requirements);
+    if (scopes != nullptr) {
+        unmet = scopes;
+        return Code::scope_missing;
+    }
+    if (keeps) {
+        *claims.role_meets |= bit;
+    }
+    return Code::ok;
 }
 
 bool is_stale(std::int64_t synced, std::int64_t now, std::int64_t max_age) noexcept {

@@ -32,7 +32,7 @@ class Reader {
     template <typename Integer>
     Integer integer() noexcept {
         const std::string_view at = bytes(sizeof(Integer));
-        return at.empty() ? Integer{0} : load<Integer>(at.data());
+        return at.empty() ? Integer{0} : load_once<Integer>(at.data());
     }
 
     std::string_view bytes(std::size_t count) noexcept {
@@ -154,6 +154,25 @@ unsigned flags_of(const TokenEntry& entry, bool followed) noexcept {
            bit(entry.membership_count != 0, memberships_bit) |
            bit(entry.many_memberships, many_memberships_bit) | bit(followed, followed_bit) |
            bit(entry.held_back, held_back_bit);
+}
+
+bool is_size(std::size_t identifier) noexcept {
+    return identifier - 1 < identifier_max;
+}
+
+// Whether a token's flags and the sizes of its organization and subject agree.
+bool are_of_kind(unsigned flags, std::size_t organization, std::size_t subject) noexcept {
+    const unsigned of_kinds = flags & (group_bit | memberships_bit | many_memberships_bit);
+    switch (flags & kind_bits) {
+        case 0:
+            return is_size(organization) && of_kinds == 0;
+        case 1:
+            return is_size(organization) && of_kinds == group_bit;
+        case 2:
+            return organization == 0 && subject != 0 && (of_kinds & group_bit) == 0;
+        default:
+            return false;
+    }
 }
 
 // False for a membership that does not fit.
@@ -297,14 +316,9 @@ bool TokenView::parse(std::string_view value) noexcept {
     const std::size_t organization = load<std::uint8_t>(at_ + organization_size_at);
     const std::size_t subject = load<std::uint8_t>(at_ + subject_size_at);
     const std::size_t texts = id + organization + load<std::uint8_t>(at_ + name_size_at) + subject;
-    const bool is_user = (flags & kind_bits) == 2;
     if (load<std::uint8_t>(at_ + version_at) != store_format || (flags & ~known_bits) != 0 ||
-        (flags & kind_bits) == kind_bits || key_index() >= key_uses_max || id == 0 ||
-        id > identifier_max || organization > identifier_max || subject > identifier_max ||
-        (organization == 0) != is_user || (is_user && subject == 0) ||
-        (!is_user && (flags & (memberships_bit | many_memberships_bit)) != 0) ||
-        ((flags & kind_bits) == 1) != ((flags & group_bit) != 0) ||
-        texts > value.size() - texts_at) {
+        key_index() >= key_uses_max || !is_size(id) || subject > identifier_max ||
+        !are_of_kind(flags, organization, subject) || texts > value.size() - texts_at) {
         return false;
     }
     group_ = not_before_ = scopes_ = allow_ = memberships_ = 0;
@@ -371,7 +385,7 @@ bool TokenView::find_membership(std::string_view organization, Membership& out) 
     for (std::size_t left = membership_count(); left != 0; --left) {
         const std::size_t size = load<std::uint8_t>(at);
         const char* const rest = at + 1 + size;
-        if (organization == std::string_view(at + 1, size)) {
+        if (is_equal(organization, {at + 1, size})) {
             out.organization = {at + 1, size};
             out.number = load<std::uint32_t>(rest);
             out.role = load<std::uint16_t>(rest + sizeof(out.number));

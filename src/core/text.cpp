@@ -7,6 +7,16 @@ namespace {
 
 using IdentifierChars = CharClass<'-', '.', '_'>;
 
+bool is_wildcard_of(std::string_view granted, std::string_view wanted) noexcept {
+    if (granted.empty() || granted.back() != '*') {
+        return false;
+    }
+    granted.remove_suffix(1);
+    return granted.empty()
+               ? !is_reserved(wanted)
+               : granted.back() == ':' && is_equal(granted, wanted.substr(0, granted.size()));
+}
+
 }  // namespace
 
 bool is_identifier(std::string_view text) noexcept {
@@ -40,20 +50,17 @@ bool is_reserved(std::string_view scope) noexcept {
 }
 
 bool scope_covers(std::string_view granted, std::string_view wanted) noexcept {
-    if (granted == wanted) {
-        return true;
-    }
-    if (granted.empty() || granted.back() != '*') {
-        return false;
-    }
-    granted.remove_suffix(1);
-    return granted.empty() ? !is_reserved(wanted)
-                           : granted.back() == ':' && wanted.substr(0, granted.size()) == granted;
+    return is_equal(granted, wanted) || is_wildcard_of(granted, wanted);
 }
 
 bool any_covers(std::string_view grants, std::string_view wanted) noexcept {
-    for (std::string_view grant = next_word(grants); !grant.empty(); grant = next_word(grants)) {
-        if (scope_covers(grant, wanted)) {
+    while (begins_word(grants)) {
+        // Most grants have no wildcard: seek their end only if they differ.
+        const std::size_t size = wanted.size();
+        const bool may_be_it =
+            grants.size() == size || (grants.size() > size && grants[size] == ' ');
+        if ((may_be_it && is_equal(grants.substr(0, size), wanted)) ||
+            is_wildcard_of(next_word(grants), wanted)) {
             return true;
         }
     }

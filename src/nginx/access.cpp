@@ -20,49 +20,52 @@
 namespace token_auth::nginx {
 namespace {
 
-constexpr std::string_view met_by_nobody = " ";
-
-// Evaluates the values of a directive that have variables. False if that fails.
-bool evaluate_each(ngx_http_request_t* r, const ngx_array_t& expressions, Context& context,
-                   Words& out) noexcept {
-    const ngx_uint_t count = expressions.nelts;
-    auto* words =
+// Evaluates the values of a directive. False if that fails.
+bool evaluate(ngx_http_request_t* r, const Values* values, Context& context, Words& out) noexcept {
+    if (values == nullptr || values->is_constant) {
+        return true;
+    }
+    const auto* const each = static_cast<const Expression* const*>(values->expressions.elts);
+    const ngx_uint_t count = values->expressions.nelts;
+    auto* const texts =
         static_cast<std::string_view*>(ngx_palloc(r->pool, count * sizeof(std::string_view)));
-    if (words == nullptr) {
+    if (texts == nullptr) {
         return false;
     }
     context.names_itself = false;
-    const auto* each = static_cast<const Expression*>(expressions.elts);
     for (ngx_uint_t i = 0; i < count; ++i) {
-        if (!evaluate(r, each[i], words[i])) {
+        if (!evaluate(r, context, *each[i], texts[i])) {
             return false;
         }
     }
-    // The module's own variables are empty here, which must not lift a requirement.
-    out = context.names_itself ? Words{&met_by_nobody, 1, false} : Words{words, count, false};
-    return true;
-}
-
-inline bool evaluate(ngx_http_request_t* r, const Values* values, Context& context,
-                     Words& out) noexcept {
-    if (values == nullptr) {
+    if (context.names_itself) {
+        // The module's own variables are empty here, which must not lift a requirement.
+        out.met_by_nobody = true;
         return true;
     }
-    out = {values->constant, values->constant_count, true};
-    return values->constant != nullptr || evaluate_each(r, values->expressions, context, out);
+    return split_words(r->pool, texts, count, values->if_empty, out);
 }
 
-// Evaluates what the location requires. False if that fails.
-bool requirements_of(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                     Requirements& out) noexcept {
-    out.kinds = static_cast<unsigned>(conf.kinds);
-    out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
-    return (out.organization_mode == OrganizationMode::off ||
-            evaluate(r, *conf.organization, out.organization)) &&
-           evaluate(r, conf.groups, context, out.groups) &&
-           evaluate(r, conf.roles, context, out.roles) &&
-           evaluate(r, conf.scopes, context, out.scopes) &&
-           evaluate(r, conf.scopes_any, context, out.scopes_any);
+[[gnu::noinline]] const Requirements* evaluate_requirements(ngx_http_request_t* r,
+                                                            const LocConf& conf,
+                                                            Context& context) noexcept {
+    void* const room = ngx_palloc(r->pool, sizeof(Requirements));
+    if (room == nullptr) {
+        return nullptr;
+    }
+    auto* const out = new (room) Requirements(conf.requirements);
+    return evaluate(r, conf.groups, context, out->groups) &&
+                   evaluate(r, conf.roles, context, out->roles) &&
+                   evaluate(r, conf.scopes, context, out->scopes) &&
+                   evaluate(r, conf.scopes_any, context, out->scopes_any)
+               ? out
+               : nullptr;
+}
+
+// What the location requires. Null if that cannot be evaluated.
+inline const Requirements* requirements_of(ngx_http_request_t* r, const LocConf& conf,
+                                           Context& context) noexcept {
+    return conf.has_variables ? evaluate_requirements(r, conf, context) : &conf.requirements;
 }
 
 void log_missing_key(KeyId id) noexcept {
@@ -80,37 +83,40 @@ void log_missing_key(KeyId id) noexcept {
 
 // Takes what the last early decision looked up, if it was the same, just now: later, the store may
 // say something else.
-[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const LocConf& conf,
-                                    const Requirements& requirements, std::string_view token,
+[[gnu::noinline]] bool take_look_up(const EarlyDecision& early, const Basis& basis,
                                     Identify& out) noexcept {
     if (early.token.bytes().empty() || early.looked_up != ngx_current_msec ||
-        early.conf->store != conf.store || early.presented != token ||
-        early.organization_mode != requirements.organization_mode ||
-        early.named_organization != requirements.organization) {
+        early.conf->store != basis.conf->store || early.presented != basis.token ||
+        early.organization_mode != basis.requirements->organization_mode ||
+        early.named_organization != basis.organization) {
         return false;
     }
     out.generation = early.generation;
     out.synced = early.synced;
-    out.claims = {true,       early.token,      early.organization, early.member, early.suspended,
-                  early.role, early.role_scopes};
+    out.claims = {true,
+                  early.token,
+                  early.organization,
+                  early.member,
+                  early.suspended,
+                  early.role,
+                  early.role_scopes,
+                  nullptr};
     return true;
 }
 
-void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& requirements,
-                  std::string_view token) noexcept {
+void note_look_up(EarlyDecision& out, const Claims& claims, const Basis& basis) noexcept {
     out.looked_up = ngx_current_msec;
     out.member = claims.member;
     out.suspended = claims.suspended;
-    out.presented = token;
-    out.organization_mode = requirements.organization_mode;
-    out.named_organization = requirements.organization;
+    out.presented = basis.token;
+    out.organization_mode = basis.requirements->organization_mode;
+    out.named_organization = basis.organization;
 }
 
-// Looks up, unless `stores` is null, and decides. Every way to a decision leads through it: with
-// two callers, the compiler would inline it into none, or in parts.
-[[gnu::noinline]] Code decide_identified(ngx_http_request_t* r, const LocConf& conf,
-                                         const Requirements& requirements, StorePool* stores,
-                                         Identify& identify, Denial& denial) noexcept {
+// Looks up, unless `stores` is null, and decides.
+Code decide_identified(ngx_http_request_t* r, const Basis& basis, StorePool* stores,
+                       Identify& identify, Denial& denial) noexcept {
+    const LocConf& conf = *basis.conf;
     if (stores != nullptr &&
         stores->read(conf.store, steady_seconds(), identify) == Lookup::broken) {
         identify.claims.known = false;
@@ -128,48 +134,44 @@ void note_look_up(EarlyDecision& out, const Claims& claims, const Requirements& 
     if (!claims.known) {
         return identify.no_digest ? Code::store_unavailable : Code::token_unknown;
     }
-    const Code code = decide(claims, requirements, ngx_time(), client_address(r));
-    if (code == Code::scope_missing) {
-        denial.scopes = missing_scopes(claims, requirements).words;
-    }
-    return code;
+    return decide(claims, *basis.requirements, basis.organization, ngx_time(), client_address(r),
+                  denial.scopes);
 }
 
-StorePool* stores_of(ngx_http_request_t* r) noexcept {
-    return store_pool(*static_cast<const MainConf*>(
+// Looks the token up and decides. Keeps in the context what variables ask for, unless that is null.
+// Every way to a decision leads through it, so that the compiler inlines what it calls.
+[[gnu::noinline]] Code decide_by_store(ngx_http_request_t* r, const Basis& basis, Context* context,
+                                       Denial& denial) noexcept {
+    StorePool* const stores = store_pool(*static_cast<const MainConf*>(
         ngx_http_get_module_main_conf(r, ngx_http_token_auth_module)));
-}
-
-// Looks the token up and decides.
-Code decide_by_store(ngx_http_request_t* r, const LocConf& conf, const Requirements& requirements,
-                     std::string_view token, Context& context, Denial& denial) noexcept {
-    StorePool* const stores = stores_of(r);
     if (stores == nullptr) {
         return Code::store_unavailable;
     }
-    Identify identify(digester(), token, requirements.organization_mode, requirements.organization);
-    const EarlyDecision* const before = context.kept.early;
-    const bool taken =
-        before != nullptr && take_look_up(*before, conf, requirements, token, identify);
-    const Code code =
-        decide_identified(r, conf, requirements, taken ? nullptr : stores, identify, denial);
-    context.generation = identify.generation;
-    context.synced = identify.synced;
+    Identify identify(digester(), basis.token, basis.requirements->organization_mode,
+                      basis.organization);
+    const EarlyDecision* const before = context == nullptr ? nullptr : context->kept.early;
+    const bool taken = before != nullptr && take_look_up(*before, basis, identify);
+    const Code code = decide_identified(r, basis, taken ? nullptr : stores, identify, denial);
+    if (context == nullptr) {
+        return code;
+    }
+    context->generation = identify.generation;
+    context->synced = identify.synced;
     const Claims& claims = identify.claims;
     if (!claims.known) {
-        denial.unknown_token = code == Code::token_unknown ? token : std::string_view{};
+        denial.unknown_token = code == Code::token_unknown ? basis.token : std::string_view{};
         return code;
     }
     if (code == Code::store_stale) {
         return code;
     }
-    if (!remember(r, context, claims, code == Code::ok)) {
+    if (!remember(r, *context, claims, code == Code::ok)) {
         return Code::store_unavailable;
     }
-    if (context.deciding_early) {
-        note_look_up(*context.kept.early, claims, requirements, token);
-    } else if (code == Code::ok && conf.recheck != 0 && r == r->main &&
-               !start_recheck(r, context, {&conf, requirements, token, denial.realm})) {
+    if (context->deciding_early) {
+        note_look_up(*context->kept.early, claims, basis);
+    } else if (code == Code::ok && basis.conf->recheck != 0 && r == r->main &&
+               !start_recheck(r, *context, basis)) {
         return Code::store_unavailable;
     }
     return code;
@@ -208,10 +210,10 @@ bool remember_taken(ngx_http_request_t* r, Context& context, const Taken& taken)
 }
 
 // Reads what stands in a place. False if that fails.
-bool read_place(ngx_http_request_t* r, const Expression* place, std::string_view& value,
-                bool& is_repeated) noexcept {
+bool read_place(ngx_http_request_t* r, const Context& context, const Expression* place,
+                std::string_view& value, bool& is_repeated) noexcept {
     if (place != nullptr) {
-        return evaluate(r, *place, value);
+        return evaluate(r, context, *place, value);
     }
     const ngx_table_elt_t* const field = authorization(r, is_repeated);
     value = field == nullptr ? std::string_view{} : view(field->value);
@@ -227,7 +229,7 @@ bool take_credential(ngx_http_request_t* r, const LocConf& conf, const Expressio
     if (before != nullptr) {
         value = before->value;
         is_repeated = before->is_repeated;
-    } else if (!read_place(r, place, value, is_repeated)) {
+    } else if (!read_place(r, context, place, value, is_repeated)) {
         return false;
     }
     if (is_repeated) {
@@ -302,7 +304,7 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
 // no credentials with it, but keep the query.
 [[gnu::noinline]] bool is_preflight(ngx_http_request_t* r, const LocConf& conf,
                                     Context& context) noexcept {
-    const ngx_list_part_t& fields = client_fields(r);
+    const ngx_list_part_t& fields = client_fields(r, context);
     if (r->main->method != NGX_HTTP_OPTIONS || !has_field(fields, "origin") ||
         !has_field(fields, "access-control-request-method")) {
         return false;
@@ -315,7 +317,7 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
         count = conf.places->nelts;
     }
     return std::all_of(places, places + count, [&](const Expression* place) {
-        if (place != nullptr && !place->is_cookie && !is_field(r, *place)) {
+        if (place != nullptr && !place->is_cookie && !place->is_field) {
             return true;
         }
         Credential credential;
@@ -324,8 +326,9 @@ bool has_field(const ngx_list_part_t& fields, std::string_view name) noexcept {
     });
 }
 
-Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context,
-                    Denial& denial) noexcept {
+// In two places, one of which every request passes.
+[[gnu::always_inline]] inline Code decide_request(ngx_http_request_t* r, const LocConf& conf,
+                                                  Context& context, Denial& denial) noexcept {
     if (conf.preflight != 0 && is_preflight(r, conf, context)) {
         return Code::preflight;
     }
@@ -343,11 +346,13 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
         case CredentialStatus::well_formed:
             break;
     }
-    Requirements requirements;
-    if (!requirements_of(r, conf, context, requirements)) {
+    Basis basis{&conf, requirements_of(r, conf, context), {}, credential.token, denial.realm};
+    if (basis.requirements == nullptr ||
+        (basis.requirements->organization_mode != OrganizationMode::off &&
+         !evaluate(r, context, *conf.organization, basis.organization))) {
         return Code::store_unavailable;
     }
-    return decide_by_store(r, conf, requirements, credential.token, context, denial);
+    return decide_by_store(r, basis, &context, denial);
 }
 
 [[gnu::noinline]] bool evaluate_variable_realm(ngx_http_request_t* r, const LocConf& conf,
@@ -357,15 +362,18 @@ Code decide_request(ngx_http_request_t* r, const LocConf& conf, Context& context
         return false;
     }
     context->deciding = true;  // not by the module's own variables
-    const bool done = evaluate(r, *conf.realm, out);
+    const bool done = evaluate(r, *context, *conf.realm, out);
     context->deciding = false;
     return done;
 }
 
 inline bool evaluate_realm(ngx_http_request_t* r, const LocConf& conf,
                            std::string_view& out) noexcept {
-    return conf.realm->compiled.lengths == nullptr ? evaluate(r, *conf.realm, out)
-                                                   : evaluate_variable_realm(r, conf, out);
+    if (conf.realm->compiled.lengths != nullptr) {
+        return evaluate_variable_realm(r, conf, out);
+    }
+    out = view(conf.realm->compiled.value);
+    return true;
 }
 
 bool is_in_access_phase(ngx_http_request_t* r) noexcept {
@@ -502,14 +510,7 @@ ngx_int_t check_subrequest(ngx_http_request_t* r) noexcept {
 }
 
 Code decide_again(ngx_http_request_t* r, const Basis& basis, Denial& denial) noexcept {
-    StorePool* const stores = stores_of(r);
-    if (stores == nullptr) {
-        return Code::store_unavailable;
-    }
-    const Requirements& requirements = basis.requirements;
-    Identify identify(digester(), basis.token, requirements.organization_mode,
-                      requirements.organization);
-    return decide_identified(r, *basis.conf, requirements, stores, identify, denial);
+    return decide_by_store(r, basis, nullptr, denial);
 }
 
 ngx_int_t precontent_handler(ngx_http_request_t* r) noexcept {

@@ -42,7 +42,7 @@ std::string_view lone_variable(std::string_view text) noexcept {
 
 constexpr std::string_view field_variable_prefix = "http_";
 
-// Sets what is_field() asks for. False if memory is short.
+// Notes the field that a variable may stand for. False if memory is short.
 bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noexcept {
     constexpr std::string_view prefix = field_variable_prefix;
     if (variable.size() <= prefix.size() ||
@@ -64,9 +64,13 @@ bool find_field(ngx_conf_t* cf, std::string_view variable, Expression& out) noex
         const bool begins_word = i == 0 || out.field.data[i - 1] == '-';
         out.field_name.data[i] = begins_word ? ngx_toupper(out.field.data[i]) : out.field.data[i];
     }
-    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    out.field_handler = field_handler(core);
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    auto** const slot = static_cast<Expression**>(ngx_array_push(&main.fields));
+    if (slot == nullptr) {
+        return false;
+    }
+    *slot = &out;
     return true;
 }
 
@@ -78,6 +82,28 @@ Expression* default_organization(ngx_conf_t* cf) noexcept {
     }
     main->default_organization = compile(cf, ngx_string("$http_x_org_id"));
     return main->default_organization;
+}
+
+void prepare_requirements(ngx_conf_t* cf, LocConf& conf) noexcept {
+    Requirements& out = conf.requirements;
+    out = Requirements{};
+    out.kinds = static_cast<unsigned>(conf.kinds);
+    out.organization_mode = static_cast<OrganizationMode>(conf.organization_mode);
+    const auto take = [&](const Values* values, Words& words) {
+        if (values != nullptr) {
+            words = values->words;
+            conf.has_variables = conf.has_variables || !values->is_constant;
+        }
+    };
+    take(conf.groups, out.groups);
+    take(conf.roles, out.roles);
+    take(conf.scopes, out.scopes);
+    take(conf.scopes_any, out.scopes_any);
+    auto& main =
+        *static_cast<MainConf*>(ngx_http_conf_get_module_main_conf(cf, ngx_http_token_auth_module));
+    if (!conf.has_variables && main.numbered < Requirements::numbers_max) {
+        out.number = main.numbered++;
+    }
 }
 
 // Sets what only a location with enforcement needs.
@@ -105,6 +131,7 @@ char* complete(ngx_conf_t* cf, LocConf& conf) noexcept {
                       conf.file, conf.line);
         return static_cast<char*>(NGX_CONF_ERROR);
     }
+    prepare_requirements(cf, conf);
     return NGX_CONF_OK;
 }
 
@@ -168,14 +195,20 @@ ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) no
 
 // nginx looks a request's field up by a variable's name; more cheaply, the module does so itself.
 // But somebody may have made an ordinary variable of that name, by `map` or `set`.
-bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept {
-    if (expression.field_handler == nullptr) {
-        return false;
+void find_fields(ngx_cycle_t* cycle) noexcept {
+    const auto* const main = static_cast<const MainConf*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_token_auth_module));
+    const auto* const core = static_cast<const ngx_http_core_main_conf_t*>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
+    if (main == nullptr || core == nullptr) {
+        return;
     }
-    const auto& core = *static_cast<const ngx_http_core_main_conf_t*>(
-        ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    const auto* variables = static_cast<const ngx_http_variable_t*>(core.variables.elts);
-    return variables[expression.variable].get_handler == expression.field_handler;
+    const auto* const variables = static_cast<const ngx_http_variable_t*>(core->variables.elts);
+    const ngx_http_get_variable_pt handler = field_handler(*core);
+    auto* const* const fields = static_cast<Expression* const*>(main->fields.elts);
+    std::for_each(fields, fields + main->fields.nelts, [&](Expression* field) {
+        field->is_field = variables[field->variable].get_handler == handler;
+    });
 }
 
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
@@ -187,10 +220,6 @@ bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
         out = done ? view(text) : std::string_view{};
         return done;
     }
-    if (is_field(r, expression)) {
-        out = field_value(client_fields(r), view(expression.field));
-        return true;
-    }
     const ngx_http_variable_value_t* const value =
         ngx_http_get_flushed_variable(r, static_cast<ngx_uint_t>(expression.variable));
     // Like nginx's script, take a variable that could not be evaluated for an empty one.
@@ -200,11 +229,23 @@ bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
     return true;
 }
 
+bool split_words(ngx_pool_t* pool, const std::string_view* values, std::size_t count,
+                 IfEmpty if_empty, Words& out) noexcept {
+    auto* const room = static_cast<std::string_view*>(
+        ngx_palloc(pool, words_max(values, count) * sizeof(std::string_view)));
+    if (room == nullptr) {
+        return false;
+    }
+    out = split_words(values, count, if_empty, room);
+    return true;
+}
+
 void* create_main_conf(ngx_conf_t* cf) noexcept {
     auto* conf = static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
     if (conf == nullptr ||
         ngx_array_init(&conf->stores, cf->pool, 1, sizeof(const char*)) != NGX_OK ||
         ngx_array_init(&conf->rules, cf->pool, 1, sizeof(void*)) != NGX_OK ||
+        ngx_array_init(&conf->fields, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->own_variables, cf->pool, 1, sizeof(ngx_uint_t)) != NGX_OK ||
         ngx_array_init(&conf->labels, cf->pool, 1, sizeof(void*)) != NGX_OK ||
         ngx_array_init(&conf->keys, cf->pool, 1, sizeof(ngx_str_t)) != NGX_OK) {

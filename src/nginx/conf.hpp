@@ -3,10 +3,13 @@
 
 #include <string_view>
 
+#include "nginx/context.hpp"
 #include "nginx/counters.hpp"
 #include "nginx/ngx.hpp"
+#include "nginx/request.hpp"
+#include "nginx/text.hpp"
 #include "nginx/usage_table.hpp"
-#include "token_auth/claims.hpp"
+#include "token_auth/policy.hpp"
 #include "token_auth/store_pool.hpp"
 
 namespace token_auth::nginx {
@@ -16,11 +19,10 @@ struct Expression {
     ngx_http_complex_value_t compiled;
     ngx_int_t variable;  // its index, or NGX_ERROR
     bool is_cookie;      // $cookie_some_name
-    // Of $http_some_name, "some-name", "Some-Name", and nginx's handler for such a variable; else
-    // empty.
+    bool is_field;       // $http_some_name, if that is the request's field; see find_fields()
+    // Of $http_some_name, "some-name" and "Some-Name"; else empty.
     ngx_str_t field;
     ngx_str_t field_name;
-    ngx_http_get_variable_pt field_handler;
 };
 
 // Null, without a message, if memory is short.
@@ -29,18 +31,21 @@ Expression* compile(ngx_conf_t* cf, ngx_str_t text) noexcept;
 // nginx's handler of all $http_... variables but a few that it knows; null if there is none.
 ngx_http_get_variable_pt field_handler(const ngx_http_core_main_conf_t& core) noexcept;
 
-// Whether the value is that of a request's field, and not of a variable with such a name.
-bool is_field(ngx_http_request_t* r, const Expression& expression) noexcept;
+// A process hook: sets is_field, once nginx knows all variables.
+void find_fields(ngx_cycle_t* cycle) noexcept;
 
 // False if that fails.
 bool evaluate_variables(ngx_http_request_t* r, const Expression& expression,
                         std::string_view& out) noexcept;
 
-inline bool evaluate(ngx_http_request_t* r, const Expression& expression,
+inline bool evaluate(ngx_http_request_t* r, const Context& context, const Expression& expression,
                      std::string_view& out) noexcept {
     if (expression.compiled.lengths == nullptr) {
-        out = {reinterpret_cast<const char*>(expression.compiled.value.data),
-               expression.compiled.value.len};
+        out = view(expression.compiled.value);
+        return true;
+    }
+    if (expression.is_field) {
+        out = field_value(client_fields(r, context), view(expression.field));
         return true;
     }
     return evaluate_variables(r, expression, out);
@@ -57,8 +62,10 @@ struct MainConf {
     ngx_array_t stores;                // of const char*: the paths of all stores, each once
     ngx_array_t keys;                  // of ngx_str_t: the keys of keyed digests
     ngx_array_t rules;                 // of const LocConf*: those with a rule
+    ngx_array_t fields;                // of Expression*: those of $http_some_name
     ngx_array_t own_variables;         // of ngx_uint_t: the module's, by their indexes in a request
     ngx_array_t labels;                // of Label*: each name once
+    unsigned numbered;                 // see Requirements::number
     bool strips_early;                 // some server takes X-Token-... fields off
     bool strips;                       // some server or location does
     Expression* default_organization;  // $http_x_org_id, compiled on first use
@@ -73,10 +80,15 @@ enum ErrorBody : ngx_uint_t { error_problem, error_html, error_grpc };
 
 // The values of a directive that takes any number of them.
 struct Values {
-    ngx_array_t expressions;           // of Expression
-    const std::string_view* constant;  // their words if none has a variable, else null
-    std::size_t constant_count;
+    ngx_array_t expressions;  // of const Expression*
+    IfEmpty if_empty;         // all of them, and some by a variable
+    bool is_constant;         // none has a variable:
+    Words words;              // then these are theirs
 };
+
+// Takes the words of values; see split_words(). False if memory is short.
+bool split_words(ngx_pool_t* pool, const std::string_view* values, std::size_t count,
+                 IfEmpty if_empty, Words& out) noexcept;
 
 struct LocConf {
     // token_auth; the realm is null if it is off
@@ -98,6 +110,10 @@ struct LocConf {
     Values* roles;       // likewise
     Values* scopes;      // likewise
     Values* scopes_any;  // likewise
+
+    // If token_auth is on: what the location requires, but for what a request must be asked for.
+    Requirements requirements;
+    bool has_variables;  // the organization apart
 
     time_t max_age;      // seconds; 0: no limit
     ngx_msec_t recheck;  // 0: off

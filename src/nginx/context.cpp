@@ -1,6 +1,6 @@
 #include "nginx/context.hpp"
 
-#include <new>
+#include <cstring>
 #include <type_traits>
 
 #include "nginx/conf.hpp"
@@ -11,8 +11,22 @@ namespace {
 
 static_assert(std::is_trivially_destructible_v<Context>, "pools run no destructors");
 
-// Marks our entry among the pool's cleanups; there is nothing to clean up.
-void context_cleanup(void* /*data*/) noexcept {}
+// A context that the pool's cleanups lead to, although there is nothing to clean up. The address of
+// the module marks the entry.
+struct Anchored : ngx_pool_cleanup_t {
+    Context context;
+};
+
+// One memset() would become "rep stos", which takes twice as long.
+void clear(Context& context) noexcept {
+    constexpr std::size_t piece = 64;
+    static_assert(sizeof(Context) % piece == 0, "all of it is cleared");
+    auto* const at = reinterpret_cast<char*>(&context);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < sizeof(Context); i += piece) {
+        std::memset(at + i, 0, piece);
+    }
+}
 
 std::string_view copy(u_char*& end, std::string_view text) noexcept {
     u_char* const begin = end;
@@ -25,32 +39,25 @@ std::string_view copy(u_char*& end, std::string_view text) noexcept {
 Context* find_cleared_context(ngx_http_request_t* r) noexcept {
     // The pool's cleanups are still there.
     for (ngx_pool_cleanup_t* entry = r->pool->cleanup; entry != nullptr; entry = entry->next) {
-        if (entry->handler == context_cleanup) {
-            return static_cast<Context*>(entry->data);
+        if (entry->data == &ngx_http_token_auth_module) {
+            return &static_cast<Anchored*>(entry)->context;
         }
     }
     return nullptr;
 }
 
-const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept {
-    const Context* const context = find_context(r);
-    return context != nullptr && context->kept.unforwarded != nullptr ? *context->kept.unforwarded
-                                                                      : r->headers_in.headers.part;
-}
-
-Context* obtain_context(ngx_http_request_t* r) noexcept {
-    Context* context = find_context(r);
-    if (context != nullptr) {
-        return context;
-    }
-    ngx_pool_cleanup_t* entry = ngx_pool_cleanup_add(r->pool, sizeof(Context));
-    if (entry == nullptr) {
+Context* make_context(ngx_http_request_t* r) noexcept {
+    auto* const anchored = static_cast<Anchored*>(ngx_palloc(r->pool, sizeof(Anchored)));
+    if (anchored == nullptr) {
         return nullptr;
     }
-    entry->handler = context_cleanup;
-    context = new (entry->data) Context{};
-    ngx_http_set_ctx(r->main, context, ngx_http_token_auth_module);
-    return context;
+    clear(anchored->context);
+    anchored->handler = nullptr;
+    anchored->data = &ngx_http_token_auth_module;
+    anchored->next = r->pool->cleanup;
+    r->pool->cleanup = anchored;
+    ngx_http_set_ctx(r->main, &anchored->context, ngx_http_token_auth_module);
+    return &anchored->context;
 }
 
 Context* obtain_context_if_on(ngx_http_request_t* r) noexcept {
@@ -88,8 +95,10 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     context.let_in = let_in;
     if (everything) {
         u_char* end = room + token_size;
-        context.role = copy(end, claims.role);
-        context.role_scopes = copy(end, claims.role_scopes);
+        const std::size_t role_size = claims.role.size() + claims.role_scopes.size();
+        const char* const role = copy(end, {claims.role.data(), role_size}).data();
+        context.role = {role, claims.role.size()};
+        context.role_scopes = {role + claims.role.size(), claims.role_scopes.size()};
         context.organization =
             named ? copy(end, claims.organization) : context.token.organization();
     }

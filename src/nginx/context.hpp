@@ -116,10 +116,20 @@ inline Context* find_context(ngx_http_request_t* r) noexcept {
 }
 
 // The request's fields without those that forward() put in: these are not the client's.
-const ngx_list_part_t& client_fields(ngx_http_request_t* r) noexcept;
+inline const ngx_list_part_t& client_fields(const ngx_http_request_t* r,
+                                            const Context& context) noexcept {
+    return context.kept.unforwarded != nullptr ? *context.kept.unforwarded
+                                               : r->headers_in.headers.part;
+}
 
-// Returns the main request's context, or creates it. Null if out of memory.
-Context* obtain_context(ngx_http_request_t* r) noexcept;
+// Makes the main request's context. Null if out of memory.
+Context* make_context(ngx_http_request_t* r) noexcept;
+
+// Returns the request's context, or makes it. Null if out of memory.
+inline Context* obtain_context(ngx_http_request_t* r) noexcept {
+    Context* const context = find_context(r);
+    return context != nullptr ? context : make_context(r);
+}
 
 // Obtains the context if token_auth is on in the location; else null.
 Context* obtain_context_if_on(ngx_http_request_t* r) noexcept;

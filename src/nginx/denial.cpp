@@ -65,12 +65,12 @@ u_char* append_quoted(u_char* end, std::string_view text) noexcept {
 // Appends scopes, separated by spaces. Words from variables that are not scopes are left out.
 u_char* append_scopes(u_char* end, const Words& scopes) noexcept {
     std::string_view separator;
-    for_each_word(scopes, [&](std::string_view word) {
+    for (const std::string_view word : scopes) {
         if (is_scope(word)) {
             end = append(append(end, separator), word);
             separator = " ";
         }
-    });
+    }
     return end;
 }
 
@@ -79,8 +79,10 @@ std::size_t challenge_size(std::string_view scheme, const Denial& denial,
     std::size_t size = scheme.size() + sizeof(" realm=\"\"") + 2 * denial.realm.size() +
                        sizeof(", error=\"\", error_description=\"\", scope=\"\"") +
                        answer_.error.size() + answer_.detail.size();
-    for (std::size_t i = 0; i < denial.scopes.count; ++i) {
-        size += denial.scopes.values[i].size() + 1;
+    if (denial.scopes != nullptr) {
+        for (const std::string_view scope : *denial.scopes) {
+            size += scope.size() + 1;
+        }
     }
     return size;
 }
@@ -98,10 +100,10 @@ u_char* append_challenge(u_char* end, std::string_view scheme, const Denial& den
         end = append(end, answer_.detail);
         end = append(end, "\"");
     }
-    if (answer_.code == Code::scope_missing) {
+    if (denial.scopes != nullptr) {
         u_char* const before = end;
         u_char* const scopes = append(end, ", scope=\"");
-        end = append_scopes(scopes, denial.scopes);
+        end = append_scopes(scopes, *denial.scopes);
         end = end == scopes ? before : append(end, "\"");
     }
     return end;
@@ -158,8 +160,8 @@ bool add_fields(ngx_http_request_t* r, Context& context, const Denial& denial) n
 }
 
 // The field to name the organization in, if it is missing and looked for in one.
-std::string_view remedy_field(ngx_http_request_t* r, const Context& context) noexcept {
-    return context.code == Code::organization_missing && is_field(r, *context.conf->organization)
+std::string_view remedy_field(const Context& context) noexcept {
+    return context.code == Code::organization_missing && context.conf->organization->is_field
                ? view(context.conf->organization->field_name)
                : std::string_view{};
 }
@@ -179,7 +181,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
                        : !claimed.empty()             ? claimed
                                                       : "-");
     const char* const mark = claimed.empty() ? "" : " (unproven)";
-    ngx_str_t remedy = str(remedy_field(r, context));
+    ngx_str_t remedy = str(remedy_field(context));
     const char* const before_remedy =
         remedy.len == 0 ? "" : ", remedy: Name the organization in the ";
     const char* const after_remedy = remedy.len == 0 ? "" : " request header.";
@@ -202,7 +204,7 @@ void log_denial(ngx_http_request_t* r, const Context& context, const Denial& den
 ngx_buf_t* problem_document(ngx_http_request_t* r, const Context& context) noexcept {
     constexpr std::size_t room = 256;
     const Answer& answer_ = answer(context.code);
-    const std::string_view field = remedy_field(r, context);
+    const std::string_view field = remedy_field(context);
     const std::string_view title = title_of(context);
     ngx_buf_t* buffer = ngx_create_temp_buf(
         r->pool, room + title.size() + answer_.detail.size() + answer_.name.size() + field.size());
@@ -291,6 +293,11 @@ bool is_grpc(const ngx_http_request_t* r) noexcept {
     return rest.empty() || rest.front() == ';' || rest.front() == '+';
 }
 
+bool refuses_in_grpc(const ngx_http_request_t* r, const Context& context) noexcept {
+    // Who asks by token_auth_verify takes the 200 of gRPC's form for a yes.
+    return context.conf->error_body == error_grpc && !context.conf->verifies && is_grpc(r);
+}
+
 // The codes of UNAUTHENTICATED, PERMISSION_DENIED, INVALID_ARGUMENT and UNAVAILABLE.
 std::string_view grpc_status(Code code) noexcept {
     switch (answer(code).status) {
@@ -328,10 +335,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
         context->conf->error_body == error_html || r->headers_out.status != context->kept.status) {
         return next_header_filter(r);
     }
-    // Who asks by token_auth_verify takes the 200 of gRPC's form for a yes.
-    const bool in_grpc =
-        context->conf->error_body == error_grpc && !context->conf->verifies && is_grpc(r);
-    return (in_grpc ? become_grpc(r, *context) : become_problem(r, *context))
+    return (refuses_in_grpc(r, *context) ? become_grpc(r, *context) : become_problem(r, *context))
                ? next_header_filter(r)
                : NGX_ERROR;
 }
@@ -372,6 +376,14 @@ ngx_int_t deny(ngx_http_request_t* r, Context& context, const Denial& denial) no
         context.keep_connection = r->keepalive && ngx_http_discard_request_body(r) == NGX_OK;
     }
     return static_cast<ngx_int_t>(context.kept.status);
+}
+
+bool add_grpc_trailers(ngx_http_request_t* r, const Context& context) noexcept {
+    if (r->http_version != NGX_HTTP_VERSION_20 || !refuses_in_grpc(r, context)) {
+        return false;
+    }
+    return add_to(r->headers_out.trailers, "grpc-status", grpc_status(context.code)) != nullptr &&
+           add_to(r->headers_out.trailers, "grpc-message", answer(context.code).detail) != nullptr;
 }
 
 void retract(Context& context) noexcept {

@@ -261,34 +261,26 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
     return note_rule(cf, *conf) ? NGX_CONF_OK : failed;
 }
 
-// Splits values without variables into their words once, rather than for each request. False if
-// out of memory.
+// Takes the words of values without variables once, rather than for each request. False if memory
+// is short.
 bool split_constants(ngx_conf_t* cf, Values& values) noexcept {
-    values.constant = nullptr;
-    values.constant_count = 0;
-    std::size_t bytes = 0;
-    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
-    for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        if (each[i].compiled.lengths != nullptr) {
-            return true;
-        }
-        bytes += each[i].compiled.value.len;
+    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
+    const ngx_uint_t count = values.expressions.nelts;
+    values.is_constant = std::all_of(each, each + count, [](const Expression* value) {
+        return value->compiled.lengths == nullptr;
+    });
+    if (!values.is_constant) {
+        return true;
     }
-    auto* const words = static_cast<std::string_view*>(
-        ngx_palloc(cf->pool, (bytes / 2 + 1) * sizeof(std::string_view)));
-    if (words == nullptr) {
+    auto* const texts =
+        static_cast<std::string_view*>(ngx_palloc(cf->pool, count * sizeof(std::string_view)));
+    if (texts == nullptr) {
         return false;
     }
-    std::size_t count = 0;
-    for (ngx_uint_t i = 0; i < values.expressions.nelts; ++i) {
-        std::string_view list = view(each[i].compiled.value);
-        for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
-            words[count++] = word;
-        }
-    }
-    values.constant = words;
-    values.constant_count = count;
-    return true;
+    std::transform(each, each + count, texts,
+                   [](const Expression* value) { return view(value->compiled.value); });
+    // The literal "" takes an inherited requirement off.
+    return split_words(cf->pool, texts, count, IfEmpty::nothing_is_required, values.words);
 }
 
 // What the values of a directive consist of.
@@ -296,14 +288,18 @@ struct WordKind {
     const char* name;
     bool (*valid)(std::string_view) noexcept;
     const char* form;  // for messages
+    IfEmpty if_empty;
 };
 
 constexpr WordKind group_word = {
     "group", is_group,
-    "write \"group\" or \"organization/group\", each of 1 to 64 of A-Z a-z 0-9 . _ -"};
-constexpr WordKind role_word = {"role", is_identifier, "write 1 to 64 of A-Z a-z 0-9 . _ -"};
+    "write \"group\" or \"organization/group\", each of 1 to 64 of A-Z a-z 0-9 . _ -",
+    IfEmpty::met_by_nobody};
+constexpr WordKind role_word = {"role", is_identifier, "write 1 to 64 of A-Z a-z 0-9 . _ -",
+                                IfEmpty::met_by_nobody};
 constexpr WordKind scope_word = {"scope", is_scope,
-                                 "write 1 to 128 ASCII characters without \" and \\"};
+                                 "write 1 to 128 ASCII characters without \" and \\",
+                                 IfEmpty::nothing_is_required};
 
 bool check_words(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind) noexcept {
     ngx_str_t* directive = arguments(cf);
@@ -335,9 +331,9 @@ void warn_of_comma(ngx_conf_t* cf, const ngx_str_t& value, const WordKind& kind)
 }
 
 bool has_empty(const Values& values) noexcept {
-    const auto* const each = static_cast<const Expression*>(values.expressions.elts);
+    const auto* const each = static_cast<const Expression* const*>(values.expressions.elts);
     return std::any_of(each, each + values.expressions.nelts,
-                       [](const Expression& value) { return value.compiled.value.len == 0; });
+                       [](const Expression* value) { return value->compiled.value.len == 0; });
 }
 
 // Adds the values of a directive; those without variables are checked here.
@@ -348,9 +344,10 @@ char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& k
     if (words == NGX_CONF_UNSET_PTR) {
         words = static_cast<Values*>(ngx_pcalloc(cf->pool, sizeof(Values)));
         if (words == nullptr || ngx_array_init(&words->expressions, cf->pool, cf->args->nelts - 1,
-                                               sizeof(Expression)) != NGX_OK) {
+                                               sizeof(void*)) != NGX_OK) {
             return failed;
         }
+        words->if_empty = kind.if_empty;
     }
     ngx_str_t* args = arguments(cf);
     for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
@@ -358,12 +355,12 @@ char* set_words(ngx_conf_t* cf, LocConf& conf, Values*& words, const WordKind& k
             return failed;
         }
         warn_of_comma(cf, args[i], kind);
-        auto* slot = static_cast<Expression*>(ngx_array_push(&words->expressions));
-        const Expression* compiled = compile(cf, args[i]);
+        auto** const slot = static_cast<const Expression**>(ngx_array_push(&words->expressions));
+        const Expression* const compiled = compile(cf, args[i]);
         if (slot == nullptr || compiled == nullptr) {
             return failed;
         }
-        *slot = *compiled;
+        *slot = compiled;
     }
     if (words->expressions.nelts > 1 && has_empty(*words)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -236,9 +236,8 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
     return NGX_DECLINED;
 }
 
-bool is_field_of(ngx_http_request_t* r, const ngx_table_elt_t& field,
-                 const Expression& expression) noexcept {
-    return is_field(r, expression) && reads_like(view(field.key), view(expression.field));
+bool is_field_of(const ngx_table_elt_t& field, const Expression& expression) noexcept {
+    return expression.is_field && reads_like(view(field.key), view(expression.field));
 }
 
 // Whether a check takes its credential from the field.
@@ -246,7 +245,7 @@ bool is_credential(ngx_http_request_t* r, const ngx_table_elt_t& field,
                    const LocConf& conf) noexcept {
     const auto is_place = [&](const Expression* place) {
         if (place != nullptr) {
-            return is_field_of(r, field, *place);
+            return is_field_of(field, *place);
         }
         return reads_like(view(field.key), authorization_name(r)) &&
                parse_authorization(view(field.value), static_cast<unsigned>(conf.schemes)).status !=
@@ -260,16 +259,16 @@ bool is_credential(ngx_http_request_t* r, const ngx_table_elt_t& field,
 }
 
 // The field that names the organization; null if none does.
-const Expression* organization_field(ngx_http_request_t* r, const LocConf& conf) noexcept {
+const Expression* organization_field(const LocConf& conf) noexcept {
     const bool is_off = conf.organization_mode == static_cast<ngx_uint_t>(OrganizationMode::off);
-    return !is_off && is_field(r, *conf.organization) ? conf.organization : nullptr;
+    return !is_off && conf.organization->is_field ? conf.organization : nullptr;
 }
 
 bool is_read(ngx_http_request_t* r, const ngx_table_elt_t& field, const Check* check) noexcept {
     for (; check != nullptr; check = check->next) {
-        const Expression* const organization = organization_field(r, *check->conf);
+        const Expression* const organization = organization_field(*check->conf);
         if (is_credential(r, field, *check->conf) ||
-            (organization != nullptr && is_field_of(r, field, *organization))) {
+            (organization != nullptr && is_field_of(field, *organization))) {
             return true;
         }
     }
@@ -287,7 +286,7 @@ bool add_identity(ngx_http_request_t* r, const Context& context, FieldsCopy& fie
         }
         fields.add(identity.name, identity.lower, value);
     }
-    const Expression* const organization = organization_field(r, *context.conf);
+    const Expression* const organization = organization_field(*context.conf);
     if (organization != nullptr) {
         fields.add(view(organization->field_name), view(organization->field), context.organization);
     }

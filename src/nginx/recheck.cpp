@@ -34,9 +34,6 @@ bool copy(ngx_pool_t* pool, std::string_view& text) noexcept {
 }
 
 bool copy(ngx_pool_t* pool, Words& words) noexcept {
-    if (words.split) {  // by the configuration, whose they are
-        return true;
-    }
     auto* const values =
         static_cast<std::string_view*>(ngx_palloc(pool, words.count * sizeof(std::string_view)));
     if (values == nullptr) {
@@ -48,12 +45,20 @@ bool copy(ngx_pool_t* pool, Words& words) noexcept {
                        [&](std::string_view& value) { return copy(pool, value); });
 }
 
+bool copy(ngx_pool_t* pool, const Requirements*& requirements) noexcept {
+    void* const room = ngx_palloc(pool, sizeof(Requirements));
+    if (room == nullptr) {
+        return false;
+    }
+    auto* const out = new (room) Requirements(*requirements);
+    requirements = out;
+    return copy(pool, out->groups) && copy(pool, out->roles) && copy(pool, out->scopes) &&
+           copy(pool, out->scopes_any);
+}
+
 bool copy(ngx_pool_t* pool, Basis& basis) noexcept {
-    Requirements& requirements = basis.requirements;
-    return copy(pool, basis.token) && copy(pool, basis.realm) &&
-           copy(pool, requirements.organization) && copy(pool, requirements.groups) &&
-           copy(pool, requirements.roles) && copy(pool, requirements.scopes) &&
-           copy(pool, requirements.scopes_any);
+    return copy(pool, basis.token) && copy(pool, basis.realm) && copy(pool, basis.organization) &&
+           (!basis.conf->has_variables || copy(pool, basis.requirements));
 }
 
 // The milliseconds for which the request may go on; 0: none.
@@ -77,18 +82,49 @@ ngx_msec_t time_left(Recheck& recheck, Code code) noexcept {
     return passed < limit ? std::min(conf.recheck, limit - passed) : 0;
 }
 
-// Whether the refusal can still be the answer: none was begun, and no subrequest is under way.
+bool waits_for_upstream(const ngx_http_request_t* r) noexcept {
+    return r->upstream != nullptr && r->upstream->cleanup != nullptr;
+}
+
+// No subrequest is under way, nor a task of another thread.
+bool is_alone(const ngx_http_request_t* r) noexcept {
+    return r == r->connection->data && r->postponed == nullptr && r->blocked == 0;
+}
+
+// Whether the refusal can be the answer: none was begun, no subrequest is under way, and the
+// request waits for what end() takes from it, its upstream or the rest of its body. A handler of
+// another module that waits for something of its own would go on after the answer.
 bool can_answer(const ngx_http_request_t* r) noexcept {
-    return !r->header_sent && (r->upstream == nullptr || !r->upstream->header_sent) &&
-           r == r->connection->data && r->postponed == nullptr && r->blocked == 0;
+    const bool waits =
+        waits_for_upstream(r) || (r->request_body != nullptr && r->request_body->rest > 0);
+    return waits && !r->header_sent && (r->upstream == nullptr || !r->upstream->header_sent) &&
+           is_alone(r);
+}
+
+// Whether nothing hinders the end of an answer that an upstream began.
+bool can_end_answer(const ngx_http_request_t* r) noexcept {
+    return waits_for_upstream(r) && r->header_sent && is_alone(r) && r->buffered == 0 &&
+           r->connection->buffered == 0;
 }
 
 // Ends the request to the upstream, as ngx_http_upstream_create() does: that takes one reference.
 void end_upstream(ngx_http_request_t* r) noexcept {
-    if (r->upstream != nullptr && r->upstream->cleanup != nullptr) {
+    if (waits_for_upstream(r)) {
         ++r->main->count;
         (*r->upstream->cleanup)(r);
     }
+}
+
+// Ends the request without an answer. As its cleanups, other modules may give up the reference by
+// which they hold it; this one keeps it until nginx, which then drops all of them, is done. (A
+// post_action goes on with the references that there are.)
+void terminate(ngx_http_request_t* r) noexcept {
+    const auto& core = *static_cast<const ngx_http_core_loc_conf_t*>(
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module));
+    if (core.post_action.data == nullptr) {
+        ++r->main->count;
+    }
+    ngx_http_finalize_request(r, NGX_ERROR);
 }
 
 void log_end(ngx_http_request_t* r, const Context& context, bool hides_request_line) noexcept {
@@ -104,19 +140,36 @@ void log_end(ngx_http_request_t* r, const Context& context, bool hides_request_l
     log->handler = handler;
 }
 
+// The connection that the request is a stream of, if it is one of HTTP/2; else null.
+ngx_connection_t* http2_connection(const ngx_http_request_t* r) noexcept {
+#if (NGX_HTTP_V2)
+    if (r->stream != nullptr) {
+        return r->stream->connection->connection;
+    }
+#endif
+    static_cast<void>(r);
+    return nullptr;
+}
+
 void end(ngx_http_request_t* r, Context& context, const Basis& basis, Denial& denial) noexcept {
     denial.realm = basis.realm;
     denial.schemes = static_cast<unsigned>(basis.conf->schemes);
     denial.token_from_variable = basis.conf->places != nullptr;
     r->keepalive = 0;
     const bool answers = can_answer(r);
+    const bool ends_answer = can_end_answer(r);
     // First: as a cleanup of a terminated request it would free the request under nginx's hands.
     end_upstream(r);
     if (!answers) {
         log_end(r, context, denial.token_from_variable);
-        ngx_http_finalize_request(r, NGX_ERROR);
+        if (ends_answer && add_grpc_trailers(r, context)) {
+            ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
+        } else {
+            terminate(r);
+        }
         return;
     }
+    r->read_event_handler = ngx_http_block_reading;  // the rest of its body
     ngx_http_set_ctx(r, &context, ngx_http_token_auth_module);
     ngx_http_finalize_request(r, deny(r, context, denial));
 }
@@ -142,8 +195,14 @@ void on_timer(ngx_event_t* timer) noexcept {
     context->let_in = false;
     context->kept.early = nullptr;
     forget_variables(r);
+    ngx_connection_t* const http2 = http2_connection(r);
     end(r, *context, recheck.basis, denial);
     ngx_http_run_posted_requests(c);
+    if (http2 != nullptr) {
+        // nginx queues the frame that resets a stream, and sends it along with the next one of any
+        // other stream, however late that comes.
+        ngx_post_event(http2->write, &ngx_posted_events);
+    }
 }
 
 void recheck_cleanup(void* data) noexcept {

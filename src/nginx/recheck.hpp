@@ -13,7 +13,8 @@ namespace token_auth::nginx {
 // read what a WebSocket's client sends into the buffer of the request's fields.
 struct Basis {
     const LocConf* conf;
-    Requirements requirements;
+    const Requirements* requirements;
+    std::string_view organization;  // that the request named
     std::string_view token;
     std::string_view realm;
 };

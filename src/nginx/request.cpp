@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "nginx/text.hpp"
+#include "token_auth/text.hpp"
 
 namespace token_auth::nginx {
 namespace {
@@ -11,29 +12,12 @@ namespace {
 // Whether a lower-case name is the other one, whose separators are hyphens, with hyphens or
 // underscores: nginx has both in one variable.
 bool is_same_variable(std::string_view name, std::string_view other) noexcept {
-    return name == other || std::equal(name.begin(), name.end(), other.begin(), [](char a, char b) {
-               return a == b || (a == '_' && b == '-');
-           });
+    return is_equal(name, other) ||
+           std::equal(name.begin(), name.end(), other.begin(),
+                      [](char a, char b) { return a == b || (a == '_' && b == '-'); });
 }
 
 }  // namespace
-
-const ngx_table_elt_t* authorization(ngx_http_request_t* r, bool& is_repeated) noexcept {
-    is_repeated = false;
-    if (!is_connect(r) && r->headers_in.authorization == nullptr) {
-        return nullptr;
-    }
-    const std::string_view name = authorization_name(r);
-    const ngx_table_elt_t* first = nullptr;
-    for_each_field(r->headers_in.headers.part, [&](const ngx_table_elt_t& field) {
-        if (field.key.len == name.size() &&
-            std::memcmp(field.lowcase_key, name.data(), name.size()) == 0) {
-            is_repeated = first != nullptr;
-            first = first == nullptr ? &field : first;
-        }
-    });
-    return first;
-}
 
 std::string_view field_value(const ngx_list_part_t& fields, std::string_view name) noexcept {
     const ngx_str_t* value = nullptr;
@@ -41,25 +25,11 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
     for_each_field(fields, [&](const ngx_table_elt_t& field) {
         if (field.key.len == name.size() && field.hash != 0 &&
             is_same_variable({reinterpret_cast<char*>(field.lowcase_key), name.size()}, name)) {
-            same = same && (value == nullptr || view(field.value) == view(*value));
+            same = same && (value == nullptr || is_equal(view(field.value), view(*value)));
             value = &field.value;
         }
     });
     return !same ? std::string_view{","} : value == nullptr ? std::string_view{} : view(*value);
-}
-
-Address client_address(ngx_http_request_t* r) noexcept {
-    const sockaddr* address = r->connection->sockaddr;
-    switch (address->sa_family) {
-        case AF_INET:
-            return address_v4(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr);
-#if (NGX_HAVE_INET6)
-        case AF_INET6:
-            return address_v6(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
-#endif
-        default:
-            return {};
-    }
 }
 
 bool SavedRequest::save(ngx_http_request_t* r) noexcept {
@@ -93,9 +63,9 @@ void SavedRequest::restore(ngx_http_request_t* r) const noexcept {
 #endif
 }
 
-ngx_table_elt_t* add_response_field(ngx_http_request_t* r, std::string_view name,
-                                    std::string_view value) noexcept {
-    auto* const field = static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
+ngx_table_elt_t* add_to(ngx_list_t& fields, std::string_view name,
+                        std::string_view value) noexcept {
+    auto* const field = static_cast<ngx_table_elt_t*>(ngx_list_push(&fields));
     if (field != nullptr) {
         *field = ngx_table_elt_t{};
         field->hash = 1;

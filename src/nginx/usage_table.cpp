@@ -16,6 +16,7 @@ struct UsageEntry {
     std::atomic<std::uint64_t> period;
     std::uint64_t pending_period;  // the last one of the uses that are pending
     std::int64_t time;
+    // Billions that nobody asks for come about within days, so these stay at their highest value.
     std::uint32_t fresh;    // uses in `period`
     std::uint32_t pending;  // in earlier ones
     std::uint8_t address[16];
@@ -40,6 +41,10 @@ bool lock(UsageEntry& entry) noexcept {
     }
     std::atomic_thread_fence(std::memory_order_release);  // what is written is seen after it
     return true;
+}
+
+std::uint32_t saturated_sum(std::uint32_t a, std::uint32_t b) noexcept {
+    return a + std::min(b, UINT32_MAX - a);
 }
 
 void unlock(UsageEntry& entry) noexcept {
@@ -112,12 +117,12 @@ void UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) 
         if (entry.pending_period <= confirmed_.load(std::memory_order_relaxed)) {
             entry.pending = 0;
         }
-        entry.pending += entry.fresh;
+        entry.pending = saturated_sum(entry.pending, entry.fresh);
         entry.pending_period = before;
         entry.fresh = 0;
         entry.period.store(period, std::memory_order_relaxed);
     }
-    ++entry.fresh;
+    entry.fresh = saturated_sum(entry.fresh, 1);
     entry.time = std::max(entry.time, use.time);
     entry.family = use.address.family;
     std::memcpy(entry.address, use.address.bytes.data(), sizeof(entry.address));
@@ -154,8 +159,8 @@ bool UsageTable::copy(const UsageCursor& cursor, Use& out, char (&id)[64]) noexc
             sched_yield();  // its writer may wait for this processor
             continue;
         }
-        out.count = (is_asked(entry.period.load(std::memory_order_relaxed)) ? entry.fresh : 0) +
-                    (is_asked(entry.pending_period) ? entry.pending : 0);
+        out.count = is_asked(entry.period.load(std::memory_order_relaxed)) ? entry.fresh : 0;
+        out.count += is_asked(entry.pending_period) ? entry.pending : 0;
         if (out.count != 0) {
             out.id = {id, std::min<std::size_t>(entry.id_size, sizeof(id))};
             std::memcpy(id, entry.id, sizeof(id));

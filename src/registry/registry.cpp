@@ -20,4 +20,13 @@ void Registry::write(const Author& author, const std::function<void(Writer&)>& b
     });
 }
 
+void Registry::announce_wait(std::int64_t seconds) {
+    session_->execute(session_->engine() == Engine::postgresql
+                          ? "UPDATE token_auth.waiting SET until = greatest(until, "
+                            "floor(extract(epoch FROM clock_timestamp()))::bigint + $1)"
+                          : "UPDATE waiting SET until = max(until, "
+                            "CAST(strftime('%s', 'now') AS INTEGER) + $1)",
+                      {seconds});
+}
+
 }  // namespace token_auth::registry

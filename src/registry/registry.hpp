@@ -25,6 +25,10 @@ class Registry {
     // All or nothing; `body` sees no other writer's changes meanwhile.
     void write(const Author& author, const std::function<void(Writer&)>& body);
 
+    // Lets the hosts' tokensync know that for so many seconds somebody waits for each commit: they
+    // report at once then (hosts.hpp).
+    void announce_wait(std::int64_t seconds);
+
     const Location& location() const { return session_->location(); }
 
   private:

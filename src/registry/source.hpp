@@ -102,6 +102,13 @@ class Source {
         return position == latest;
     }
 
+    // The position that a store of everything there is now would have, for no_change_between().
+    // Empty if there is no such thing.
+    virtual std::string position() { return {}; }
+
+    // Whether somebody waits for what was committed to reach the hosts (Registry::announce_wait()).
+    virtual bool is_awaited() { return false; }
+
     // Waits until the source may have changed, at most `timeout`. May return early.
     virtual void wait(std::chrono::milliseconds timeout) = 0;
 

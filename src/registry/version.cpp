@@ -22,6 +22,8 @@ constexpr std::string_view additions[] = {
     "the database's account and its clock in the audit trail (audit.session_user)",
     "checks of what the tables take, and a table for rows that they refuse (set_aside)",
     "a log of what REPLACE and deletions without foreign keys remove",
+    "who waits for the nginx hosts (waiting), and in PostgreSQL what the hosts report (hosts, "
+    "token_usage)",
 };
 static_assert(schema_version == first_version + 1, "say what the new version adds");
 

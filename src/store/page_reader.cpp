@@ -8,6 +8,7 @@ namespace token_auth {
 namespace {
 
 constexpr std::size_t page_flags_at = 10;
+constexpr std::size_t page_lower_at = 12;
 constexpr std::size_t overflow_pages_at = 12;
 constexpr std::size_t page_header = 16;
 constexpr unsigned kind_bits = 0x6f;
@@ -38,7 +39,7 @@ constexpr unsigned value_is_elsewhere = 0x01;
 constexpr std::size_t page_size_min = 256;
 constexpr std::size_t page_size_max = 0x8000;                      // MAX_PAGESIZE in mdb.c
 constexpr std::uint64_t first_other_key = std::uint64_t{1} << 63;  // above all tokens
-constexpr unsigned steps_max = 6;
+constexpr int steps_max = 6;
 
 }  // namespace
 
@@ -47,17 +48,22 @@ struct PageReader::Page {
     std::size_t lower;  // the nodes begin there at the earliest
     std::size_t room;   // and that much behind it at the latest, if they have a key
 
-    unsigned count() const noexcept { return static_cast<unsigned>(lower - page_header) / 2U; }
+    std::size_t count() const noexcept { return (lower - page_header) / 2; }
 
-    // Null if the node, with its key, is not in the page.
-    const char* node(unsigned index) const noexcept { return node_within(index, room); }
+    // False if the node, with its key, is not in the page.
+    bool node(std::size_t index, const char*& out) const noexcept {
+        return node_within(index, room, out);
+    }
     // The first node of a branch page has no key.
-    const char* first_node() const noexcept { return node_within(0, room + key_size); }
+    bool first_node(const char*& out) const noexcept {
+        return node_within(0, room + key_size, out);
+    }
 
   private:
-    const char* node_within(unsigned index, std::size_t last) const noexcept {
-        const std::size_t offset = load<std::uint16_t>(at + page_header + std::size_t{2} * index);
-        return offset - lower <= last ? at + offset : nullptr;
+    bool node_within(std::size_t index, std::size_t last, const char*& out) const noexcept {
+        const std::size_t offset = load_once<std::uint16_t>(at + page_header + 2 * index);
+        out = at + offset;
+        return offset - lower <= last;
     }
 };
 
@@ -77,14 +83,14 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
     if (size < meta_end) {
         return Problem::truncated;
     }
-    if (load<std::uint32_t>(map + meta_magic_at) != meta_magic ||
-        (load<std::uint16_t>(map + page_flags_at) & meta_page) == 0) {
+    if (load_once<std::uint32_t>(map + meta_magic_at) != meta_magic ||
+        (load_once<std::uint16_t>(map + page_flags_at) & meta_page) == 0) {
         return Problem::not_lmdb;
     }
-    if (load<std::uint32_t>(map + meta_version_at) != data_version) {
+    if (load_once<std::uint32_t>(map + meta_version_at) != data_version) {
         return Problem::other_version;
     }
-    const std::size_t page_size = load<std::uint32_t>(map + meta_page_size_at);
+    const std::size_t page_size = load_once<std::uint32_t>(map + meta_page_size_at);
     if (page_size < page_size_min || page_size > page_size_max ||
         (page_size & (page_size - 1)) != 0) {
         return Problem::not_lmdb;
@@ -92,8 +98,8 @@ PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept
     if (size / page_size < 2) {
         return Problem::truncated;
     }
-    if (load<std::uint32_t>(map + page_size + meta_magic_at) != meta_magic ||
-        load<std::uint32_t>(map + page_size + meta_version_at) != data_version) {
+    if (load_once<std::uint32_t>(map + page_size + meta_magic_at) != meta_magic ||
+        load_once<std::uint32_t>(map + page_size + meta_version_at) != data_version) {
         return Problem::not_lmdb;
     }
     map_ = map;
@@ -122,30 +128,32 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
         return false;
     }
     out.at = map_ + number * page_size_;
-    const auto head = load<std::uint64_t>(out.at + 8);
-    out.lower = static_cast<std::uint16_t>(head >> 32);
+    out.lower = load_once<std::uint16_t>(out.at + page_lower_at);
     out.room = page_size_ - node_min - out.lower;
-    return load<std::uint64_t>(out.at) == number && ((head >> 16) & kind_bits) == kind &&
-           out.lower - (page_header + 2) <= page_size_ - (page_header + 2 + node_min);
+    return load_once<std::uint64_t>(out.at) == number &&
+           (load_once<std::uint16_t>(out.at + page_flags_at) & kind_bits) == kind &&
+           out.room <= page_size_ - node_min - (page_header + 2);  // one node at least
 }
 
 // Where a key would be if all were spread evenly, as digests are.
 class PageReader::Guess {
   public:
     Guess(const Range& range, std::uint64_t key) noexcept
-        : part_(std::min(half(key - range.low) / (half(range.high - range.low) + 1), 1.0)) {}
+        : part_(half(key - range.low) / (half(range.high - range.low) + 1)) {}
 
     // In the root, only a share of the entries are of the key's sort.
     void narrow(double first, double last) noexcept { part_ = first + part_ * (last - first); }
-    unsigned index(unsigned count) const noexcept {
-        return std::min(static_cast<unsigned>(part_ * count), count - 1);
+    std::size_t index(std::size_t count) const noexcept {
+        const auto guess = static_cast<std::int64_t>(part_ * number(count));
+        return std::min(static_cast<std::size_t>(guess), count - 1);
     }
 
   private:
-    // Signed numbers are quicker to convert.
-    static double half(std::uint64_t number) noexcept {
-        return static_cast<double>(static_cast<std::int64_t>(number >> 1));
+    // Signed numbers are quicker to convert, both ways.
+    static double number(std::uint64_t of) noexcept {
+        return static_cast<double>(static_cast<std::int64_t>(of));
     }
+    static double half(std::uint64_t of) noexcept { return number(of >> 1); }
 
     double part_;
 };
@@ -155,18 +163,18 @@ class PageReader::Guess {
 // node of a branch page has no key, and is below all. `above` is the index behind it, and `node`
 // null if there is none.
 template <bool is_leaf>
-inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t key, Range& range,
-                               unsigned& above, const char*& node) const noexcept {
-    unsigned low = is_leaf ? 0 : 1;
-    unsigned high = page.count();
+inline bool PageReader::search(const Page& page, std::size_t probe, std::uint64_t key, Range& range,
+                               std::size_t& above, const char*& node) const noexcept {
+    std::size_t low = is_leaf ? 0 : 1;
+    std::size_t high = page.count();
     node = nullptr;
     probe = std::max(probe, low);
-    for (unsigned steps = 0; low < high;) {
-        const char* const at = page.node(probe);
-        if (at == nullptr) {
+    for (int steps = steps_max; low < high;) {
+        const char* at = nullptr;
+        if (!page.node(probe, at)) {
             return false;
         }
-        const auto other = load<std::uint64_t>(at + node_header);
+        const auto other = load_once<std::uint64_t>(at + node_header);
         if (other <= key) {
             node = at;
             range.low = other;
@@ -178,16 +186,15 @@ inline bool PageReader::search(const Page& page, unsigned probe, std::uint64_t k
             range.high = other;
             high = probe--;
         }
-        if (++steps > steps_max) {
+        if (--steps < 0) {
             probe = low + (high - low) / 2;
         }
     }
     above = low;
     if (!is_leaf && low == 1) {
-        node = page.first_node();
-        return node != nullptr;
+        return page.first_node(node);
     }
-    return node == nullptr || load<std::uint16_t>(node + node_key_size_at) == key_size;
+    return node == nullptr || load_once<std::uint16_t>(node + node_key_size_at) == key_size;
 }
 
 Found PageReader::find(const Tree& tree, std::uint64_t key,
@@ -204,14 +211,14 @@ Found PageReader::find(const Tree& tree, std::uint64_t key,
     is_token ? guess.narrow(0, token_share_) : guess.narrow(token_share_, 1);
     std::uint64_t number = tree.root;
     Page page;
-    unsigned above = 0;
+    std::size_t above = 0;
     const char* node = nullptr;
     for (unsigned left = tree.depth - 1U; left != 0; --left) {
         if (!this->page(number, branch_page, page) ||
             !search<false>(page, guess.index(page.count()), key, range, above, node)) {
             return Found::torn;
         }
-        number = load<std::uint64_t>(node) & child_bits;
+        number = load_once<std::uint64_t>(node) & child_bits;
         guess = Guess(range, key);
     }
     if (!this->page(number, leaf_page, page) ||
@@ -223,7 +230,7 @@ Found PageReader::find(const Tree& tree, std::uint64_t key,
 
 inline Found PageReader::value_of(const Page& page, const char* node,
                                   std::string_view& value) const noexcept {
-    const auto head = load<std::uint64_t>(node);
+    const auto head = load_once<std::uint64_t>(node);
     const std::size_t size = head & UINT32_MAX;
     const unsigned flags = (head >> 32) & 0xffff;
     const char* const begin = node + node_min;
@@ -235,15 +242,15 @@ inline Found PageReader::value_of(const Page& page, const char* node,
     if (flags != value_is_elsewhere || room < sizeof(std::uint64_t)) {
         return Found::torn;
     }
-    const auto number = load<std::uint64_t>(begin);
+    const auto number = load_once<std::uint64_t>(begin);
     if (number >= page_count_) {
         return Found::torn;
     }
     const char* const first = map_ + number * page_size_;
-    const std::uint64_t pages = load<std::uint32_t>(first + overflow_pages_at);
+    const std::uint64_t pages = load_once<std::uint32_t>(first + overflow_pages_at);
     value = {first + page_header, size};
-    return load<std::uint64_t>(first) == number &&
-                   (load<std::uint16_t>(first + page_flags_at) & kind_bits) == overflow_page &&
+    return load_once<std::uint64_t>(first) == number &&
+                   (load_once<std::uint16_t>(first + page_flags_at) & kind_bits) == overflow_page &&
                    pages <= page_count_ - number && page_header + size <= pages * page_size_
                ? Found::found
                : Found::torn;
@@ -280,34 +287,33 @@ Found PageReader::walk(std::uint64_t number, unsigned depth, Walk& walk) const n
         !this->page(number, is_leaf ? leaf_page : branch_page, page)) {
         return Found::torn;
     }
-    const unsigned count = page.count();
+    const std::size_t count = page.count();
     Range range{0, UINT64_MAX};
-    unsigned above = 0;
+    std::size_t above = 0;
     const char* node = nullptr;
     if (!(is_leaf ? search<true>(page, count / 2, walk.from, range, above, node)
                   : search<false>(page, count / 2, walk.from, range, above, node))) {
         return Found::torn;
     }
     // The first node of interest: at or below `from` in a branch, at or above it in a leaf.
-    unsigned index = above == 0 ? 0 : above - 1;
+    std::size_t index = above == 0 ? 0 : above - 1;
     if (is_leaf && node != nullptr && range.low != walk.from) {
         index = above;
     }
     for (; index < count && !walk.ended; ++index) {
-        node = is_leaf || index != 0 ? page.node(index) : page.first_node();
-        if (node == nullptr) {
+        if (!(is_leaf || index != 0 ? page.node(index, node) : page.first_node(node))) {
             return Found::torn;
         }
         if (!is_leaf) {
-            const std::uint64_t child = load<std::uint64_t>(node) & child_bits;
+            const std::uint64_t child = load_once<std::uint64_t>(node) & child_bits;
             if (this->walk(child, depth + 1, walk) == Found::torn) {
                 return Found::torn;
             }
             continue;
         }
-        const auto key = load<std::uint64_t>(node + node_header);
+        const auto key = load_once<std::uint64_t>(node + node_header);
         std::string_view value;
-        if (load<std::uint16_t>(node + node_key_size_at) != key_size ||
+        if (load_once<std::uint16_t>(node + node_key_size_at) != key_size ||
             (walk.any && key <= walk.last) || value_of(page, node, value) != Found::found) {
             return Found::torn;
         }

@@ -112,8 +112,8 @@ class PageReader {
     }
     bool page(std::uint64_t number, unsigned kind, Page& out) const noexcept;
     template <bool is_leaf>
-    bool search(const Page& page, unsigned probe, std::uint64_t key, Range& range, unsigned& above,
-                const char*& node) const noexcept;
+    bool search(const Page& page, std::size_t probe, std::uint64_t key, Range& range,
+                std::size_t& above, const char*& node) const noexcept;
     Found value_of(const Page& page, const char* node, std::string_view& value) const noexcept;
     Found walk(std::uint64_t number, unsigned depth, Walk& walk) const noexcept;
 

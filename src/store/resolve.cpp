@@ -6,27 +6,32 @@ namespace token_auth {
 
 Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
               std::string_view organization, Claims& out) noexcept {
-    out = Claims{};
+    out.known = false;
     Found found = snapshot.token(digest, out.token);
     if (found != Found::found) {
         return found;
     }
     Membership membership;
-    if (out.token.kind() != kind_user) {
+    out.member = out.token.kind() != kind_user;
+    out.suspended = false;
+    out.role = {};
+    out.role_scopes = {};
+    out.role_meets = nullptr;
+    if (out.member) {
         out.organization = out.token.organization();
-        out.member = true;
         membership.number = out.token.organization_number();
         membership.role = out.token.role();
-    } else if (mode != OrganizationMode::off && !organization.empty()) {
+    } else if (mode == OrganizationMode::off || organization.empty()) {
+        out.organization = {};
+    } else {
         found = snapshot.membership(out.token, organization, membership);
         if (found == Found::torn) {
             return found;
         }
         out.member = found == Found::found;
         // What stands in the store is an identifier.
-        if (out.member || is_identifier(organization)) {
-            out.organization = organization;
-        }
+        out.organization =
+            out.member || is_identifier(organization) ? organization : std::string_view{};
     }
     if (out.member) {
         found = snapshot.suspended(membership.number, out.organization);
@@ -35,11 +40,12 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         }
         out.suspended = found == Found::found;
         if (membership.role != no_role) {
-            const RoleEntry* const role = snapshot.role(membership.role);
+            const Role* const role = snapshot.role(membership.role);
             if (role == nullptr) {
                 return Found::torn;
             }
             out.role = role->name;
+            out.role_meets = &role->meets;
             out.role_scopes = role->scopes;  // of a role that is only named: none, grants nothing
         }
     }

@@ -51,7 +51,7 @@ Found RoleTable::read(const PageReader& reader, const Tree& tree) noexcept {
     };
     Found found = reader.scan(tree, first_role_key, visit, &reading);
     if (found == Found::found && reading.ok && reading.roles != 0) {
-        roles_ = new (std::nothrow) RoleEntry[reading.roles];
+        roles_ = new (std::nothrow) Role[reading.roles];
         bytes_ = new (std::nothrow) char[reading.bytes];
         count_ = roles_ == nullptr ? 0 : reading.roles;
         reading.copies = true;
@@ -71,7 +71,15 @@ bool RoleTable::add(std::uint16_t number, std::string_view value) noexcept {
     char* const copy = bytes_ + used_;
     std::memcpy(copy, value.data(), value.size());
     used_ += value.size();
-    return decode({copy, value.size()}, roles_[number]);
+    RoleEntry& role = roles_[number];
+    if (!decode({copy, value.size()}, role)) {
+        return false;
+    }
+    // So that whoever copies them needs to copy once.
+    char* const behind = copy + (role.name.data() + role.name.size() - copy);
+    std::memmove(behind, role.scopes.data(), role.scopes.size());
+    role.scopes = {behind, role.scopes.size()};
+    return true;
 }
 
 }  // namespace token_auth

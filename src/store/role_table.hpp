@@ -21,7 +21,7 @@ class RoleTable {
     void swap(RoleTable& other) noexcept;
 
     // Null if there is none.
-    const RoleEntry* at(std::uint16_t number) const noexcept {
+    const Role* at(std::uint16_t number) const noexcept {
         return number < count_ && !roles_[number].name.empty() ? &roles_[number] : nullptr;
     }
 
@@ -31,7 +31,7 @@ class RoleTable {
     void clear() noexcept;
     bool add(std::uint16_t number, std::string_view value) noexcept;
 
-    RoleEntry* roles_ = nullptr;
+    Role* roles_ = nullptr;
     std::size_t count_ = 0;
     char* bytes_ = nullptr;
     std::size_t used_ = 0;

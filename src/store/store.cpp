@@ -48,7 +48,7 @@ bool file_in(const char* directory, char (&out)[path_size]) noexcept {
 
 }  // namespace
 
-struct Store::Parts {
+struct StoreParts {
     FileMap map;
     PageReader reader;
     Commit commit{};     // that was read last
@@ -84,7 +84,7 @@ bool store_identity(const char* directory, FileIdentity& out) noexcept {
     return file_in(directory, file) && identify_file(file, out);
 }
 
-Store::Store() noexcept : parts_(new (std::nothrow) Parts) {}
+Store::Store() noexcept : parts_(new (std::nothrow) StoreParts) {}
 
 Store::~Store() = default;
 
@@ -141,7 +141,7 @@ bool Store::refresh() noexcept {
     return parts_->measure();
 }
 
-bool Store::Parts::open_reader() noexcept {
+bool StoreParts::open_reader() noexcept {
     switch (reader.open(map.data(), map.size())) {
         case PageReader::Problem::none:
             return true;
@@ -158,7 +158,7 @@ bool Store::Parts::open_reader() noexcept {
     return false;
 }
 
-bool Store::Parts::measure() noexcept {
+bool StoreParts::measure() noexcept {
     const std::size_t size = map.size();
     if (map.measure()) {
         return map.size() == size || open_reader();
@@ -172,7 +172,7 @@ bool Store::Parts::measure() noexcept {
 }
 
 // What was read does not fit, and no commit is to blame: whether to try again.
-bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
+[[gnu::noinline]] bool StoreParts::misfit(const char* text, unsigned& attempts) noexcept {
     advise(text, rebuild);
     attempts += attempts_of_misfit;
     sched_yield();
@@ -180,7 +180,17 @@ bool Store::Parts::misfit(const char* text, unsigned& attempts) noexcept {
 }
 
 bool Store::begin(unsigned& attempts) noexcept {
-    Parts& parts = *parts_;
+    const StoreParts& parts = *parts_;
+    // Whether the map is lost, is_whole() asks.
+    if (attempts == 0 && parts.known && parts.reader.is_newest(parts.commit)) {
+        TOKEN_AUTH_TEST_STEP(1);
+        return true;
+    }
+    return begin_anew(attempts);
+}
+
+[[gnu::noinline]] bool Store::begin_anew(unsigned& attempts) noexcept {
+    StoreParts& parts = *parts_;
     if (!parts.map.is_open()) {
         return false;
     }
@@ -206,24 +216,23 @@ bool Store::begin(unsigned& attempts) noexcept {
 }
 
 bool Store::is_whole(Found found, unsigned& attempts) noexcept {
-    Parts& parts = *parts_;
+    StoreParts& parts = *parts_;
     TOKEN_AUTH_TEST_STEP(3);
-    const bool newest = TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit);
-    if (newest && found != Found::torn && !parts.map.is_lost()) {
-        return true;
-    }
-    if (newest) {
-        parts.misfit("it is damaged", attempts);
-    } else {
+    if (!TOKEN_AUTH_TEST_IS_NEWEST(parts.reader, parts.commit)) {
         parts.problem[0] = '\0';
         ++attempts;
+        return false;
     }
-    return false;
+    if (found == Found::torn || parts.map.is_lost()) {
+        parts.misfit("it is damaged", attempts);
+        return false;
+    }
+    return true;
 }
 
 // Reads what holds for all of a commit: the meta record, and the roles if they changed. True if
 // the commit is known now, or is to be tried again.
-bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
+bool StoreParts::take_up(const Commit& next, unsigned& attempts) noexcept {
     known = false;
     if (!reader.holds(next.last_page) && !measure()) {
         return false;
@@ -278,7 +287,7 @@ bool Store::Parts::take_up(const Commit& next, unsigned& attempts) noexcept {
     return true;
 }
 
-bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
+bool StoreParts::is_of_this_format(const Commit& next) noexcept {
     if (next.main.entries == 0 || (next.main.flags & tree_flags_known) == tree_integer_key) {
         return true;
     }
@@ -290,7 +299,7 @@ bool Store::Parts::is_of_this_format(const Commit& next) noexcept {
     return false;
 }
 
-bool Store::Parts::is_store(MetaState state) noexcept {
+bool StoreParts::is_store(MetaState state) noexcept {
     switch (state) {
         case MetaState::whole:
             return true;
@@ -311,25 +320,24 @@ bool Store::Parts::is_store(MetaState state) noexcept {
 }
 
 const StoreMeta& Snapshot::meta() const noexcept {
-    return store_.parts_->meta;
+    return parts_.meta;
 }
 
-const RoleEntry* Snapshot::role(std::uint16_t number) const noexcept {
-    return store_.parts_->roles.at(number);
+const Role* Snapshot::role(std::uint16_t number) const noexcept {
+    return parts_.roles.at(number);
 }
 
 Found Snapshot::token(const Digest& digest, TokenView& out) noexcept {
-    Store::Parts& parts = *store_.parts_;
     std::string_view value;
-    const Found found = parts.reader.find(parts.commit.main, token_key(digest), value);
+    const Found found = parts_.reader.find(parts_.commit.main, token_key(digest), value);
     if (found != Found::found) {
         return found;
     }
     for (;;) {
-        const std::size_t size = std::min(value.size(), sizeof(parts.entry));
-        std::memcpy(parts.entry, value.data(), size);
+        const std::size_t size = std::min(value.size(), sizeof(parts_.entry));
+        std::memcpy(parts_.entry, value.data(), size);
         TOKEN_AUTH_TEST_STEP(2);
-        if (!out.parse({parts.entry, size})) {
+        if (!out.parse({parts_.entry, size})) {
             return Found::torn;
         }
         if (out.is_of(digest)) {
@@ -347,9 +355,8 @@ Found Snapshot::membership(const TokenView& user_token, std::string_view organiz
     if (!user_token.has_many_memberships()) {
         return user_token.find_membership(organization, out) ? Found::found : Found::absent;
     }
-    Store::Parts& parts = *store_.parts_;
     std::string_view value;
-    const Found found = parts.reader.find(parts.commit.main, user_token.user_key(), value);
+    const Found found = parts_.reader.find(parts_.commit.main, user_token.user_key(), value);
     while (found == Found::found && !value.empty()) {
         UserView user;
         if (!user.parse(value)) {
@@ -368,13 +375,12 @@ Found Snapshot::membership(const TokenView& user_token, std::string_view organiz
 
 Found Snapshot::suspended(std::uint32_t organization_number,
                           std::string_view organization) noexcept {
-    Store::Parts& parts = *store_.parts_;
-    if (parts.meta.counts.suspended == 0) {
+    if (parts_.meta.counts.suspended == 0) {
         return Found::absent;
     }
     std::string_view value;
     const Found found =
-        parts.reader.find(parts.commit.main, suspension_key(organization_number), value);
+        parts_.reader.find(parts_.commit.main, suspension_key(organization_number), value);
     if (found != Found::found) {
         return found;
     }
@@ -419,8 +425,7 @@ Found Snapshot::run(std::uint64_t from, char* buffer, std::size_t size, Run& out
         ++state.run.count;
         return true;
     };
-    const Store::Parts& parts = *store_.parts_;
-    return parts.reader.scan(parts.commit.main, from, visit, &copying);
+    return parts_.reader.scan(parts_.commit.main, from, visit, &copying);
 }
 
 bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept {
@@ -439,20 +444,19 @@ bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& va
 }
 
 Found Snapshot::size(StoreSize& out) noexcept {
-    const Store::Parts& parts = *store_.parts_;
     std::uint64_t free_pages = 0;
     const auto visit = [](void* context, std::uint64_t, std::string_view value) {
         if (value.size() >= sizeof(std::uint64_t)) {
-            *static_cast<std::uint64_t*>(context) += load<std::uint64_t>(value.data());
+            *static_cast<std::uint64_t*>(context) += load_once<std::uint64_t>(value.data());
         }
         return true;
     };
     const Found found =
-        parts.reader.scan(parts.reader.free_pages(parts.commit), 0, visit, &free_pages);
-    out.file = parts.map.size();
-    out.used = (parts.commit.last_page + 1) * parts.reader.page_size();
-    out.unused = free_pages * parts.reader.page_size();
-    out.entries = parts.commit.main.entries;
+        parts_.reader.scan(parts_.reader.free_pages(parts_.commit), 0, visit, &free_pages);
+    out.file = parts_.map.size();
+    out.used = (parts_.commit.last_page + 1) * parts_.reader.page_size();
+    out.unused = free_pages * parts_.reader.page_size();
+    out.entries = parts_.commit.main.entries;
     return found;
 }
 

@@ -135,12 +135,13 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
         slot.refused = FileIdentity{};
         return;
     }
+    // Read before the store is: whoever raised it had seen a commit that acquire() sees, too.
+    const std::uint64_t least = slot.least->load(std::memory_order_acquire);
     Shared* next = acquire(slot, identity, why);
     if (next == nullptr) {
         miss(slot, now, why);
         return;
     }
-    const std::uint64_t least = slot.least->load(std::memory_order_acquire);
     const std::uint64_t generation = next->store.meta().generation;
     char text[problem_size];
     if (generation < least) {

@@ -10,6 +10,7 @@ void add_audit(cli::Command root, Context& context);
 void add_create(cli::Command root, Context& context);
 void add_delete(cli::Command root, Context& context);
 void add_group(cli::Command root, Context& context);
+void add_hosts(cli::Command root, Context& context);
 void add_import_export(cli::Command root, Context& context);
 void add_init(cli::Command root, Context& context);
 void add_list(cli::Command root, Context& context);

@@ -9,13 +9,16 @@
 #include "base/error.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
+#include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
+#include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
 
 constexpr std::size_t actor_max = 255;
+constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
 
 std::string default_actor() {
     if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') {
@@ -51,6 +54,30 @@ registry::Author Context::author() const {
                           base::ErrorKind::invalid_argument);
     }
     return {name, base::now()};
+}
+
+registry::Registry Context::open(registry::Access access) const {
+    if (wait.empty()) {
+        return {registry_url, access};
+    }
+    if (access == registry::Access::read) {
+        throw base::Error("--wait is for commands that change the registry; leave it out",
+                          base::ErrorKind::invalid_argument);
+    }
+    const std::int64_t seconds = cli::duration_option("--wait", wait);
+    registry::Registry registry(registry_url, access);
+    registry.announce_wait(seconds + longest_change);
+    return registry;
+}
+
+int finish(const Context& context, const std::vector<Report>& reports) {
+    report(context, reports);
+    return wait_for_hosts(context);
+}
+
+int finish(const Context& context, const Report& done) {
+    report(context, done);
+    return wait_for_hosts(context);
 }
 
 void report(const Context& context, const std::vector<Report>& reports) {

@@ -13,11 +13,14 @@ struct Context {
     std::string registry_url;
     std::string actor;
     bool json = false;
+    std::string usage_db = "/var/lib/tokensync/usage.db";  // of an SQLite registry's tokensync
+    std::string wait;                                      // --wait; empty: not
 
     // Who and when, for the audit trail; base::Error (invalid argument) for an unfit --actor.
     registry::Author author() const;
 
-    registry::Registry open(registry::Access access) const { return {registry_url, access}; }
+    // For writing, the hosts are told that --wait will wait for them.
+    registry::Registry open(registry::Access access) const;
 };
 
 // One thing that a command did: its JSON object, and the line for people.
@@ -31,6 +34,10 @@ struct Report {
 void report(const Context& context, const std::vector<Report>& reports);
 // The same for one object, which is not put into an array.
 void report(const Context& context, const Report& done);
+
+// Reports what a command changed, and waits for the hosts if --wait says so: the exit status.
+int finish(const Context& context, const std::vector<Report>& reports);
+int finish(const Context& context, const Report& done);
 
 // The table, or the JSON objects as an array.
 void print_list(const Context& context, const cli::Table& table,

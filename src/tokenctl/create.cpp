@@ -5,7 +5,6 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
@@ -14,6 +13,7 @@
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
 #include "tokenctl/new_token.hpp"
+#include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -121,7 +121,7 @@ int create(const Context& context, const Options& options) {
                         token.organization));
     }
     tell_of_new_token(context, token, author.now);
-    return cli::exit_done;
+    return wait_for_hosts(context);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
@@ -35,8 +34,7 @@ int delete_tokens(const Context& context, const std::vector<std::string>& ids) {
             }
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 }  // namespace

@@ -78,6 +78,20 @@ std::string json_of(const registry::TokenView& view, std::int64_t now, const cha
     return text_of(object_of(view, now), outcome);
 }
 
+std::string json_of(const registry::TokenView& view, std::int64_t now, bool is_told,
+                    const registry::TokenUse* use) {
+    base::Json object = object_of(view, now);
+    if (use != nullptr) {
+        object["last_used"] = base::format_time(use->time);
+        object["last_address"] =
+            use->address.empty() ? base::Json(nullptr) : base::Json(use->address);
+        object["uses"] = use->count;
+    } else if (is_told) {
+        object["last_used"] = nullptr;
+    }
+    return text_of(object);
+}
+
 std::string json_of_unreadable(const std::string& id, const char* outcome) {
     return text_of({{"id", id}}, outcome);
 }
@@ -112,7 +126,8 @@ std::string json_of(const registry::NewRegistry& made, const std::string& locati
     return text_of({{"registry", location}, {"id", made.id}}, "added");
 }
 
-std::string json_of(const registry::Migration& migration, const std::string& location,
+std::string json_of(const registry::Migration& migration,
+                    const std::vector<std::string>& hosts_too_old, const std::string& location,
                     const char* outcome) {
     base::Json rows = base::Json::array();
     for (const registry::SetAside& row : migration.set_aside) {
@@ -123,7 +138,8 @@ std::string json_of(const registry::Migration& migration, const std::string& loc
                     {"from", migration.from},
                     {"to", registry::schema_version},
                     {"adds", migration.additions},
-                    {"set_aside", rows}},
+                    {"set_aside", rows},
+                    {"hosts_too_old", hosts_too_old}},
                    outcome);
 }
 

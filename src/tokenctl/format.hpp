@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "registry/importer.hpp"
 #include "registry/registry.hpp"
+#include "registry/usage.hpp"
 #include "registry/version.hpp"
 #include "registry/writer.hpp"
 
@@ -21,6 +23,9 @@ std::string json_of(const registry::Membership& membership, const char* outcome 
 // With the token's status, without its digest.
 std::string json_of(const registry::TokenView& view, std::int64_t now,
                     const char* outcome = nullptr);
+// The same with its last use, if any host tells of it: null is never.
+std::string json_of(const registry::TokenView& view, std::int64_t now, bool is_told,
+                    const registry::TokenUse* use);
 // A token whose row cannot be read: its id alone.
 std::string json_of_unreadable(const std::string& id, const char* outcome);
 // A token that rotate made, with the end of the one before it.
@@ -31,7 +36,8 @@ std::string json_of(const registry::ImportCounts& counts);
 // A registry that init made; `location` is its URL without a password.
 std::string json_of(const registry::NewRegistry& made, const std::string& location);
 // What migrate did, or is to do; `outcome` is "updated", "unchanged" or "planned".
-std::string json_of(const registry::Migration& migration, const std::string& location,
+std::string json_of(const registry::Migration& migration,
+                    const std::vector<std::string>& hosts_too_old, const std::string& location,
                     const char* outcome);
 
 const char* name_of(registry::Outcome outcome);

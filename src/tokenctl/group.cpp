@@ -40,8 +40,7 @@ int add(const Context& context, const Options& options) {
                                fmt::format("added group {}", options.names[i])});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -60,8 +59,7 @@ int remove(const Context& context, const Options& options) {
                                fmt::format("removed group {}{}", options.names[i], tokens)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context, const Options& options) {

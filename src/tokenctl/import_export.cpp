@@ -50,8 +50,7 @@ int import_file(const Context& context, const std::string& file, bool replace) {
     std::istream& input = standard ? std::cin : opened;
     const auto mode = replace ? registry::ImportMode::replace : registry::ImportMode::merge;
     const auto counts = registry::import_lines(registry, context.author(), input, shown, mode);
-    report(context, Report{json_of(counts), text_of(counts)});
-    return cli::exit_done;
+    return finish(context, Report{json_of(counts), text_of(counts)});
 }
 
 int export_all(const Context& context) {

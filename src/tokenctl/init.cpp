@@ -14,8 +14,9 @@ int init(const Context& context) {
     const registry::NewRegistry made = registry::create_registry(location);
     if (!made.roles_made) {
         cli::warn(
-            "the roles token_auth_reader and token_auth_writer could not be made, which needs "
-            "CREATEROLE: only this registry's owner can use it until an administrator runs the "
+            "the roles token_auth_reader, token_auth_writer and token_auth_reporter could not be "
+            "made, which needs CREATEROLE: only this registry's owner can use it until an "
+            "administrator runs the "
             "statements in docs/TOKENCTL.md");
     }
     report(context,

@@ -13,6 +13,7 @@
 #include "registry/validate.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
+#include "tokenctl/last_use.hpp"
 #include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
@@ -21,6 +22,7 @@ namespace {
 struct Options {
     std::string status;
     std::string expiring;
+    std::string unused;
     std::string organization;
     std::string group;
     std::string user;
@@ -75,44 +77,126 @@ void require_named(registry::Reader& reader, const Options& options) {
     }
 }
 
+// The rows that are asked for, and their last use, which is looked up for some hundred at a time.
+class Listing {
+  public:
+    // `unused_since`: 0 if it is not asked for.
+    Listing(const Context& context, const Options& options, std::int64_t now,
+            std::int64_t unused_since)
+        : context_(context),
+          options_(options),
+          now_(now),
+          unused_since_(unused_since),
+          last_use_(context),
+          table_(head()) {
+        if (unused_since_ != 0) {
+            last_use_.require_since(unused_since_);
+        }
+    }
+
+    void add(const registry::TokenView& view) {
+        if (is_wanted(view)) {
+            waiting_.push_back(view);
+        }
+        if (waiting_.size() == together) {
+            flush();
+        }
+    }
+
+    void print() {
+        flush();
+        print_list(context_, table_, objects_);
+    }
+
+  private:
+    static constexpr std::size_t together = 500;
+
+    std::vector<std::string> head() const {
+        std::vector<std::string> head{"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES"};
+        if (last_use_.is_told()) {
+            head.emplace_back("LAST USED");
+        }
+        head.emplace_back("NAME");
+        if (options_.wide) {
+            head.emplace_back("DESCRIPTION");
+        }
+        return head;
+    }
+
+    bool is_wanted(const registry::TokenView& view) const {
+        const auto status = status_of(view, now_);
+        if (!options_.status.empty()) {
+            return status_name(status) == options_.status;
+        }
+        const bool is_chosen = !options_.expiring.empty() || unused_since_ != 0;
+        return !is_chosen ||
+               (status != registry::Status::revoked && status != registry::Status::expired);
+    }
+
+    // A token that was never used counts from when it could have been.
+    bool is_unused(const registry::Token& token, const registry::TokenUse* use) const {
+        const std::int64_t last =
+            use != nullptr ? use->time : std::max(token.created, token.not_before);
+        return last < unused_since_;
+    }
+
+    void flush() {
+        std::vector<std::string> ids;
+        for (const registry::TokenView& view : waiting_) {
+            ids.push_back(view.token.id);
+        }
+        const registry::TokenUses uses = last_use_.of(ids);
+        for (const registry::TokenView& view : waiting_) {
+            const auto found = uses.find(view.token.id);
+            const registry::TokenUse* const use = found == uses.end() ? nullptr : &found->second;
+            if (unused_since_ == 0 || is_unused(view.token, use)) {
+                put(view, use);
+            }
+        }
+        waiting_.clear();
+    }
+
+    void put(const registry::TokenView& view, const registry::TokenUse* use) {
+        if (context_.json) {
+            objects_.push_back(json_of(view, now_, last_use_.is_told(), use));
+            return;
+        }
+        const registry::Token& token = view.token;
+        std::vector<std::string> row{
+            token.id,   status_name(status_of(view, now_)), owner_text(token),
+            token.role, registry::join_words(token.scopes), expiry_text(token)};
+        if (last_use_.is_told()) {
+            row.push_back(use == nullptr ? "never" : base::format_time(use->time));
+        }
+        row.push_back(token.name);
+        if (options_.wide) {
+            row.push_back(token.description);
+        }
+        table_.row(std::move(row));
+    }
+
+    const Context& context_;
+    const Options& options_;
+    std::int64_t now_;
+    std::int64_t unused_since_;
+    LastUse last_use_;
+    cli::Table table_;
+    std::vector<std::string> objects_;
+    std::vector<registry::TokenView> waiting_;
+};
+
 int list(const Context& context, const Options& options) {
     const std::int64_t now = base::now();
     const auto filter = filter_of(options, now);
-    std::vector<std::string> head{"ID", "STATUS", "OF", "ROLE", "SCOPES", "EXPIRES", "NAME"};
-    if (options.wide) {
-        head.emplace_back("DESCRIPTION");
-    }
-    cli::Table table(std::move(head));
-    std::vector<std::string> objects;
-    context.open(registry::Access::read).read([&](registry::Reader& reader) {
+    const std::int64_t unused_since =
+        options.unused.empty() ? 0 : now - cli::duration_option("--unused", options.unused);
+    registry::Registry registry = context.open(registry::Access::read);
+    Listing listing(context, options, now, unused_since);
+    registry.read([&](registry::Reader& reader) {
         require_named(reader, options);
-        reader.tokens(filter, [&](const registry::TokenView& view) {
-            const auto status = status_of(view, now);
-            const bool wanted = options.status.empty() ? options.expiring.empty() ||
-                                                             status != registry::Status::revoked
-                                                       : status_name(status) == options.status;
-            if (!wanted) {
-                return;
-            }
-            if (context.json) {
-                objects.push_back(json_of(view, now));
-                return;
-            }
-            const registry::Token& token = view.token;
-            std::vector<std::string> row{token.id,
-                                         status_name(status),
-                                         owner_text(token),
-                                         token.role,
-                                         registry::join_words(token.scopes),
-                                         expiry_text(token),
-                                         token.name};
-            if (options.wide) {
-                row.push_back(token.description);
-            }
-            table.row(std::move(row));
-        });
+        reader.tokens(filter, [&](const registry::TokenView& view) { listing.add(view); });
     });
-    print_list(context, table, objects);
+    listing.print();
     return cli::exit_done;
 }
 
@@ -126,6 +210,9 @@ void add_list(cli::Command root, Context& context) {
                    "Only tokens that are active, revoked, expired, pending, disabled or suspended");
     command.option("--expiring", "TIME", options->expiring,
                    "Only tokens that expire within this time, such as 7d, and are not revoked");
+    command.option("--unused", "TIME", options->unused,
+                   "Only tokens that nobody used for this time, such as 90d, and that are neither "
+                   "younger nor revoked nor expired");
     command.flag("--wide", options->wide, "Show the descriptions as well");
     command.option("--org", "ORG", options->organization,
                    "Only tokens of this organization and its groups");

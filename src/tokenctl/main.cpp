@@ -1,3 +1,4 @@
+#include "base/time.hpp"
 #include "cli/program.hpp"
 #include "tokenctl/commands.hpp"
 
@@ -10,6 +11,16 @@ int main(int argc, char** argv) {
     root.option("--actor", "NAME", context.actor,
                 "Who does this, for the audit trail (default: SUDO_USER, or your login name)");
     root.flag("--json", context.json, "Answer in JSON on standard output");
+
+    root.option("--wait", "TIME", context.wait,
+                "Once the change is made, wait until every nginx host has applied it, at most this "
+                "long (30s if nothing follows); exit status 4 if not all have")
+        .value_optional(
+            "30s", [](std::string_view text) { return base::parse_duration(text).has_value(); });
+    root.option("--usage-db", "FILE", context.usage_db,
+                "Where tokensync reports to, with an SQLite registry")
+        .env("TOKEN_AUTH_USAGE_DB")
+        .show_default();
 
     // in the order in which --help lists them
     tokenctl::add_init(root, context);
@@ -27,5 +38,6 @@ int main(int argc, char** argv) {
     tokenctl::add_revoke_restore(root, context);
     tokenctl::add_delete(root, context);
     tokenctl::add_audit(root, context);
+    tokenctl::add_hosts(root, context);
     return program.run(argc, argv);
 }

@@ -55,8 +55,7 @@ int add(const Context& context, const Options& options) {
         const auto after = *writer.membership(options.user, options.organization);
         done = {json_of(after, name_of(outcome)), line_of(options, outcome, before)};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -75,8 +74,7 @@ int remove(const Context& context, const Options& options) {
         done = {json_of(*membership, "removed"),
                 fmt::format("removed {} from organization {}", options.user, options.organization)};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int list(const Context& context, const Options& options) {

@@ -30,8 +30,7 @@ int add(const Context& context, const Options& options) {
                                fmt::format("added organization {}", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int suspend(const Context& context, const Options& options, bool suspended) {
@@ -51,8 +50,7 @@ int suspend(const Context& context, const Options& options, bool suspended) {
                      (changes ? "" : " already")});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -70,8 +68,7 @@ int remove(const Context& context, const Options& options) {
                                fmt::format("removed organization {}{}", name, tokens)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context) {

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "cli/exit.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
@@ -44,8 +43,7 @@ int set_revoked(const Context& context, const Ids& ids, bool revoked) {
             reports.push_back(report_of(writer, id, *outcome, revoked));
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 }  // namespace

@@ -43,8 +43,7 @@ int set(const Context& context, const Options& options) {
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
         outcome = writer.put(role, "set");
     });
-    report(context, Report{json_of(role, name_of(outcome)), line_of(role, outcome)});
-    return cli::exit_done;
+    return finish(context, Report{json_of(role, name_of(outcome)), line_of(role, outcome)});
 }
 
 int remove(const Context& context, const Options& options) {
@@ -57,8 +56,7 @@ int remove(const Context& context, const Options& options) {
             reports.push_back({json_of(role, "removed"), fmt::format("removed role {}", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context) {

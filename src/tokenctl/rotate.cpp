@@ -6,7 +6,6 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
-#include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
@@ -15,6 +14,7 @@
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
 #include "tokenctl/new_token.hpp"
+#include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -127,7 +127,7 @@ int rotate(const Context& context, const Options& options) {
                               predecessor.expires <= author.now ? "expired" : "expires",
                               expiry_text(predecessor)));
     }
-    return cli::exit_done;
+    return wait_for_hosts(context);
 }
 
 }  // namespace

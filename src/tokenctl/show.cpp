@@ -11,6 +11,7 @@
 #include "registry/validate.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
+#include "tokenctl/last_use.hpp"
 #include "tokenctl/lookup.hpp"
 
 namespace token_auth::tokenctl {
@@ -20,7 +21,17 @@ std::string time_or_nothing(std::int64_t time) {
     return time == 0 ? "" : base::format_time(time);
 }
 
-std::string text_of(const registry::TokenView& view, std::int64_t now) {
+std::string use_text(bool is_told, const registry::TokenUse* use) {
+    if (use == nullptr) {
+        return is_told ? "never" : "";
+    }
+    return fmt::format("{}{}, {} in all", base::format_time(use->time),
+                       use->address.empty() ? "" : " from " + use->address,
+                       base::counted(use->count, "use"));
+}
+
+std::string text_of(const registry::TokenView& view, std::int64_t now,
+                    const std::string& last_used) {
     const registry::Token& token = view.token;
     const KeyId key = token.digest.key_id;
     const std::vector<std::pair<const char*, std::string>> lines = {
@@ -37,6 +48,7 @@ std::string text_of(const registry::TokenView& view, std::int64_t now) {
         {"not before", time_or_nothing(token.not_before)},
         {"expires", expiry_text(token)},
         {"revoked", time_or_nothing(token.revoked)},
+        {"last used", last_used},
         {"predecessor", token.predecessor},
         {"successor", token.successor},
         {"begins with", token.prefix.empty() ? "" : token.prefix + "_" + token.id},
@@ -58,7 +70,12 @@ int show(const Context& context, const std::string& id) {
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         view = need_token(reader, id);
     });
-    cli::write_out(context.json ? json_of(view, now) + "\n" : text_of(view, now));
+    const LastUse last_use(context);
+    const registry::TokenUses uses = last_use.of({id});
+    const registry::TokenUse* const use = uses.empty() ? nullptr : &uses.begin()->second;
+    const bool is_told = last_use.is_told();
+    cli::write_out(context.json ? json_of(view, now, is_told, use) + "\n"
+                                : text_of(view, now, use_text(is_told, use)));
     return cli::exit_done;
 }
 

@@ -71,8 +71,7 @@ int add(const Context& context, const Options& options, const Details& details) 
                 {json_of(*writer.user(name), "added"), fmt::format("added user {}", name)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int set(const Context& context, const Options& options, const Details& details) {
@@ -89,8 +88,7 @@ int set(const Context& context, const Options& options, const Details& details) 
         done = {json_of(user, changes ? "updated" : "unchanged"),
                 fmt::format("user {} is {}", user.id, changes ? "changed" : "so already")};
     });
-    report(context, done);
-    return cli::exit_done;
+    return finish(context, done);
 }
 
 int disable(const Context& context, const Options& options, bool disabled) {
@@ -109,8 +107,7 @@ int disable(const Context& context, const Options& options, bool disabled) {
                                            changes ? "" : " already")});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int remove(const Context& context, const Options& options) {
@@ -128,8 +125,7 @@ int remove(const Context& context, const Options& options) {
                 {json_of(user, "removed"), fmt::format("removed user {}{}", name, tokens)});
         }
     });
-    report(context, reports);
-    return cli::exit_done;
+    return finish(context, reports);
 }
 
 int list(const Context& context, const Options& options) {

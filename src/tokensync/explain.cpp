@@ -41,6 +41,7 @@ namespace {
 // The question with its words understood. Views are of the question.
 struct Asked {
     Requirements requirements;
+    std::string_view organization;
     std::vector<std::string_view> groups;
     std::vector<std::string_view> roles;
     std::vector<std::string_view> scopes;
@@ -50,18 +51,20 @@ struct Asked {
     std::optional<std::int64_t> max_age;
 };
 
-Words words_of(const std::vector<std::string>& texts, std::vector<std::string_view>& views) {
-    views.assign(texts.begin(), texts.end());
-    return {views.data(), views.size()};
+Words words_of(const std::vector<std::string>& texts, IfEmpty if_empty,
+               std::vector<std::string_view>& words) {
+    const std::vector<std::string_view> values(texts.begin(), texts.end());
+    words.resize(words_max(values.data(), values.size()));
+    return split_words(values.data(), values.size(), if_empty, words.data());
 }
 
 template <typename Predicate>
 void require_words(const char* option, const Words& words, const char* what, Predicate holds) {
-    for_each_word(words, [&](std::string_view word) {
+    for (const std::string_view word : words) {
         if (!holds(word)) {
             misused(fmt::format("{} {} is not {}", option, base::quoted(word), what));
         }
-    });
+    }
 }
 
 OrganizationMode mode_of(const std::string& name) {
@@ -95,11 +98,12 @@ void understand(const Question& question, Asked& asked) {
     Requirements& requirements = asked.requirements;
     requirements.kinds = kinds_of(question.kinds);
     requirements.organization_mode = mode_of(question.organization_mode);
-    requirements.organization = question.organization;
-    requirements.groups = words_of(question.groups, asked.groups);
-    requirements.roles = words_of(question.roles, asked.roles);
-    requirements.scopes = words_of(question.scopes, asked.scopes);
-    requirements.scopes_any = words_of(question.scopes_any, asked.scopes_any);
+    asked.organization = question.organization;
+    requirements.groups = words_of(question.groups, IfEmpty::met_by_nobody, asked.groups);
+    requirements.roles = words_of(question.roles, IfEmpty::met_by_nobody, asked.roles);
+    requirements.scopes = words_of(question.scopes, IfEmpty::nothing_is_required, asked.scopes);
+    requirements.scopes_any =
+        words_of(question.scopes_any, IfEmpty::nothing_is_required, asked.scopes_any);
     require_words("--group", requirements.groups, "a group: write GROUP or ORG/GROUP", is_group);
     require_words("--role", requirements.roles, "a role's name", is_identifier);
     require_words("--scope", requirements.scopes, "a scope", is_scope);
@@ -267,8 +271,7 @@ std::string why_stale(std::int64_t synced, const Asked& asked) {
 // Fills `finding`, whose views are of the store until it is read again.
 void decide_in(Store& store, Digester& digester, std::string_view token, const Question& question,
                const Asked& asked, Finding& finding) {
-    Identify identify(digester, token, asked.requirements.organization_mode,
-                      asked.requirements.organization);
+    Identify identify(digester, token, asked.requirements.organization_mode, asked.organization);
     if (store.read(identify) == Lookup::broken) {
         fail_store(question.store, store);
     }
@@ -288,7 +291,9 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
     if (!finding.claims.known && identify.no_digest) {
         throw base::Error("cannot make the token's digest: libcrypto failed; check its setup");
     }
-    finding.code = decide(finding.claims, asked.requirements, asked.now, asked.client);
+    const Words* unmet = nullptr;
+    finding.code = decide(finding.claims, asked.requirements, asked.organization, asked.now,
+                          asked.client, unmet);
     if (finding.code == Code::token_unknown) {
         const auto reading = registry::read_token_text(token);
         finding.id_in_token = reading ? reading->id : "";
@@ -296,8 +301,8 @@ void decide_in(Store& store, Digester& digester, std::string_view token, const Q
         finding.why = reason_unknown(token);
         return;
     }
-    finding.why =
-        reason(finding.code, finding.claims, asked.requirements, asked.now, question.address);
+    finding.why = reason(finding.code, finding.claims, asked.requirements, unmet,
+                         asked.organization, asked.now, question.address);
     if (finding.claims.known) {
         const ScopeSets sets = scope_sets(finding.claims);
         finding.scopes.resize(effective_scopes_size(sets));

@@ -15,12 +15,12 @@ namespace {
 template <typename Predicate>
 std::string join_if(const Words& words, Predicate keep) {
     std::string text;
-    for_each_word(words, [&](std::string_view word) {
+    for (const std::string_view word : words) {
         if (keep(word)) {
             text += text.empty() ? "" : ", ";
             text += base::quoted(word);
         }
-    });
+    }
     return text;
 }
 
@@ -28,15 +28,11 @@ std::string join(const Words& words) {
     return join_if(words, [](std::string_view) { return true; });
 }
 
-std::string lacking_scopes(const Claims& claims, const Requirements& requirements) {
-    const MissingScopes missing = missing_scopes(claims, requirements);
-    return (missing.any ? "any of " : "") + join_if(missing.words, [&](std::string_view scope) {
-               return !grants(scope_sets(claims), scope);
-           });
-}
-
-std::string scope_reason(const Claims& claims, const Requirements& requirements) {
-    const std::string lacking = lacking_scopes(claims, requirements);
+std::string scope_reason(const Claims& claims, const Requirements& requirements,
+                         const Words& unmet) {
+    const std::string lacking =
+        (&unmet == &requirements.scopes_any ? "any of " : "") +
+        join_if(unmet, [&](std::string_view scope) { return !grants(scope_sets(claims), scope); });
     const bool by_role = !claims.role.empty();
     const bool by_token = !claims.token.scopes().empty();
     if (by_role && by_token) {
@@ -74,13 +70,14 @@ std::string reason_unknown(std::string_view token) {
 }
 
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
-                   std::int64_t now, const std::string& client) {
+                   const Words* unmet, std::string_view organization, std::int64_t now,
+                   const std::string& client) {
     const TokenView& token = claims.token;
     char room[subject_max];
     const std::string_view subject = claims.known ? subject_of(token, room) : std::string_view();
     const std::string_view id = claims.known ? token.id() : std::string_view();
     const std::string whose = fmt::format("the token \"{}\"", id);
-    const std::string asked = base::quoted(requirements.organization);
+    const std::string asked = base::quoted(organization);
     switch (code) {
         case Code::ok:
             return fmt::format("{} is valid and meets all that was asked for", whose);
@@ -138,7 +135,8 @@ std::string reason(Code code, const Claims& claims, const Requirements& requirem
                        : fmt::format("the role of {} is \"{}\", and one of {} is asked for", whose,
                                      claims.role, join(requirements.roles));
         case Code::scope_missing:
-            return fmt::format("{} lacks scopes: {}", whose, scope_reason(claims, requirements));
+            return fmt::format("{} lacks scopes: {}", whose,
+                               scope_reason(claims, requirements, *unmet));
         case Code::anonymous:
         case Code::preflight:
         case Code::credentials_missing:

@@ -12,8 +12,10 @@ namespace token_auth::tokensync {
 // Of the token `token` that the store does not hold.
 std::string reason_unknown(std::string_view token);
 
-// `now` and `client` as they were given to decide(); for codes behind token_unknown, and ok.
+// What decide() was given and gave; for codes behind token_unknown, and ok. `unmet` is not null for
+// scope_missing.
 std::string reason(Code code, const Claims& claims, const Requirements& requirements,
-                   std::int64_t now, const std::string& client);
+                   const Words* unmet, std::string_view organization, std::int64_t now,
+                   const std::string& client);
 
 }  // namespace token_auth::tokensync

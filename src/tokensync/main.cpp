@@ -1,5 +1,9 @@
 #include <fmt/core.h>
+#include <limits.h>
+#include <unistd.h>
 
+#include <array>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +17,10 @@
 #include "cli/program.hpp"
 #include "cli/time_options.hpp"
 #include "registry/file/source.hpp"
+#include "registry/reports.hpp"
 #include "registry/source.hpp"
+#include "registry/token_text.hpp"
+#include "registry/validate.hpp"
 #include "store_writer/error.hpp"
 #include "tokensync/account.hpp"
 #include "tokensync/check.hpp"
@@ -35,7 +42,8 @@ namespace {
 constexpr std::chrono::seconds run_waits{5};
 constexpr int run_attempts = 5;  // if the store is replaced under its hands
 
-constexpr std::int64_t heartbeat_max = 52 * 7 * 86400;  // more would overflow a steady clock
+constexpr std::size_t host_max = 255;
+constexpr std::int64_t interval_max = 52 * 7 * 86400;  // more would overflow a steady clock
 
 struct Options {
     std::string registry;
@@ -45,6 +53,12 @@ struct Options {
     store_writer::StoreOptions store;
     std::string heartbeat = "5s";
     std::string log_format;
+    std::string host;
+    std::string usage_db;
+    std::string report_to;
+    std::string usage;
+    std::string usage_interval = "10s";
+    std::string metrics;
     std::string max_age;
     bool full = false;
     bool rebuild = false;
@@ -130,10 +144,69 @@ int run(Options& options) {
     }
 }
 
+std::string host_name(const Options& options) {
+    std::string name = options.host;
+    if (name.empty()) {
+        std::array<char, HOST_NAME_MAX + 1> buffer{};
+        gethostname(buffer.data(), buffer.size() - 1);
+        name = buffer.data();
+    }
+    if (!registry::is_display_text(name, host_max) || registry::holds_token(name)) {
+        throw base::Error(fmt::format("--host must be 1 to {} bytes of {}, and must not hold a "
+                                      "token; name this host",
+                                      host_max, registry::display_text_rule),
+                          base::ErrorKind::invalid_argument);
+    }
+    return name;
+}
+
+// Beside the store, so in a directory of tokensync's own.
+std::string default_usage_db(const Options& options) {
+    return (std::filesystem::path(options.store.path + "/").parent_path().parent_path() /
+            "usage.db")
+        .string();
+}
+
+// A file's hosts have no registry to report to, unless they are told of one.
+std::optional<registry::Location> reports_to(const Options& options) {
+    if (options.report_to.empty() && options.has_source()) {
+        return std::nullopt;
+    }
+    const std::string& url = options.report_to.empty() ? options.registry : options.report_to;
+    return registry::reports_location(registry::parse_location(url), options.usage_db.empty()
+                                                                         ? default_usage_db(options)
+                                                                         : options.usage_db);
+}
+
+std::optional<UsageOptions> usage_of(const Options& options) {
+    if (options.usage.empty()) {
+        return std::nullopt;
+    }
+    UsageOptions usage;
+    usage.page = parse_usage_address(options.usage);
+    usage.interval =
+        std::chrono::seconds(cli::duration_option("--usage-interval", options.usage_interval));
+    if (usage.interval.count() == 0 || usage.interval.count() > interval_max) {
+        throw base::Error("--usage-interval is at least 1s and at most 52w",
+                          base::ErrorKind::invalid_argument);
+    }
+    const auto reports = reports_to(options);
+    if (!reports) {
+        throw base::Error(
+            "--usage has no registry to tell of it with --source; name one by --report-to",
+            base::ErrorKind::invalid_argument);
+    }
+    usage.reports = *reports;
+    usage.registry =
+        registry::parse_location(options.report_to.empty() ? options.registry : options.report_to);
+    usage.host = host_name(options);
+    return usage;
+}
+
 int watch_command(Options& options) {
     const std::int64_t heartbeat =
         options.heartbeat == "0" ? 0 : cli::duration_option("--heartbeat", options.heartbeat);
-    if (heartbeat > heartbeat_max) {
+    if (heartbeat > interval_max) {
         throw base::Error("--heartbeat is at most 52w", base::ErrorKind::invalid_argument);
     }
     const std::unique_ptr<registry::Source> source = open_source(options);
@@ -146,9 +219,13 @@ int watch_command(Options& options) {
         }
         format = options.log_format == "json" ? LogFormat::json : LogFormat::text;
     }
-    return watch(*source, options.store, std::chrono::seconds(heartbeat), format)
-               ? cli::exit_done
-               : exit_registry_lost;
+    const WatchOptions how{std::chrono::seconds(heartbeat),
+                           format,
+                           host_name(options),
+                           reports_to(options),
+                           usage_of(options),
+                           options.metrics};
+    return watch(*source, options.store, how) ? cli::exit_done : exit_registry_lost;
 }
 
 int compact_command(Options& options) {
@@ -229,6 +306,21 @@ void add_watch(cli::Command root, Options& options) {
         .option("--heartbeat", "TIME", options.heartbeat,
                 "How often to note in the store that it is up to date (0: never)")
         .show_default();
+    command.option("--host", "NAME", options.host,
+                   "The name under which `tokenctl hosts` lists this host (default: the host's)");
+    command
+        .option("--usage-db", "FILE", options.usage_db,
+                "Where it reports to, with an SQLite registry (default: usage.db beside the store)")
+        .env("TOKEN_AUTH_USAGE_DB");
+    command.option("--report-to", "URL", options.report_to,
+                   "The PostgreSQL server to report to, if the registry is a replica");
+    command.option("--usage", "PAGE", options.usage,
+                   "Tell when tokens were used last, as nginx does there (token_auth_usage): "
+                   "unix:/path/of/the/socket:/path");
+    command.option("--usage-interval", "TIME", options.usage_interval, "How often to ask nginx")
+        .show_default();
+    command.option("--metrics", "FILE", options.metrics,
+                   "Keep metrics in this file, for node_exporter's textfile collector");
     command.option("--log-format", "FORMAT", options.log_format,
                    "The log on standard error: text or json (default: text, json with --json)");
 }

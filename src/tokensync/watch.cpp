@@ -20,14 +20,18 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "store_writer/error.hpp"
+#include "token_auth/version.hpp"
 #include "tokensync/account.hpp"
 #include "tokensync/inspect.hpp"
+#include "tokensync/metrics.hpp"
 #include "tokensync/read_ahead.hpp"
+#include "tokensync/reporter.hpp"
 #include "tokensync/restart.hpp"
 #include "tokensync/scrub.hpp"
 #include "tokensync/service.hpp"
 #include "tokensync/supervise.hpp"
 #include "tokensync/sync.hpp"
+#include "tokensync/usage_collector.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -68,25 +72,45 @@ base::FileDescriptor descriptor_of(std::initializer_list<int> numbers) {
 class Watch {
   public:
     Watch(registry::Source& source, const store_writer::StoreOptions& options,
-          std::chrono::seconds heartbeat, LogFormat format)
+          const WatchOptions& how)
         : source_(source),
           options_(options),
-          heartbeat_(heartbeat),
-          show_progress_(format == LogFormat::text),
-          log_(format),
+          heartbeat_(how.heartbeat),
+          host_(how.host),
+          show_progress_(how.format == LogFormat::text),
+          log_(how.format),
+          metrics_file_(how.metrics),
           scrub_(options.path),
           stop_(descriptor_of({SIGTERM, SIGINT})),
           read_all_(descriptor_of({SIGHUP})) {
         signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
         options_.read_through = true;
         source_.stop_on(stop_.get());
+        if (how.reports_to) {
+            reporter_ = std::make_unique<Reporter>(*how.reports_to, log_);
+        }
+        if (how.usage) {
+            collector_ = std::make_unique<UsageCollector>(*how.usage, log_);
+        }
     }
 
     // False if it ended because the registry cannot be opened with these rights.
     bool run() {
         if (geteuid() == 0) {
             open_registry_as_root();
+            if (reporter_) {
+                reporter_->connect();
+            }
+            if (collector_) {
+                collector_->connect();
+            }
             become_owner(options_);
+        }
+        if (reporter_) {
+            reporter_->start();
+        }
+        if (collector_) {
+            collector_->start();
         }
         if (faults_before() > 1) {
             rest(std::min(first_retry * (1 << faults_before()), last_retry));
@@ -121,6 +145,8 @@ class Watch {
             }
         }
         writer_.reset();
+        collector_.reset();
+        reporter_.reset();
         if (!registry_lost_) {
             service_.stopping();
             log_.stopped();
@@ -208,8 +234,47 @@ class Watch {
             "Up to date at {}: {}, generation {}", base::format_time(meta.synced / 1000),
             base::counted(meta.contents.counts.tokens, "token"), meta.generation));
         service_.alive();
+        report(meta);
+        metrics_.add(outcome, meta);
+        write_metrics();
         if (meta.contents.counts.held_back != 0) {
             writer_.reset();  // so that "tokensync run --force" finds the store unlocked
+        }
+    }
+
+    void report(const store_writer::Meta& meta) {
+        if (!reporter_) {
+            return;
+        }
+        Reporter::State state;
+        state.report.name = host_;
+        state.report.version = token_auth::version;
+        state.report.generation = meta.generation;
+        state.report.position = meta.position;
+        state.report.held_back = meta.contents.counts.held_back;
+        state.report.left_out = meta.contents.counts.left_out;
+        state.synced = meta.synced;
+        if (collector_) {
+            const UsageCollector::State usage = collector_->state();
+            state.report.tells_usage =
+                usage.told ? registry::TellsUsage::yes : registry::TellsUsage::trying;
+            state.report.usage_lost = usage.lost;
+            state.report.usage_problem = usage.problem;
+        }
+        const bool differs = state.report.tells_usage != reported_.tells_usage ||
+                             state.report.usage_problem != reported_.usage_problem;
+        reporter_->update(
+            state, differs || (!reporter_->has_reported(meta.position) && source_.is_awaited()));
+        reported_ = std::move(state.report);
+    }
+
+    void write_metrics() {
+        if (collector_) {
+            metrics_.usage = collector_->state();
+        }
+        const std::string problem = metrics_file_.write(metrics_);
+        if (!problem.empty()) {
+            log_.unmetered(problem);
         }
     }
 
@@ -281,6 +346,12 @@ class Watch {
     void failed(const std::string& problem) {
         // Whoever wants to mend the store by hand finds it unlocked meanwhile.
         writer_.reset();
+        if (reporter_) {
+            reporter_->update_problem(problem);
+        }
+        ++metrics_.failures;
+        metrics_.registry_up = false;
+        write_metrics();
         if (problem != problem_) {
             log_.failed(problem);
             problem_ = problem;
@@ -315,8 +386,14 @@ class Watch {
     registry::Source& source_;
     store_writer::StoreOptions options_;
     std::chrono::seconds heartbeat_;
+    std::string host_;
     bool show_progress_;
     WatchLog log_;
+    std::unique_ptr<Reporter> reporter_;
+    std::unique_ptr<UsageCollector> collector_;
+    registry::HostReport reported_;  // last
+    Metrics metrics_;
+    MetricsFile metrics_file_;
     Service service_;
     bool unread_ = true;  // the store that is at the path
     Scrub scrub_;
@@ -337,8 +414,8 @@ class Watch {
 }  // namespace
 
 bool watch(registry::Source& source, const store_writer::StoreOptions& options,
-           std::chrono::seconds heartbeat, LogFormat format) {
-    return Watch(source, options, heartbeat, format).run();
+           const WatchOptions& how) {
+    return Watch(source, options, how).run();
 }
 
 }  // namespace token_auth::tokensync

@@ -2,12 +2,25 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string>
 
+#include "registry/session.hpp"
 #include "registry/source.hpp"
 #include "store_writer/directory.hpp"
+#include "tokensync/usage_collector.hpp"
 #include "tokensync/watch_log.hpp"
 
 namespace token_auth::tokensync {
+
+struct WatchOptions {
+    std::chrono::seconds heartbeat{0};
+    LogFormat format = LogFormat::text;
+    std::string host;                              // what it reports itself as
+    std::optional<registry::Location> reports_to;  // empty: it does not
+    std::optional<UsageOptions> usage;             // likewise
+    std::string metrics;                           // a file; empty: none
+};
 
 // Runs until SIGTERM or SIGINT. Once the store has been brought up to date for the first time,
 // nothing but these ends it: errors are logged when they begin and when they end, and tried again
@@ -21,6 +34,6 @@ namespace token_auth::tokensync {
 // False if the registry can be opened with rights only that this process gave up (see
 // supervise.hpp).
 bool watch(registry::Source& source, const store_writer::StoreOptions& options,
-           std::chrono::seconds heartbeat, LogFormat format);
+           const WatchOptions& how);
 
 }  // namespace token_auth::tokensync

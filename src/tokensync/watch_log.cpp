@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "tokensync/report.hpp"
@@ -82,6 +83,43 @@ void WatchLog::failed(const std::string& problem) const {
     base::Json fields;
     fields["error"] = problem;
     write("error", "failed", fmt::format("{}; trying again", problem), fields);
+}
+
+void WatchLog::unreported(const std::string& problem) const {
+    base::Json fields;
+    fields["error"] = problem;
+    write("warning", "unreported",
+          fmt::format("{}; syncing goes on, but `tokenctl hosts` and --wait do not see this host",
+                      problem),
+          fields);
+}
+
+void WatchLog::usage_failed(const std::string& problem) const {
+    base::Json fields;
+    fields["error"] = problem;
+    write("warning", "usage_failed",
+          fmt::format("{}; tokens' last use is not told meanwhile; trying again", problem), fields);
+}
+
+void WatchLog::usage_lost(std::uint64_t uses) const {
+    base::Json fields;
+    fields["uses"] = uses;
+    write("warning", "usage_lost",
+          fmt::format("nginx had no room for {} of tokens so far; give it a larger token_auth_zone",
+                      base::counted(uses, "use")),
+          fields);
+}
+
+void WatchLog::usage_restarted() const {
+    write("info", "usage_restarted",
+          "nginx notes the use of tokens anew; what it had not told is lost", base::Json::object());
+}
+
+void WatchLog::unmetered(const std::string& problem) const {
+    base::Json fields;
+    fields["error"] = problem;
+    write("warning", "unmetered", fmt::format("{}; syncing goes on without --metrics", problem),
+          fields);
 }
 
 void WatchLog::recovered() const {

@@ -20,6 +20,11 @@ class WatchLog {
     void held_back(std::uint64_t tokens, const std::string& store, const std::string& source) const;
     void failed(const std::string& problem) const;
     void recovered() const;
+    void unreported(const std::string& problem) const;
+    void usage_failed(const std::string& problem) const;
+    void usage_lost(std::uint64_t uses) const;
+    void usage_restarted() const;
+    void unmetered(const std::string& problem) const;
     void replaced(const std::string& path) const;
     void stopped() const;
 

@@ -34,8 +34,8 @@ my %valid = ('expires-1h' => [ -1e9, $hour ], 'begins-2h' => [ 2 * $hour ],
 sub answers {
     my ($offset) = @_;
     return ((map { $_ => answer(@{ $valid{$_} }[ 0, 1 ], $offset) } keys %valid),
-        # a location that wants a sync within the last half hour
-        aged => $offset > $hour / 2 ? 'store_stale' : 'ok');
+        # a location that wants a sync within the last half hour, and none that is yet to come
+        aged => $offset > $hour / 2 || $offset < 0 ? 'store_stale' : 'ok');
 }
 
 # Sets nginx's clock, atomically: its workers read it all the time.
@@ -46,7 +46,9 @@ sub set_clock {
     rename "$clock.new", $clock or die "$clock: $!";
     return;
 }
-set_clock(0);
+# Ahead of tokensync's from the start: the more so, the less time has passed since.
+my $first = 300;
+set_clock($first);
 my %env = (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => $clock, FAKETIME_NO_CACHE => 1,
     DONT_FAKE_MONOTONIC => 1);
 my $db = $world->db;
@@ -62,10 +64,10 @@ my %targets = map {
 } keys %valid;
 $targets{aged} = $targets{always} =~ s{/secret}{/aged}r;
 my $oracle = $world->run(rate => 0, ordered => 0, traffic => { targets => \%targets });
-$oracle->initially(answers(0));
+$oracle->initially(answers($first));
 $oracle->settle_within(1);
 
-my @steps = ($hour - 5, $hour + 5, 0, 2 * $hour + 5, 3 * $hour, $hour + 30, -$hour, 2 * $hour - 5);
+my @steps = ($hour - 5, $hour + 5, $first, 2 * $hour + 5, -$hour, $hour + 30, 3 * $hour, 2 * $hour - 5);
 for my $i (1 .. $world->times(5, 60)) {
     my $offset = $steps[ ($i - 1) % @steps ];
     my $begun = TokenAuth::Faults::now();

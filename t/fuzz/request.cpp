@@ -74,11 +74,13 @@ class Bench {
         }
         const Asked asked(request);
         Identify identify(digester_, credential.token, asked.requirements().organization_mode,
-                          asked.requirements().organization);
+                          request.organization);
         if (store_.read(identify) == Lookup::broken) {
             return Code::store_unavailable;
         }
-        return decide(identify.claims, asked.requirements(), request.now, asked.client());
+        const Words* unmet = nullptr;
+        return decide(identify.claims, asked.requirements(), request.organization, request.now,
+                      asked.client(), unmet);
     }
 
   private:

@@ -27,7 +27,10 @@ if ($upstream == 0) {
         next if fork;
         alarm 60;
         my %fields;
-        my $path = (split / /, <$client>)[1];
+        my $path = (split / /, <$client> // POSIX::_exit(0))[1];
+        open my $asked, '>>', "$dir/asked" or die "asked: $!";
+        print $asked "$path\n";
+        close $asked;
         while (defined(my $line = <$client>)) {
             last if $line eq "\r\n";
             $fields{ lc $1 } = $2 if $line =~ /\A([^:]+): (.*)\r\n/;
@@ -38,7 +41,10 @@ if ($upstream == 0) {
             print $client "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
                 "Sec-WebSocket-Accept: $accept\r\n\r\n";
             print $client $_ while sysread $client, $_, 4096;    # an echo
-        } elsif ($path =~ /poll/) {
+        } elsif ($path =~ /accel/) {
+            print $client "HTTP/1.1 200 OK\r\nX-Accel-Redirect: /limited\r\nContent-Length: 0\r\n\r\n";
+        } elsif ($path =~ /poll|quiet/) {
+            print $client "HTTP/1.1 200 OK\r\n\r\nx" if $path =~ /quiet/;
             1 while sysread $client, $_, 4096;    # until nginx gives up
         } else {
             print $client "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
@@ -50,7 +56,7 @@ if ($upstream == 0) {
 END { local $?; kill 'KILL', $upstream if $upstream }
 my $to = 'proxy_pass http://127.0.0.1:' . $listener->sockport . ';';
 
-my @names = qw(ws sse poll download upload h2-sse h2-poll reloaded argument off second);
+my @names = qw(ws sse poll download upload page accel h2-sse h2-poll h2-quiet reloaded argument off second);
 import_lines(map { token_line("live-$_", 'organization', organization => 'acme') } @names);
 my $soon = POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 6));
 import_lines(token_line('live-expiring', 'organization', organization => 'acme', expires => $soon));
@@ -65,6 +71,7 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
     log_format ended 'ended: \$token_auth_id,\$token_auth_result,\$token_auth_org, \$status';
     proxy_http_version 1.1;
     proxy_buffering off;
+    limit_req_zone \$uri zone=uris:1m rate=1r/m;
     token_auth_db $store;
     server {
         listen 127.0.0.1:%PORT%;
@@ -77,6 +84,9 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
         location = /ws { proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade; $to }
         location = /status { token_auth off; token_auth_status prometheus; }
         location = /large { limit_rate 50k; }
+        location = /page { error_page 401 = /instead; $to }
+        location = /instead { internal; token_auth off; proxy_ignore_client_abort on; $to }
+        location = /limited { internal; token_auth off; limit_req zone=uris burst=9; alias $dir/html/small; }
         location = /argument { token_auth api token=\$arg_token; $to }
         location = /off { token_auth_recheck 0; $to }
         location = /first { try_files /nothing /off; }
@@ -105,6 +115,7 @@ sub watch {
     return ($text, 0);
 }
 
+$server->get('/accel', Authorization => 'Bearer acme-token');    # so that the next one has to wait for a minute
 my %open = (
     ws => open_stream('GET', '/ws', 'live-ws-token', Upgrade => 'websocket', Connection => 'Upgrade',
         'Sec-WebSocket-Version' => 13, 'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ=='),
@@ -112,6 +123,8 @@ my %open = (
     poll     => open_stream('GET', '/poll', 'live-poll-token'),
     download => open_stream('GET', '/large', 'live-download-token'),
     upload   => open_stream('POST', '/upload', 'live-upload-token', 'Content-Length' => 1000),
+    page     => open_stream('POST', '/page', 'live-page-token', 'Content-Length' => 1000),
+    accel    => open_stream('GET', '/accel', 'live-accel-token'),
     reloaded => open_stream('GET', '/sse', 'live-reloaded-token'),
     argument => open_stream('GET', '/argument?token=live-argument-token'),
     expiring => open_stream('GET', '/sse', 'live-expiring-token'),
@@ -126,6 +139,8 @@ my $h2 = IO::Socket::UNIX->new("$dir/h2.sock") or die "h2.sock: $!";
 my $bearer = sub { return authorization => "Bearer $_[0]-token" };
 print $h2 preface(), headers_frame(1, 1, 'GET', '/sse', $bearer->('live-h2-sse')),
     headers_frame(3, 1, 'GET', '/poll', $bearer->('live-h2-poll')), headers_frame(5, 1, 'GET', '/sse', $bearer->('acme'));
+my $quiet = IO::Socket::UNIX->new("$dir/h2.sock") or die "h2.sock: $!";
+print $quiet preface(), headers_frame(1, 1, 'GET', '/quiet', $bearer->('live-h2-quiet')), headers_frame(3, 1, 'GET', '/quiet', $bearer->('acme'));
 
 like((watch($open{ws}, 1))[0], qr{\AHTTP/1.1 101 .*s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=}s, 'a WebSocket');
 syswrite $open{ws}, "\x81\x82abcd\x09\x0b";
@@ -152,6 +167,11 @@ like $text, qr{\AHTTP/1.1 401 .*error="invalid_token".*"code":"token_revoked"}s,
 ($text, $ended) = watch($open{upload}, 5);
 is $ended, 1, 'an upload ends';
 like $text, qr{\AHTTP/1.1 401 .*"code":"token_revoked"}s, 'with its answer';
+like((watch($open{page}, 1))[0], qr{\AHTTP/1.1 200 .*data: x}s, "or an error_page's");
+print { $open{page} } 'x' x 1000;
+cmp_ok length((watch($open{page}, 1))[0]), '>', 20, 'which goes on once the rest of the body comes';
+is scalar(grep { $_ eq '/page' || $_ eq '/instead' } split /\n/, slurp("$dir/asked")), 1, 'and asks the upstream once';
+is((watch($open{accel}, 5))[1], 1, 'a request that waits for its rate ends');
 ($text, $ended) = watch($open{download}, 5);
 is $ended, 1, 'a slow download ends';
 cmp_ok length $text, '<', 4 << 20, 'before its end';
@@ -175,6 +195,16 @@ is $h2{3}{ended}, 1, 'a long poll over HTTP/2 ends';
 like $h2{3}{text}, qr/"code":"token_revoked"/, 'with its answer';
 is $h2{5}{reset} // $h2{5}{ended}, undef, 'the other stream of the connection goes on';
 
+# So that its client knows at once, whatever the others do.
+my $frames = (watch($quiet, 2))[0];
+my %reset;
+while (length $frames >= 9) {
+    my ($length, $type, undef, $stream) = unpack 'NCCN', "\0$frames";
+    $reset{$stream} = 1 if $type == 3;
+    substr $frames, 0, 9 + $length, '';
+}
+is_deeply [ keys %reset ], [1], 'a stream of HTTP/2 is reset though its connection is quiet';
+
 # A store that is out of date, or not there, ends nothing at once.
 is((watch($open{spoiled}, 0.1))[1], 0, 'a store that is unavailable ends no stream for a minute');
 is((request_status('/spoiled')), 503, 'although it refuses new ones');
@@ -187,10 +217,10 @@ sub request_status { return ($server->get($_[0], Authorization => 'Bearer acme-t
 
 my (undef, undef, $metrics) = $server->get('/status');
 my %rechecks = $metrics =~ /^token_auth_rechecks_total[{]label="default",result="(\w+)"[}] (\d+)$/mg;
-is_deeply [ @rechecks{qw(token_revoked token_expired)} ], [ 9, 1 ], 'rechecks are counted by their results';
+is_deeply [ @rechecks{qw(token_revoked token_expired)} ], [ 12, 1 ], 'rechecks are counted by their results';
 cmp_ok $rechecks{ok}, '>', 10, 'those that end nothing, too';
 
-close $open{upload};    # until then, nginx lingers
+close $open{$_} for qw(upload page);    # until then, nginx lingers
 sleep 1;
 my %logged = slurp("$dir/access.log") =~ /^ended: ([\w-]+),(\w+,\w*, \d+)$/mg;
 is_deeply { map { ($_ => $logged{"live-$_"}) } qw(ws sse poll download upload expiring h2-sse h2-poll) }, {

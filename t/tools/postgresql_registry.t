@@ -69,14 +69,14 @@ subtest 'an owner who may not make roles' => sub {
     TokenAuth::Postgres::sql_at($url->('postgres', 'postgres'), 'CREATE ROLE owner LOGIN; CREATE DATABASE mine OWNER owner');
     my $made = tokenctl('--registry', $url->('owner', 'mine'), 'init');
     is $made->{status}, 0, 'the registry is made';
-    like $made->{err}, qr/roles token_auth_reader and token_auth_writer could not be made, which needs CREATEROLE/, 'and it is said';
+    like $made->{err}, qr/roles token_auth_reader, token_auth_writer and token_auth_reporter could not be made, which needs CREATEROLE/, 'and it is said';
     use_registry($url->('owner', 'mine'));
     ok(succeeds(tokenctl(qw(org add acme))), 'its owner can use it');
     ok(succeeds(tokensync($url->('owner', 'mine'), 'run', '--force')), 'for syncing, too');
     my $docs = TokenAuth::Tools::slurp("$FindBin::Bin/../../docs/TOKENCTL.md");
     my ($statements) = $docs =~ /```sql\n(CREATE ROLE token_auth_reader;.*?)```/s or die 'no statements in the docs';
     TokenAuth::Postgres::sql_at($url->('postgres', 'mine'), $statements
-            . 'CREATE ROLE r LOGIN IN ROLE token_auth_reader; CREATE ROLE w LOGIN IN ROLE token_auth_writer');
+            . 'CREATE ROLE r LOGIN IN ROLE token_auth_reader, token_auth_reporter; CREATE ROLE w LOGIN IN ROLE token_auth_writer');
     ok(succeeds(tokenctl('--registry', $url->('w', 'mine'), qw(org add globex))),
         'once an administrator has made the roles, a writer');
     ok(succeeds(tokensync($url->('r', 'mine'), 'run')), 'and a reader, too');

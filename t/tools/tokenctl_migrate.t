@@ -19,8 +19,10 @@ my @adds   = (
     q{the database's account and its clock in the audit trail (audit.session_user)},
     'checks of what the tables take, and a table for rows that they refuse (set_aside)',
     'a log of what REPLACE and deletions without foreign keys remove',
+    'who waits for the nginx hosts (waiting), and in PostgreSQL what the hosts report (hosts, token_usage)',
 );
-my $plan = qr{\Aregistry \S+: from version 1 to 2, in one transaction\n@{[ join '', map { "  adds \Q$_\E\\n" } @adds ]}};
+my $unseen = '  hosts with tokensync 0.1 do not report, and cannot be seen from here: see that none is left';
+my $plan = qr{\Aregistry \S+: from version 1 to 2, in one transaction\n@{[ join '', map { "\Q$_\E\\n" } (map { "  adds $_" } @adds), $unseen ]}};
 
 # Columns of version 1.
 my %columns = (
@@ -130,7 +132,7 @@ subtest 'an older registry' => sub {
     like $dry->{err}, qr/${plan}nothing was changed, as --dry-run says\n\z/, '--dry-run says what would be done';
     is_deeply decode_json($world->ctl_ok('migrate', '--dry-run', '--json')), {
         outcome => 'planned', registry => decode_json($world->ctl_ok('migrate', '--dry-run', '--json'))->{registry}, from => 1, to => 2,
-        adds => \@adds, set_aside => [],
+        adds => \@adds, set_aside => [], hosts_too_old => [],
     }, 'in JSON as well';
     is_old($world, $before, 'after --dry-run');
 
@@ -168,6 +170,31 @@ subtest 'the new columns' => sub {
     is $logged->(), 'user|ann', 'of SQL, too';
     $world->sync_ok('run');
     is $world->sync('check')->{status}, 0, 'the store is equal';
+};
+
+subtest 'hosts that are too old' => sub {
+    sqlite_only();    # a PostgreSQL registry of version 1 knows no hosts
+    my $world = old_world();
+    local $ENV{TOKEN_AUTH_USAGE_DB} = $world->dir . '/usage.db';
+    my $watches = { map { $_ => $world->watch({ db => $world->dir . "/$_" }, '--host', $_) } qw(web1 web2) };
+    my $reports = sub { rows_of("sqlite:$ENV{TOKEN_AUTH_USAGE_DB}", @_) };
+    ok eventually(sub { -e $ENV{TOKEN_AUTH_USAGE_DB} && $reports->('SELECT count(*) FROM hosts')->[0] == 2 }), 'two hosts';
+    $world->stop($_) for values %$watches;
+    $reports->(q(UPDATE hosts SET schema = 1 WHERE host = 'web2'));
+    like $world->ctl_ok('hosts'), qr/^web2 .* its tokensync does not read registries of version 2: upgrade it before `tokenctl migrate`$/m, 'hosts says so';
+    my $refused = $world->ctl('migrate');
+    is $refused->{status}, 1, 'refused';
+    like $refused->{err}, qr/not migrated: no change, .*, would reach these hosts, whose tokensync is too old: web2 \(\d+\.\d+\.\d+\); upgrade .* or use --force$/m,
+        'by name';
+    is version($world), 1, 'nothing is done';
+    my $dry = done($world->ctl('migrate', '--dry-run'));
+    like $dry->{err}, qr/^  hosts whose tokensync is too old: web2 \(/m, '--dry-run lists them';
+    is scalar @{ decode_json($world->ctl_ok('migrate', '--dry-run', '--json'))->{hosts_too_old} }, 1, 'in JSON as well';
+    spew("$ENV{TOKEN_AUTH_USAGE_DB}.noise", 'x' x 4096);
+    is $world->ctl('--usage-db', "$ENV{TOKEN_AUTH_USAGE_DB}.noise", 'migrate')->{status}, 1, 'refused if nobody can say which they are';
+    is version($world), 1, 'nothing is done';
+    ok succeeds($world->ctl('migrate', '--force')), '--force';
+    is version($world), 2, 'it is done';
 };
 
 subtest 'a watch' => sub {

@@ -121,7 +121,9 @@ Outcome Subject::outcome(const World& world, const Request& request) {
             }
         }
     }
-    outcome.code = answer(decide(claims, requirements, request.now, client)).name;
+    const Words* unmet = nullptr;
+    outcome.code =
+        answer(decide(claims, requirements, request.organization, request.now, client, unmet)).name;
     return outcome;
 }
 

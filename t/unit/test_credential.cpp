@@ -226,6 +226,19 @@ void every_byte_in_a_token() {
     }
 }
 
+// They are checked several at a time.
+void a_byte_at_every_place() {
+    for (std::size_t size = 1; size <= 70; ++size) {
+        std::string token(size, 'a');
+        check(is_token68(token), "{} bytes", size);
+        for (std::size_t at = 0; at < size; ++at) {
+            token[at] = ',';
+            check(!is_token68(token), "a comma among {} bytes, at {}", size, at);
+            token[at] = 'a';
+        }
+    }
+}
+
 // Every byte right behind a scheme: only a space parts it from the token.
 void every_byte_after_the_scheme() {
     for (unsigned byte = 0; byte < 256; ++byte) {
@@ -329,6 +342,7 @@ int main() {
         UNIT_TEST(other_schemes),
         UNIT_TEST(accepted_schemes),
         UNIT_TEST(every_byte_in_a_token),
+        UNIT_TEST(a_byte_at_every_place),
         UNIT_TEST(every_byte_after_the_scheme),
         UNIT_TEST(lengths),
         UNIT_TEST(bare_values),

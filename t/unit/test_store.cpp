@@ -288,9 +288,12 @@ void changed_roles_are_read_anew(void**) {
     Store store;
     assert_true(store.open(file.directory()));
     assert_true(resolved(store, "t", {}).claims.role_scopes == "a");
+    *resolved(store, "t", {}).claims.role_meets = 1;
+    assert_int_equal(*resolved(store, "t", {}).claims.role_meets, 1);
     file.meta.roles_generation = file.meta.generation + 1;
     file.commit([](MDB_txn* txn) { StoreFile::put(txn, 0, {true, "r", "b"}); });
     assert_true(resolved(store, "t", {}).claims.role_scopes == "b");
+    assert_int_equal(*resolved(store, "t", {}).claims.role_meets, 0);  // what the old one met
     // A role without a record is damage: nothing is granted for want of one.
     file.meta.roles_generation = file.meta.generation + 1;
     file.commit([](MDB_txn* txn) { LmdbFile::remove(txn, role_key(0)); });

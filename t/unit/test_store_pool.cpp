@@ -4,12 +4,35 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 
 #include "cmocka.hpp"
 #include "store_file.hpp"
 #include "token_auth/store_pool.hpp"
+
+namespace token_auth {
+
+// What happens at a reader's step, once; 0: nothing.
+struct Meanwhile {
+    int step = 0;
+    int skip = 0;
+    std::function<void()> act;
+};
+Meanwhile meanwhile;
+
+void test_step(int step) {
+    if (step == meanwhile.step && meanwhile.skip-- == 0) {
+        meanwhile.step = 0;
+        meanwhile.act();
+    }
+}
+
+}  // namespace token_auth
+
+#define TOKEN_AUTH_TEST_STEP(number) test_step(number)
+#include "../../src/store/store.cpp"
 
 namespace token_auth {
 namespace {
@@ -190,6 +213,25 @@ void another_process_that_served_a_later_generation_counts(void**) {
     assert_int_equal(least.load(), 251);
 }
 
+// Whichever commit of one and the same store others served while this one was opened.
+void a_store_is_taken_up_while_commits_go_on(void**) {
+    for (int skip = 0; skip < 3; ++skip) {
+        MinGeneration least{0};
+        Fixture f(&least);
+        f.path.lead_to(f.first.directory());
+        assert_true(f.start());
+        meanwhile = {1, skip, [&] {
+                         f.first.commit();
+                         least.store(f.first.meta.generation);
+                     }};
+        assert_int_equal(f.read(1), Lookup::found);
+        assert_int_equal(meanwhile.step, 0);
+        assert_int_equal(f.read(2), Lookup::found);
+        assert_int_equal(f.told.count, 1);
+        assert_int_equal(least.load(), 102);
+    }
+}
+
 void a_mapping_below_what_was_served_is_not_served_on(void**) {
     MinGeneration least{0};
     Fixture f(&least);
@@ -332,6 +374,7 @@ int main() {
         cmocka_unit_test(a_gap_does_not_open_the_way_for_an_older_store),
         cmocka_unit_test(a_store_that_comes_back_in_time_is_served_without_a_word),
         cmocka_unit_test(another_process_that_served_a_later_generation_counts),
+        cmocka_unit_test(a_store_is_taken_up_while_commits_go_on),
         cmocka_unit_test(a_mapping_below_what_was_served_is_not_served_on),
         cmocka_unit_test(a_generation_ahead_of_the_clock_needs_a_restart),
         cmocka_unit_test(a_broken_store_is_dropped_and_taken_up_again_once_mended),

@@ -131,6 +131,21 @@ void words() {
     }
 }
 
+// They are compared several bytes at a time.
+void equality() {
+    for (std::size_t size = 0; size <= 40; ++size) {
+        const std::string one(size, 'a');
+        std::string other = one;
+        check(is_equal(one, other), "{} bytes", size);
+        check(!is_equal(one, other + 'a'), "{} bytes and one more", size);
+        for (std::size_t at = 0; at < size; ++at) {
+            other[at] = 'b';
+            check(!is_equal(one, other), "{} bytes, of which byte {} differs", size, at);
+            other[at] = 'a';
+        }
+    }
+}
+
 void lists_of_grants() {
     check(any_covers("calls:read agents:*", "agents:read"), "the last of two");
     check(any_covers("  agents:*  ", "agents:read"), "one between spaces");
@@ -145,7 +160,7 @@ int main() {
     using namespace token_auth::unit;
     const CMUnitTest tests[] = {
         UNIT_TEST(identifiers), UNIT_TEST(scopes),          UNIT_TEST(coverage),
-        UNIT_TEST(words),       UNIT_TEST(lists_of_grants),
+        UNIT_TEST(words),       UNIT_TEST(lists_of_grants), UNIT_TEST(equality),
     };
     return cmocka_run_group_tests_name("text", tests, nullptr, nullptr);
 }

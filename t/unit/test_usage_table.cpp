@@ -2,6 +2,7 @@
 #include "nginx/usage_table.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -164,6 +165,28 @@ void a_writer_that_died() {
     check_equal(world.table.lost(), 2U, "no place is left");
 }
 
+void more_uses_than_can_be_counted() {
+    constexpr std::uint32_t noted = 3;
+    constexpr std::uint32_t most = UINT32_MAX;
+    World world(4);
+    for (std::uint32_t i = 0; i < noted; ++i) {
+        world.use(1);
+    }
+    for (World::Entry& entry : world.entries) {  // as if it were that many
+        for (std::size_t at = 0; at < sizeof(entry.bytes); at += sizeof(most)) {
+            if (std::memcmp(entry.bytes + at, &noted, sizeof(noted)) == 0) {
+                std::memcpy(entry.bytes + at, &most, sizeof(most));
+            }
+        }
+    }
+    world.use(1);
+    UsageCursor cursor;
+    check_counts(world.round(cursor), {{"t1", most}}, "no less than were noted");
+    world.use(1);
+    UsageCursor whole;
+    check_counts(world.round(whole), {{"t1", most + std::uint64_t{1}}}, "with later ones");
+}
+
 void writers_beside_each_other() {
     constexpr std::uint64_t writers = 4;
     constexpr std::uint64_t uses = 100000;
@@ -227,6 +250,7 @@ int main() {
         UNIT_TEST(overflow),
         UNIT_TEST(rounds_in_parts),
         UNIT_TEST(a_writer_that_died),
+        UNIT_TEST(more_uses_than_can_be_counted),
         UNIT_TEST(writers_beside_each_other),
     };
     return cmocka_run_group_tests_name("usage_table", tests, nullptr, nullptr);

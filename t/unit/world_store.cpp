@@ -172,11 +172,13 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
     return text == nullptr || *text == '\0' ? otherwise : std::stoull(text);
 }
 
-Asked::Asked(const Request& request)
-    : groups_(request.groups.begin(), request.groups.end()),
-      roles_(request.roles.begin(), request.roles.end()),
-      scopes_(request.scopes.begin(), request.scopes.end()),
-      scopes_any_(request.scopes_any.begin(), request.scopes_any.end()) {
+Asked::Asked(const Request& request) {
+    const auto split = [](const std::vector<std::string>& texts, IfEmpty if_empty,
+                          std::vector<std::string_view>& room) {
+        const std::vector<std::string_view> values(texts.begin(), texts.end());
+        room.resize(words_max(values.data(), values.size()));
+        return split_words(values.data(), values.size(), if_empty, room.data());
+    };
     requirements_.kinds = 0;
     for (const std::string& name : request.kinds) {
         requirements_.kinds |= kind_of(name);
@@ -184,11 +186,10 @@ Asked::Asked(const Request& request)
     requirements_.organization_mode = request.mode == "required"   ? OrganizationMode::required
                                       : request.mode == "optional" ? OrganizationMode::optional
                                                                    : OrganizationMode::off;
-    requirements_.organization = request.organization;
-    requirements_.groups = {groups_.data(), groups_.size()};
-    requirements_.roles = {roles_.data(), roles_.size()};
-    requirements_.scopes = {scopes_.data(), scopes_.size()};
-    requirements_.scopes_any = {scopes_any_.data(), scopes_any_.size()};
+    requirements_.groups = split(request.groups, IfEmpty::met_by_nobody, groups_);
+    requirements_.roles = split(request.roles, IfEmpty::met_by_nobody, roles_);
+    requirements_.scopes = split(request.scopes, IfEmpty::nothing_is_required, scopes_);
+    requirements_.scopes_any = split(request.scopes_any, IfEmpty::nothing_is_required, scopes_any_);
     if (!request.client.empty() && !parse_address(request.client, client_)) {
         throw std::runtime_error("parse_address() refused " + request.client);
     }

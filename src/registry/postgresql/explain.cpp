@@ -8,8 +8,8 @@ namespace token_auth::registry::postgresql {
 namespace {
 
 constexpr const char* privilege_remedy =
-    "connect as a role that is in token_auth_writer (for tokenctl) or token_auth_reader (for "
-    "tokensync), or as the registry's owner";
+    "connect as a role that is in token_auth_writer (for tokenctl), or in token_auth_reader and "
+    "token_auth_reporter (for tokensync), or as the registry's owner";
 
 std::string first_line(std::string_view text) {
     std::string_view line = text.substr(0, text.find('\n'));
@@ -54,7 +54,7 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     // 0A000: what a replica answers to READ WRITE
     if (sqlstate == "25006" || sqlstate == "0A000") {
         return "this server cannot be written (a replica, or read-only); name the primary one "
-               "by --registry";
+               "by --registry, for what tokensync reports by --report-to";
     }
     if (sqlstate == "57014") {
         return fmt::format("{}; try again, or raise that limit for this role", first_line(message));

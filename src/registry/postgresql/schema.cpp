@@ -312,6 +312,34 @@ constexpr std::string_view version_2[] = {
     kept    INTEGER NOT NULL,
     content TEXT NOT NULL
 ))",
+    // what the tokensync of each nginx host says of itself (hosts.hpp)
+    R"(CREATE TABLE token_auth.hosts (
+    host          TEXT COLLATE "C" PRIMARY KEY,
+    seen          BIGINT NOT NULL,
+    version       TEXT NOT NULL,
+    schema        BIGINT NOT NULL,
+    generation    BIGINT NOT NULL,
+    position      TEXT NOT NULL,
+    age           BIGINT NOT NULL,
+    held_back     BIGINT NOT NULL,
+    left_out      BIGINT NOT NULL,
+    problem       TEXT NOT NULL,
+    usage_since   BIGINT NOT NULL,
+    usage_lost    BIGINT NOT NULL,
+    usage_problem TEXT NOT NULL,
+    pruned        BIGINT NOT NULL DEFAULT 0
+))",
+    // and of the tokens' last use (usage.hpp). Without a foreign key, which would lock the tokens;
+    // with room in its pages, so that an update need not touch the index.
+    R"(CREATE TABLE token_auth.token_usage (
+    token     TEXT COLLATE "C" PRIMARY KEY,
+    last_used BIGINT NOT NULL,
+    address   TEXT NOT NULL,
+    count     BIGINT NOT NULL
+) WITH (fillfactor = 70))",
+    // until: somebody waits for the hosts up to then
+    R"(CREATE TABLE token_auth.waiting (until BIGINT NOT NULL))",
+    R"(INSERT INTO token_auth.waiting (until) VALUES (0))",
 };
 
 // Version 1's had no names of their own.
@@ -331,11 +359,26 @@ constexpr std::string_view regrant = R"(DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reader') THEN
         GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader;
+        GRANT SELECT ON token_auth.hosts, token_auth.token_usage, token_auth.waiting
+            TO token_auth_reader;
+        BEGIN
+            CREATE ROLE token_auth_reporter NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
+            NULL;
+        END;
     END IF;
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_writer') THEN
         REVOKE INSERT ON token_auth.audit FROM token_auth_writer;
         GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit TO token_auth_writer;
-        GRANT SELECT ON token_auth.set_aside TO token_auth_writer;
+        GRANT SELECT ON token_auth.set_aside, token_auth.hosts, token_auth.token_usage
+            TO token_auth_writer;
+        GRANT SELECT, UPDATE ON token_auth.waiting TO token_auth_writer;
+    END IF;
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reporter') THEN
+        GRANT USAGE ON SCHEMA token_auth TO token_auth_reporter;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage
+            TO token_auth_reporter;
+        GRANT SELECT (id) ON token_auth.tokens TO token_auth_reporter;
     END IF;
 END
 $$)";
@@ -397,17 +440,20 @@ Statements postgresql_roles() {
 DECLARE
     name TEXT;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['token_auth_reader', 'token_auth_writer'] LOOP
+    FOREACH name IN ARRAY ARRAY['token_auth_reader', 'token_auth_writer', 'token_auth_reporter']
+        LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', name);
         END IF;
     END LOOP;
 END
 $$)",
-        R"(GRANT USAGE ON SCHEMA token_auth TO token_auth_reader, token_auth_writer)",
+        R"(GRANT USAGE ON SCHEMA token_auth
+    TO token_auth_reader, token_auth_writer, token_auth_reporter)",
         R"(GRANT SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations,
     token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens,
-    token_auth.changes, token_auth.log_state TO token_auth_reader, token_auth_writer)",
+    token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.token_usage,
+    token_auth.waiting TO token_auth_reader, token_auth_writer)",
         R"(GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
     token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
     TO token_auth_writer)",
@@ -417,7 +463,10 @@ $$)",
         R"(GRANT SELECT ON token_auth.audit, token_auth.set_aside TO token_auth_writer)",
         R"(GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit
     TO token_auth_writer)",
-        R"(GRANT UPDATE ON token_auth.write_lock TO token_auth_writer)",
+        R"(GRANT UPDATE ON token_auth.write_lock, token_auth.waiting TO token_auth_writer)",
+        R"(GRANT SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage
+    TO token_auth_reporter)",
+        R"(GRANT SELECT (id) ON token_auth.tokens TO token_auth_reporter)",
         R"(GRANT EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT) TO token_auth_writer)",
     };
 }

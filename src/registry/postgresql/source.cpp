@@ -192,6 +192,7 @@ struct PostgresqlSource::Server {
     bool owned = false;        // the session is, by no pooler
     bool tells_place = false;  // which cluster it is, and how far its log is
     bool announced = false;
+    bool tells_waiting = false;
     bool replica = false;
     std::uint64_t pruned_below = 0;
     std::string reached;  // the position given last over this connection
@@ -280,7 +281,8 @@ bool PostgresqlSource::no_change_between(const std::string& position, const std:
     return position == latest || with_server([&](Server& server) {
                const auto from = parse_postgresql_position(position);
                const auto to = parse_postgresql_position(latest);
-               if (!from || !to || from->cluster != to->cluster) {
+               if (!from || !to || from->cluster != to->cluster ||
+                   number(snapshot_xmin(from->snapshot)) < server.pruned_below) {
                    return false;
                }
                Values parameters = parameters_of(*from);
@@ -292,6 +294,31 @@ bool PostgresqlSource::no_change_between(const std::string& position, const std:
                    parameters);
                return !between->next();
            });
+}
+
+std::string PostgresqlSource::position() {
+    return with_server([](Server& server) {
+        PostgresqlPosition now = server.begin();
+        now.base = snapshot_xmin(now.snapshot);
+        return server.end(std::move(now));
+    });
+}
+
+bool PostgresqlSource::is_awaited() {
+    return with_server([](Server& server) {
+        if (!server.tells_waiting) {
+            // Version 1 has no such table, and older grants do not let it be read.
+            const auto row = server.connection.query(
+                "SELECT has_table_privilege(to_regclass('token_auth.waiting'), 'SELECT')::int");
+            server.tells_waiting = row->next() && row->integer(0) != 0;
+        }
+        return server.tells_waiting &&
+               server.connection
+                   .query(
+                       "SELECT 1 FROM token_auth.waiting WHERE until > extract(epoch FROM "
+                       "clock_timestamp())")
+                   ->next();
+    });
 }
 
 void PostgresqlSource::wait(std::chrono::milliseconds timeout) {

@@ -24,6 +24,8 @@ class PostgresqlSource final : public Source {
     std::string all(Sink& sink) override;
     bool no_change_between(const std::string& position, const std::string& latest) override;
     std::vector<Fate> fates(const std::vector<HeldToken>& tokens) override;
+    std::string position() override;
+    bool is_awaited() override;
     void wait(std::chrono::milliseconds timeout) override;
 
   private:

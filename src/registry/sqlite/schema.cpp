@@ -107,6 +107,12 @@ constexpr Table tables[] = {
 ))"},
 };
 
+// until: somebody waits for the hosts (hosts.hpp) up to then
+constexpr std::string_view waiting[] = {
+    "CREATE TABLE waiting (until BIGINT NOT NULL)",
+    "INSERT INTO waiting (until) VALUES (0)",
+};
+
 constexpr std::string_view indexes[] = {
     "CREATE INDEX memberships_organization ON memberships (organization)",
     "CREATE INDEX memberships_role ON memberships (role)",
@@ -331,6 +337,7 @@ Statements sqlite_schema() {
     for (const Table& table : tables) {
         statements.push_back(create(table));
     }
+    statements.insert(statements.end(), std::begin(waiting), std::end(waiting));
     statements.emplace_back(changes_pruned);
     add_indexes_and_triggers(statements);
     return statements;
@@ -342,6 +349,7 @@ Statements sqlite_upgrade_before(Session& session) {
     Statements statements;
     drop_all(session, "trigger", statements);
     drop_all(session, "index", statements);
+    statements.insert(statements.end(), std::begin(waiting), std::end(waiting));
     for (const Table& table : tables) {
         if (table.name == "audit") {
             statements.emplace_back("ALTER TABLE audit RENAME TO old_audit");

@@ -189,6 +189,23 @@ bool SqliteSource::no_change_between(const std::string& position, const std::str
     return from && to && (*from == *to || from->seq > to->seq);
 }
 
+std::string SqliteSource::position() {
+    Position last;
+    read([&](Session& session) { last = last_position(session); });
+    return format_position(last);
+}
+
+bool SqliteSource::is_awaited() {
+    bool awaited = false;
+    read([&](sqlite::SqliteSession& session) {
+        awaited = session.version() == schema_version &&
+                  session.number(
+                      "SELECT until > CAST(strftime('%s', 'now') AS INTEGER) FROM "
+                      "waiting") != 0;
+    });
+    return awaited;
+}
+
 // Whether the registry has more than what was read last.
 bool SqliteSource::moved_on() {
     if (!in_place()) {

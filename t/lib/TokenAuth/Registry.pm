@@ -37,7 +37,7 @@ sub rows_of {
     return TokenAuth::Postgres::sql_at($url, "SET search_path = token_auth;\n$statements")
         if $url =~ /\Apostgres/;
     my ($file) = $url =~ /\Asqlite:(.*)/s;
-    return [ lines_from('sqlite3', '-batch', '-noheader', $file, $statements) ];
+    return [ lines_from('sqlite3', '-batch', '-noheader', '-cmd', '.timeout 10000', $file, $statements) ];
 }
 
 # Statements that the tables' checks do not see: rows as damage or an older release may leave them.

@@ -21,7 +21,7 @@ our @EXPORT_OK = qw(
 my ($registry, $kept);
 
 # The caller's environment must not decide a test.
-delete @ENV{qw(TOKEN_AUTH_REGISTRY TOKEN_AUTH_KEY TOKEN_AUTH_DB SUDO_USER)};
+delete @ENV{qw(TOKEN_AUTH_REGISTRY TOKEN_AUTH_KEY TOKEN_AUTH_DB TOKEN_AUTH_USAGE_DB SUDO_USER)};
 
 # A directory that goes with the test; everyone may enter it.
 sub new_dir {

@@ -10,6 +10,8 @@ use Bench::Report qw(table);
 my %label = (
     unprotected => 'unprotected',
     organization => 'token_auth, organization tokens at random',
+    usage => 'the same, their last use noted',
+    no_zone => 'the same, without counters (`token_auth_zone off`)',
     user => 'token_auth, user tokens at random',
     hot => 'token_auth, 1,000 hot organization tokens',
     auth_request => 'auth_request, a service that looks nothing up',
@@ -21,6 +23,8 @@ my %unprotected_bar = (
     204 => { organization => 0.91, user => 0.88, hot => 0.96 },
 );
 my %other_bar = (auth_request => 2, lua => 2.5);
+my %usage_bar = (usage => 0.98, no_zone => 0.99);
+my @variants = qw(unprotected organization usage no_zone user hot auth_request lua);
 my %instructions_bar = (organization => 1500, user => 1800, unknown => 2000);
 
 sub find {
@@ -41,6 +45,11 @@ sub bars {
                 $of->($_)->{unprotected}{cpu}[1] ] } qw(organization user hot)),
             (map { [ "organization tokens ÷ $label{$_}, $content{$content}", $other_bar{$_}, 'at least',
                 $of->($_)->{exceeded}{cpu}[1] ] } qw(auth_request lua));
+        my ($usage, $no_zone) = map { $of->($_) } qw(usage no_zone);    # figures of old have neither
+        push @bars, [ "organization tokens, last use noted ÷ not noted, $content{$content}", $usage_bar{usage}, 'at least',
+            1 / $usage->{exceeded}{cpu}[1] ] if $usage;
+        push @bars, [ "organization tokens, counted ÷ not counted, $content{$content}", $usage_bar{no_zone}, 'at least',
+            $no_zone->{exceeded}{cpu}[1] ] if $no_zone;
     }
     return (@bars, map { [ "instructions added, $_ token", $instructions_bar{$_}, 'at most', $results->{instructions}{$_} ] }
         qw(organization user unknown));
@@ -65,7 +74,7 @@ sub section {
     my $text = '';
     my %plots;
     for my $content (qw(static 204)) {
-        my @rows = map { find($results, $_, $content) } qw(unprotected organization user hot auth_request lua);
+        my @rows = grep { defined } map { find($results, $_, $content) } @variants;
         $text .= "### " . ucfirst("$content{$content}\n\n") . table(
             [ '', 'requests/s', '÷ unprotected', 'processor time, µs', 'ratio by it', 'instructions added' ],
             map {
