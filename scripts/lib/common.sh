@@ -30,11 +30,11 @@ packages_build=(
     g++ make cmake pkg-config
     nginx nginx-dev libssl-dev liblmdb-dev
     libsqlite3-dev libpq-dev zlib1g-dev libcli11-dev libfmt-dev nlohmann-json3-dev libutfcpp-dev
-    libbsd-dev libsystemd-dev libcurl4-openssl-dev
+    libbsd-dev libsystemd-dev libcurl4-openssl-dev libmicrohttpd-dev libsodium-dev
 )
 packages_unit=(libcmocka-dev librapidcheck-dev)
 packages_demo=(curl ca-certificates)
-packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl)
+packages_lint=("${packages_unit[@]}" clang-tidy clang-format cppcheck shellcheck binutils perl python3-jsonschema)
 packages_fuzz=("${packages_unit[@]}" clang libclang-rt-dev)
 packages_matrix=(clang)
 # modules for the installed nginx; scripts/matrix unpacks them without installing
@@ -45,7 +45,8 @@ packages_beside=(
 packages_package=(debootstrap util-linux iproute2)
 packages_sanitize=(valgrind libc6-dbg)
 packages_test=("${packages_unit[@]}" perl curl ca-certificates groff-base sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
-    prometheus fail2ban python3-grpcio python3-websockets caddy)
+    prometheus fail2ban python3-grpcio python3-jsonschema python3-websockets python3-requests
+    httpie nodejs caddy)
 packages_postgresql=(
     postgresql postgresql-client libdbi-perl libdbd-pg-perl pgbouncer iproute2
 )

@@ -31,6 +31,8 @@ my %groups = (
     tools => qr{\A(?:CLI/|fmt/|nlohmann/)},
     crypto => qr{\Aopenssl/},
     zlib   => qr/\Azlib\.h\z/,
+    http   => qr{\Amicrohttpd\.h\z},
+    sodium => qr{\Asodium(?:\.h\z|/)},
     utf8   => qr{\Autf8(?:\.h\z|/)},
     curl   => qr{\Acurl/},
     # what a program is to the system that runs it
@@ -45,11 +47,13 @@ my @layers = (
     { name => 'store writer', in => [qw(src/store_writer)], own => [qw(store_writer base token_auth)],
         may => [qw(tools lmdb system)] },
     { name => 'registry', in => [qw(src/registry)], own => [qw(registry base token_auth)], may => [qw(tools sql system crypto zlib utf8)] },
-    { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system)] },
+    { name => 'cli', in => [qw(src/cli)], own => [qw(cli base)], may => [qw(tools system service)] },
     { name => 'tokenctl', in => [qw(src/tokenctl)], own => [qw(tokenctl registry cli base token_auth)],
         may => [qw(tools system crypto)] },
     { name => 'tokensync', in => [qw(src/tokensync)], own => [qw(tokensync store store_writer registry cli base token_auth)],
         may => [qw(tools system crypto service curl)] },
+    { name => 'tokenapi', in => [qw(src/tokenapi)], own => [qw(tokenapi registry cli base token_auth)],
+        may => [qw(tools system crypto service)] },
 );
 # The store's headers stand beside the core's; only these layers may include them.
 my $store_header = qr{\btoken_auth/(?:resolve|store|store_pool)\.hpp\z};
@@ -58,6 +62,8 @@ my %may_read_store = map { $_ => 1 } 'store', 'nginx glue', 'store writer', 'tok
 my %owner = (
     'include/token_auth/store.hpp' => { system => 1 },    # dev_t, ino_t
     'src/nginx/ngx.hpp'            => { nginx => 1 },
+    'src/registry/password.cpp'    => { sodium => 1 },
+    'src/tokenapi/http_server.cpp' => { http => 1 },
 );
 
 for my $layer (@layers) {
@@ -92,6 +98,12 @@ for my $file (files_in(qw(include/token_auth src/core src/store src/nginx))) {
 for my $file (files_in('src/registry')) {
     broken("$file: prints ($1), but the registry returns texts or throws them")
         if slurp($file) =~ /(\bfmt::print\b|\bstd::(?:cout|cerr|clog|puts)\b|\b[fd]?printf\s*\(|\bperror\s*\()/;
+}
+
+# SQL is the registry's.
+for my $file (files_in('src/tokenapi')) {
+    broken("$file: holds SQL ($1), which is up to the registry")
+        if slurp($file) =~ /\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b/;
 }
 
 # nginx's build lists all files of the module.

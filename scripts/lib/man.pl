@@ -8,7 +8,6 @@ use List::Util qw(max);
 
 my %page_of = (
     DIRECTIVES => 'ngx_http_token_auth_module(5)',
-    TOKENAPI   => 'tokenapi(8)',
     TOKENCTL   => 'tokenctl(1)',
     TOKENSYNC  => 'tokensync(1)',
 );

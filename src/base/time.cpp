@@ -173,4 +173,13 @@ std::string format_duration(std::int64_t seconds) {
     return fmt::format("{}s", seconds);
 }
 
+std::string exact_duration(std::int64_t seconds) {
+    for (const char unit : {'d', 'h', 'm'}) {
+        if (seconds % unit_seconds(unit) == 0) {
+            return fmt::format("{}{}", seconds / unit_seconds(unit), unit);
+        }
+    }
+    return fmt::format("{}s", seconds);
+}
+
 }  // namespace token_auth::base

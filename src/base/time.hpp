@@ -27,6 +27,9 @@ std::string format_time(std::int64_t seconds);
 // "90d", "23h", "5m", "12s": the largest unit that fits, rounded down.
 std::string format_duration(std::int64_t seconds);
 
+// The same of any number of seconds, as parse_duration() reads it back: "90d", "36h", "90s".
+std::string exact_duration(std::int64_t seconds);
+
 // How the command line's times may be written, for help and error messages.
 inline constexpr const char* duration_forms = "30s, 15m, 24h, 90d or 52w";
 inline constexpr const char* time_forms = "2027-01-31 (00:00:00 UTC) or 2027-01-31T09:30:00Z";

@@ -103,6 +103,11 @@ void add_end(Page& page, const UsageTable& table, const UsageCursor& cursor) noe
          << "}\n";
 }
 
+// By the digest behind its first 8 bytes, which is what a record holds of it.
+std::uint64_t tag_of(const char* rest) noexcept {
+    return load<std::uint64_t>(rest);
+}
+
 bool may_ask(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
@@ -111,12 +116,24 @@ bool may_ask(ngx_http_request_t* r) noexcept {
 
 }  // namespace
 
+void prepare_use(ngx_http_request_t* r, Identify& identify) noexcept {
+    UsageTable* const table = main_conf(r).usage;
+    if (table != nullptr) {
+        identify.tell(
+            [](void* told, const Digest& digest) noexcept {
+                const auto* const bytes = reinterpret_cast<const char*>(digest.data());
+                static_cast<UsageTable*>(told)->prefetch(tag_of(bytes + sizeof(std::uint64_t)));
+            },
+            table);
+    }
+}
+
 void note_use(ngx_http_request_t* r, Context& context) noexcept {
     UsageTable* const table = main_conf(r).usage;
     if (table == nullptr) {
         return;
     }
-    const auto tag = load<std::uint64_t>(context.token.bytes().data() + token_layout::digest_at);
+    const std::uint64_t tag = tag_of(context.token.bytes().data() + token_layout::digest_at);
     if (context.kept.noted == tag) {
         return;
     }

@@ -80,6 +80,13 @@ UsageEntry* UsageTable::choose(std::uint64_t tag, bool wait) noexcept {
     return busy != nullptr && wait ? busy : oldest;
 }
 
+void UsageTable::prefetch(std::uint64_t tag) const noexcept {
+    const std::size_t first = tag & (count_ - 1) & ~(ways - 1);
+    for (std::size_t i = 0; i < ways; ++i) {
+        __builtin_prefetch(&entries_[first + i], 1);
+    }
+}
+
 void UsageTable::note(const Use& use) noexcept {
     for (int i = 0; i < tries; ++i) {
         // If the token's entry does not get free, its writer sleeps or died: it gets another one.

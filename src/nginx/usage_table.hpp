@@ -46,6 +46,8 @@ class UsageTable {
     UsageTable& operator=(const UsageTable&) = delete;
 
     void note(const Use& use) noexcept;
+    // Begins to bring along the memory that note() needs for a tag.
+    void prefetch(std::uint64_t tag) const noexcept;
 
     // Whether a table of this epoch may have given the cursor.
     bool is_possible(const UsageCursor& cursor) const noexcept;

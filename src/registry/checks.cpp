@@ -158,6 +158,7 @@ class PostgresqlRules final : public Rules {
 constexpr std::string_view id_rule = identifier_rule;
 constexpr std::string_view flag_rule = "must be 0 or 1";
 constexpr std::string_view time_rule = "must be a time from 1970 to 9999, in seconds since 1970";
+constexpr std::string_view digest_rule = "must be 64 lower-case hex digits";
 constexpr std::string_view name_rule = "must be at most 255 bytes of UTF-8";
 constexpr std::string_view description_rule = "must be at most 1000 bytes of UTF-8";
 constexpr std::string_view visible_rule =
@@ -168,7 +169,12 @@ class List {
   public:
     explicit List(const Rules& rules) : rules_(rules) {}
 
-    void table(std::string_view name) { table_ = name; }
+    void table(std::string_view name) {
+        table_ = name;
+        added_ = false;
+    }
+    // What follows is about columns that version 1 has not.
+    void added() { added_ = true; }
     void add(std::string_view column, std::string_view rule, std::string expression,
              std::string mend = {}) {
         across(column, fmt::format("{} {}", column, rule), std::move(expression), std::move(mend));
@@ -177,7 +183,7 @@ class List {
     void across(std::string_view what, std::string rule, std::string expression,
                 std::string mend = {}) {
         checks_.push_back({table_, fmt::format("{}_{}", table_, what), std::move(rule),
-                           std::move(expression), std::move(mend)});
+                           std::move(expression), std::move(mend), added_});
     }
     void identifier(std::string_view column) { add(column, id_rule, rules_.identifier(column)); }
     void identifier_or_null(std::string_view column, std::string mend = {}) {
@@ -185,6 +191,10 @@ class List {
             mend);
     }
     void flag(std::string_view column) { add(column, flag_rule, rules_.number(column, 1)); }
+    void digest(std::string_view column) { add(column, digest_rule, rules_.digest(column)); }
+    void number(std::string_view column, std::int64_t most) {
+        add(column, fmt::format("must be 0 to {}", most), rules_.number(column, most));
+    }
     void time(std::string_view column, std::string mend = {}) {
         add(column, time_rule, rules_.number(column, base::time_max), std::move(mend));
     }
@@ -207,6 +217,7 @@ class List {
   private:
     const Rules& rules_;
     std::string_view table_;
+    bool added_ = false;
     std::vector<Check> checks_;
 };
 
@@ -220,19 +231,81 @@ void add_users(List& list, const Rules& rules) {
     list.flag("technical");
     list.flag("disabled");
     list.created();
+    list.added();
     list.text("display_name", name_rule, rules.text("display_name", name_max));
-    list.or_empty("email", "must be an address such as ann@example.org", rules.email("email"),
-                  "email = ''");
-    list.across("details", "display_name and email are for people, not for technical users",
-                "technical = 0 OR (display_name = '' AND email = '')",
-                "display_name = '', email = ''");
+    list.or_empty("email", "must be an address such as ann@example.org", rules.email("email"));
+    list.text("sso_name", name_rule, rules.text("sso_name", name_max));
+    list.across("details",
+                "display_name, email and sso_name are for people, not for technical users",
+                "technical = 0 OR (display_name = '' AND email = '' AND sso_name = '')");
+}
+
+void add_organizations(List& list, const Rules& rules) {
+    list.table("organizations");
+    list.identifier("id");
+    list.flag("suspended");
+    list.created();
+    list.added();
+    list.text("display_name", name_rule, rules.text("display_name", name_max));
+    list.flag("system");
+    list.number("max_life", base::time_max);
+    list.number("default_life", base::time_max);
+    list.flag("require_allow");
+    list.number("max_tokens", max_tokens_max);
+    list.across("policy", "default_life must not be longer than max_life",
+                "max_life = 0 OR default_life <= max_life");
+}
+
+void add_memberships(List& list, std::string_view table) {
+    list.table(table);
+    list.identifier("user_id");
+    list.identifier("organization");
+    list.identifier("role");
+    list.created();
+}
+
+// What logging in needs.
+void add_secrets(List& list, const Rules& rules) {
+    constexpr std::size_t hash_max = 127;  // libsodium's crypto_pwhash_STRBYTES, less the NUL
+    constexpr std::size_t address_max = 64;
+    constexpr std::size_t path_max = 1000;
+    constexpr std::size_t key_max = 64;
+    const auto address = [&] {
+        list.add("address", "must be an address", rules.text("address", address_max));
+    };
+    list.table("passwords");
+    list.identifier("user_id");
+    list.add("hash", "must be a hash of argon2id",
+             rules.text("hash", hash_max) + " AND hash LIKE '$argon2id$%'");
+    list.time("changed_at");
+    list.table("sessions");
+    list.digest("id");
+    list.identifier("user_id");
+    list.created();
+    list.time("used_at");
+    address();
+    list.table("throttle");
+    list.digest("key");
+    list.time("at");
+    list.number("tries", INT32_MAX);
+    list.table("login_addresses");
+    list.identifier("user_id");
+    address();
+    list.time("at");
+    list.table("idempotency_keys");
+    list.add("caller", "must be a user or a token", rules.text("caller", path_max));
+    list.add("path", "must be a path", rules.text("path", path_max));
+    list.add("key", "must be 1 to 64 bytes", rules.text("key", key_max) + " AND key <> ''");
+    list.digest("body");
+    list.identifier("token");
+    list.created();
 }
 
 void add_tokens(List& list, const Rules& rules) {
     list.table("tokens");
     list.identifier("id");
     list.or_empty("prefix", id_rule, rules.identifier("prefix"), "prefix = ''");
-    list.add("digest", "must be 64 lower-case hex digits", rules.digest("digest"));
+    list.digest("digest");
     list.add("key_id", "must be 0 to 4294967295", rules.number("key_id", UINT32_MAX));
     list.add("kind", "must be organization, group or user",
              "kind IN ('organization', 'group', 'user')");
@@ -258,6 +331,10 @@ void add_tokens(List& list, const Rules& rules) {
     list.across("group", "group_id is for the kind group, and needed there",
                 "(kind = 'group') = (group_id IS NOT NULL)");
     list.across("own_role", "role is not for the kind user", "kind <> 'user' OR role IS NULL");
+    list.added();
+    list.text("created_by", name_rule, rules.text("created_by", actor_max));
+    list.add("created_via", "must be session, token, auth_token, tokenctl or empty",
+             "created_via IN ('', 'session', 'token', 'auth_token', 'tokenctl')");
 }
 
 std::vector<Check> list_of(const Rules& rules) {
@@ -265,21 +342,23 @@ std::vector<Check> list_of(const Rules& rules) {
     list.table("roles");
     list.identifier("id");
     list.or_empty("scopes", scopes_rule, rules.scopes("scopes"), "scopes = ''");
-    list.table("organizations");
-    list.identifier("id");
-    list.flag("suspended");
-    list.created();
+    list.added();
+    list.text("description", description_rule, rules.text("description", description_max));
+    list.table("scopes");
+    list.add("scope", "must be one scope",
+             rules.scopes("scope") + " AND scope <> '' AND scope NOT LIKE '% %'");
+    list.text("description", description_rule, rules.text("description", description_max));
+    add_organizations(list, rules);
     list.table("org_groups");
     list.identifier("organization");
     list.identifier("id");
     list.created();
     add_users(list, rules);
-    list.table("memberships");
-    list.identifier("user_id");
-    list.identifier("organization");
-    list.identifier("role");
-    list.created();
+    add_memberships(list, "memberships");
+    add_memberships(list, "group_memberships");
+    list.identifier("group_id");
     add_tokens(list, rules);
+    add_secrets(list, rules);
     return list.take();
 }
 

@@ -17,6 +17,7 @@ struct Check {
     std::string expression;  // in the engine's SQL; not false for what may stay
     // What a migration sets, by SQL, in a row that breaks the rule; empty: no such row may stay.
     std::string mend;
+    bool added = false;  // on a column that version 1 has not
 };
 
 // Each is about as few columns as can be: whoever revokes a row must not trip over another column

@@ -36,6 +36,13 @@ std::string identifier_in(const Json& object, const char* field) {
     return is_identifier(text) ? text : std::string();
 }
 
+std::string scope_in(const Json& object) {
+    const auto value = object.find("scope");
+    return value != object.end() && value->is_string() && is_scope(value->get<std::string>())
+               ? value->get<std::string>()
+               : std::string();
+}
+
 template <typename T>
 std::optional<Json> object_of(const std::optional<T>& found) {
     return found ? std::optional(to_json(*found)) : std::nullopt;
@@ -47,7 +54,11 @@ std::optional<Json> stored(Reader& reader, const Json& line) {
     const std::string id = identifier_in(line, "id");
     const std::string organization = identifier_in(line, "organization");
     if (type == "membership") {
-        return object_of(reader.membership(identifier_in(line, "user"), organization));
+        return object_of(reader.membership(identifier_in(line, "user"), organization,
+                                           identifier_in(line, "group")));
+    }
+    if (type == "scope") {
+        return object_of(reader.scope_entry(scope_in(line)));
     }
     if (id.empty()) {
         return std::nullopt;
@@ -121,7 +132,7 @@ class Ended {
 
     bool holds(const Token& token) const { return tokens_.count(token.id) != 0; }
     bool holds(const Membership& membership) const {
-        const auto found = memberships_.find(membership.user + " " + membership.organization);
+        const auto found = memberships_.find(audit_key(membership));
         return found != memberships_.end() && membership.created != 0 &&
                membership.created <= found->second;
     }
@@ -166,7 +177,7 @@ class Import {
     // What is there, with the line's fields in place of its own.
     Entity merged(const Json& before, const Json& line) const {
         Json object = before;
-        object.update(line);
+        object.update(line, true);
         Entity entity = to_entity(object);
         auto* const token = std::get_if<Token>(&entity);
         if (token != nullptr && before.contains("expires") && is_older(before, line)) {
@@ -184,6 +195,7 @@ class Import {
     }
 
     void require_first(const Role& role) { require_first("role", role.id); }
+    void require_first(const ScopeEntry& entry) { require_first("scope", entry.scope); }
     void require_first(const Organization& organization) {
         require_first("organization", organization.id);
     }
@@ -192,7 +204,7 @@ class Import {
     }
     void require_first(const User& user) { require_first("user", user.id); }
     void require_first(const Membership& membership) {
-        require_first("membership", membership.user + " " + membership.organization);
+        require_first("membership", audit_key(membership));
     }
     void require_first(const Token& token) {
         require_first("token", token.id);
@@ -263,7 +275,7 @@ class Import {
 ImportCounts import_lines(Registry& registry, const Author& author, std::istream& input,
                           const std::string& name, ImportMode mode) {
     ImportCounts counts;
-    registry.write(author, [&](Writer& writer) {
+    registry.write_alone(author, [&](Writer& writer) {
         JsonlReader reader(input, name);
         Import import(writer, mode, counts);
         for (Json line; reader.next_object(line);) {
@@ -286,10 +298,12 @@ void export_lines(Registry& registry, const std::function<void(const std::string
     const auto give = [&](const auto& entity) { each(base::json_line(to_json(entity))); };
     registry.read([&](Reader& reader) {
         reader.roles(give);
+        reader.scope_entries(give);
         reader.organizations(give);
         reader.groups({}, give);
         reader.users(give);
-        reader.memberships({}, {}, give);
+        reader.memberships({}, give);
+        reader.group_memberships({}, give);
         reader.tokens({}, [&](const TokenView& view) { give(view.token); });
     });
 }

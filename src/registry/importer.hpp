@@ -34,7 +34,8 @@ ImportCounts import_lines(Registry& registry, const Author& author, std::istream
                           const std::string& name, ImportMode mode);
 
 // Gives every entity's line, with its newline, in an order that import_lines() takes: roles,
-// organizations, groups, users, memberships, tokens, each by its key.
+// scopes, organizations, groups, users, memberships, tokens, each by its key. Passwords and
+// sessions are not among them.
 void export_lines(Registry& registry, const std::function<void(const std::string&)>& each);
 
 }  // namespace token_auth::registry

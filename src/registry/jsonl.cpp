@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -24,11 +25,15 @@ using base::Json;
 // The fields of one line's object. Each getter checks the type.
 class Fields {
   public:
-    Fields(const Json& object, const std::vector<std::string_view>& known) : object_(object) {
+    // `within`: what the object is a field of, with a dot behind it.
+    Fields(const Json& object, const std::vector<std::string_view>& known,
+           std::string_view within = {})
+        : object_(object), within_(within) {
         for (const auto& [name, value] : object.items()) {
             if (std::find(known.begin(), known.end(), name) == known.end()) {
-                throw base::Error(fmt::format("field {} is not known for this type; known are {}",
-                                              base::quoted(name), fmt::join(known, ", ")));
+                throw base::Error(fmt::format("field {} is not known for this {}; known are {}",
+                                              base::quoted(name), within.empty() ? "type" : "field",
+                                              fmt::join(known, ", ")));
             }
         }
     }
@@ -39,14 +44,14 @@ class Fields {
             return {};
         }
         if (!value->is_string()) {
-            fail(name, "must be a string");
+            fail_field(name, "must be a string");
         }
         return value->get<std::string>();
     }
 
     std::string needed_text(const char* name) const {
         if (!object_.contains(name)) {
-            fail(name, "is missing");
+            fail_field(name, "is missing");
         }
         return text(name);
     }
@@ -57,7 +62,7 @@ class Fields {
             return false;
         }
         if (!value->is_boolean()) {
-            fail(name, "must be true or false");
+            fail_field(name, "must be true or false");
         }
         return value->get<bool>();
     }
@@ -68,10 +73,46 @@ class Fields {
         }
         const auto time = base::parse_time(text(name));
         if (!time || *time == 0) {  // 0 stands for "none": an expiry in 1970 must not become never
-            fail(name, fmt::format("must be a time after 1970-01-01T00:00:00Z, such as {}",
-                                   base::time_forms));
+            fail_field(name, fmt::format("must be a time after 1970-01-01T00:00:00Z, such as {}",
+                                         base::time_forms));
         }
         return *time;
+    }
+
+    // In seconds; 0 if it is left out.
+    std::int64_t duration(const char* name) const {
+        if (!object_.contains(name)) {
+            return 0;
+        }
+        const auto seconds = base::parse_duration(text(name));
+        if (!seconds || *seconds == 0) {
+            fail_field(name, fmt::format("must be a duration such as {}", base::duration_forms));
+        }
+        return *seconds;
+    }
+
+    // From 1; 0 if it is left out.
+    std::int64_t number(const char* name) const {
+        const auto value = object_.find(name);
+        if (value == object_.end()) {
+            return 0;
+        }
+        if (!value->is_number_integer() || *value < 1 || *value > max_tokens_max) {
+            fail_field(name, fmt::format("must be a whole number from 1 to {}", max_tokens_max));
+        }
+        return value->get<std::int64_t>();
+    }
+
+    // Null if it is left out.
+    const Json* object(const char* name) const {
+        const auto value = object_.find(name);
+        if (value == object_.end()) {
+            return nullptr;
+        }
+        if (!value->is_object()) {
+            fail_field(name, "must be an object");
+        }
+        return &*value;
     }
 
     std::vector<std::string> list(const char* name) const {
@@ -82,23 +123,46 @@ class Fields {
         const bool ok = value->is_array() && std::all_of(value->begin(), value->end(),
                                                          [](auto& v) { return v.is_string(); });
         if (!ok) {
-            fail(name, "must be an array of strings");
+            fail_field(name, "must be an array of strings");
         }
         return value->get<std::vector<std::string>>();
     }
 
   private:
+    [[noreturn]] void fail_field(std::string_view name, std::string_view text) const {
+        fail(fmt::format("{}{}", within_, name), text);
+    }
+
     const Json& object_;
+    std::string_view within_;
 };
 
 Role role_of(const Json& object) {
-    const Fields fields(object, {"type", "id", "scopes"});
-    return {fields.needed_text("id"), canonical(fields.list("scopes"))};
+    const Fields fields(object, {"type", "id", "scopes", "description"});
+    return {fields.needed_text("id"), canonical(fields.list("scopes")), fields.text("description")};
+}
+
+ScopeEntry scope_of(const Json& object) {
+    const Fields fields(object, {"type", "scope", "description"});
+    return {fields.needed_text("scope"), fields.text("description")};
+}
+
+Policy policy_of(const Json* object) {
+    if (object == nullptr) {
+        return {};
+    }
+    const Fields fields(*object, {"max_life", "default_life", "require_allow", "max_tokens"},
+                        "policy.");
+    return {fields.duration("max_life"), fields.duration("default_life"),
+            fields.flag("require_allow"), fields.number("max_tokens")};
 }
 
 Organization organization_of(const Json& object) {
-    const Fields fields(object, {"type", "id", "suspended", "created"});
-    return {fields.needed_text("id"), fields.flag("suspended"), fields.time("created")};
+    const Fields fields(object,
+                        {"type", "id", "suspended", "created", "display_name", "system", "policy"});
+    return {fields.needed_text("id"), fields.flag("suspended"),
+            fields.time("created"),   fields.text("display_name"),
+            fields.flag("system"),    policy_of(fields.object("policy"))};
 }
 
 Group group_of(const Json& object) {
@@ -107,16 +171,17 @@ Group group_of(const Json& object) {
 }
 
 User user_of(const Json& object) {
-    const Fields fields(
-        object, {"type", "id", "technical", "disabled", "created", "display_name", "email"});
+    const Fields fields(object, {"type", "id", "technical", "disabled", "created", "display_name",
+                                 "email", "sso_name"});
     return {fields.needed_text("id"), fields.flag("technical"),    fields.flag("disabled"),
-            fields.time("created"),   fields.text("display_name"), fields.text("email")};
+            fields.time("created"),   fields.text("display_name"), fields.text("email"),
+            fields.text("sso_name")};
 }
 
 Membership membership_of(const Json& object) {
-    const Fields fields(object, {"type", "user", "organization", "role", "created"});
+    const Fields fields(object, {"type", "user", "organization", "group", "role", "created"});
     return {fields.needed_text("user"), fields.needed_text("organization"),
-            fields.needed_text("role"), fields.time("created")};
+            fields.needed_text("role"), fields.time("created"), fields.text("group")};
 }
 
 std::vector<std::string_view> token_fields() {
@@ -195,8 +260,11 @@ Entity entity_of(const Json& object) {
         if (name == "role") {
             return role_of(object);
         }
+        if (name == "scope") {
+            return scope_of(object);
+        }
     }
-    fail("type", "must be role, organization, group, user, membership or token");
+    fail("type", "must be role, scope, organization, group, user, membership or token");
 }
 
 // JSON that says a thing twice is a mistake, though the parser would take the last.
@@ -263,7 +331,32 @@ void put_field(Json& object, const TokenColumn& column, const Token& token) {
 }  // namespace
 
 Json to_json(const Role& role) {
-    return {{"type", "role"}, {"id", role.id}, {"scopes", role.scopes}};
+    Json object{{"type", "role"}, {"id", role.id}, {"scopes", role.scopes}};
+    put_text(object, "description", role.description);
+    return object;
+}
+
+Json to_json(const ScopeEntry& entry) {
+    Json object{{"type", "scope"}, {"scope", entry.scope}};
+    put_text(object, "description", entry.description);
+    return object;
+}
+
+Json to_json(const Policy& policy) {
+    Json object = Json::object();
+    for (const auto& [name, life] :
+         {std::pair("max_life", policy.max_life), std::pair("default_life", policy.default_life)}) {
+        if (life != 0) {
+            object[name] = base::exact_duration(life);
+        }
+    }
+    if (policy.require_allow) {
+        object["require_allow"] = true;
+    }
+    if (policy.max_tokens != 0) {
+        object["max_tokens"] = policy.max_tokens;
+    }
+    return object;
 }
 
 Json to_json(const Organization& organization) {
@@ -272,6 +365,13 @@ Json to_json(const Organization& organization) {
         object["suspended"] = true;
     }
     put_time(object, "created", organization.created);
+    put_text(object, "display_name", organization.display_name);
+    if (organization.system) {
+        object["system"] = true;
+    }
+    if (organization.policy != Policy{}) {
+        object["policy"] = to_json(organization.policy);
+    }
     return object;
 }
 
@@ -292,14 +392,16 @@ Json to_json(const User& user) {
     put_time(object, "created", user.created);
     put_text(object, "display_name", user.display_name);
     put_text(object, "email", user.email);
+    put_text(object, "sso_name", user.sso_name);
     return object;
 }
 
 Json to_json(const Membership& membership) {
     Json object{{"type", "membership"},
                 {"user", membership.user},
-                {"organization", membership.organization},
-                {"role", membership.role}};
+                {"organization", membership.organization}};
+    put_text(object, "group", membership.group);
+    object["role"] = membership.role;
     put_time(object, "created", membership.created);
     return object;
 }

@@ -1,16 +1,20 @@
 // Entities as JSON Lines, the form of `tokenctl export`: one object per line, with "type" saying
 // which. A field that has its default is left out; times are RFC 3339.
 //
-// {"type":"role","id":"reader","scopes":["agents:read"]}
-// {"type":"organization","id":"acme","suspended":true,"created":"2026-01-31T08:00:00Z"}
+// {"type":"role","id":"reader","scopes":["agents:read"],"description":"…"}
+// {"type":"scope","scope":"agents:read","description":"Read agents"}
+// {"type":"organization","id":"acme","suspended":true,"created":"2026-01-31T08:00:00Z",
+//  "display_name":"…","system":true,
+//  "policy":{"max_life":"90d","default_life":"30d","require_allow":true,"max_tokens":100}}
 // {"type":"group","organization":"acme","id":"ops","created":"…"}
 // {"type":"user","id":"ann","technical":true,"disabled":true,"created":"…",
-//  "display_name":"…","email":"ann@example.org"}
+//  "display_name":"…","email":"ann@example.org","sso_name":"…"}
 // {"type":"membership","user":"ann","organization":"acme","role":"reader","created":"…"}
+// {"type":"membership","user":"ann","organization":"acme","group":"ops","role":"admin",…}
 // {"type":"token","id":"…","prefix":"ak","digest":"sha256:…","kind":"organization","user":"tu-…",
 //  "organization":"acme","group":"ops","role":"reader","scopes":["…"],"name":"…",
 //  "description":"…","allow":["192.0.2.0/24"],"created":"…","not_before":"…","expires":"…",
-//  "revoked":"…","predecessor":"…","successor":"…"}
+//  "revoked":"…","predecessor":"…","successor":"…","created_by":"ann","created_via":"session"}
 #pragma once
 
 #include <cstddef>
@@ -24,17 +28,20 @@
 
 namespace token_auth::registry {
 
-using Entity = std::variant<Role, Organization, Group, User, Membership, Token>;
+using Entity = std::variant<Role, ScopeEntry, Organization, Group, User, Membership, Token>;
 
 inline constexpr std::size_t line_max = 128 * 1024;  // bytes: no sound line is longer
 
 // The object of an entity, keys in the order above.
 base::Json to_json(const Role& role);
+base::Json to_json(const ScopeEntry& entry);
 base::Json to_json(const Organization& organization);
 base::Json to_json(const Group& group);
 base::Json to_json(const User& user);
 base::Json to_json(const Membership& membership);
 base::Json to_json(const Token& token);
+// The object that stands in an organization's; empty if it has no rules.
+base::Json to_json(const Policy& policy);
 
 // Reads entities one by one, in memory for one line only. Every entity given has passed check()
 // of validate.hpp; `created`, and the user of an organization's or group's token, are empty if

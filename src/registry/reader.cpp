@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "registry/token_columns.hpp"
+#include "registry/rows.hpp"
 #include "registry/validate.hpp"
 
 namespace token_auth::registry {
@@ -49,58 +49,13 @@ Conditions conditions_of(const TokenFilter& filter) {
     return conditions;
 }
 
-constexpr std::string_view select_roles = "SELECT id, scopes FROM roles";
-constexpr std::string_view select_organizations =
-    "SELECT id, suspended, created_at FROM organizations";
-constexpr std::string_view select_groups = "SELECT organization, id, created_at FROM org_groups";
-constexpr std::string_view select_users =
-    "SELECT id, technical, disabled, created_at, display_name, email FROM users";
-constexpr std::string_view select_memberships =
-    "SELECT user_id, organization, role, created_at FROM memberships";
-
-const std::string& select_tokens() {
-    static const std::string sql = fmt::format(
-        "SELECT {}, {}, o.suspended FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
-        "LEFT JOIN organizations o ON o.id = t.organization",
-        select_list(TokenPart::whole), user_disabled_column);
-    return sql;
-}
-
-Role role_of(const Rows& row) {
-    return {std::string(row.text(0)), canonical(split_words(row.text(1)))};
-}
-
-Organization organization_of(const Rows& row) {
-    return {std::string(row.text(0)), row.integer(1) != 0, row.integer(2)};
-}
-
-Group group_of(const Rows& row) {
-    return {std::string(row.text(0)), std::string(row.text(1)), row.integer(2)};
-}
-
-User user_of(const Rows& row) {
-    return {std::string(row.text(0)), row.integer(1) != 0,      row.integer(2) != 0,
-            row.integer(3),           std::string(row.text(4)), std::string(row.text(5))};
-}
-
-Membership membership_of(const Rows& row) {
-    return {std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)),
-            row.integer(3)};
-}
-
-TokenView view_of(const Rows& row, const Location& location) {
-    const int columns = column_count(TokenPart::whole);
-    TokenView view;
-    read_token(row, TokenPart::whole, location, view.token);
-    view.token.user_disabled = row.integer(columns) != 0;
-    view.organization_suspended = row.integer(columns + 1) != 0;
-    return view;
-}
-
-AuditRow audit_row_of(const Rows& row) {
-    return {row.integer(0),           row.integer(1),           std::string(row.text(2)),
-            std::string(row.text(3)), std::string(row.text(4)), std::string(row.text(5)),
-            std::string(row.text(6)), std::string(row.text(7))};
+// Of memberships in organizations.
+Conditions conditions_of(const MemberFilter& filter) {
+    Conditions conditions;
+    conditions.add("user_id =", filter.user);
+    conditions.add("organization =", filter.organization);
+    conditions.add("role =", filter.role);
+    return conditions;
 }
 
 // What `make` makes of the one row, if there is one.
@@ -166,10 +121,31 @@ std::optional<User> Reader::user(const std::string& id) {
 }
 
 std::optional<Membership> Reader::membership(const std::string& user,
-                                             const std::string& organization) {
-    return only(session_.query(sql(select_memberships, " WHERE user_id = $1 AND organization = $2"),
-                               {user, organization}),
-                membership_of);
+                                             const std::string& organization,
+                                             const std::string& group) {
+    constexpr std::string_view where = " WHERE user_id = $1 AND organization = $2";
+    if (group.empty()) {
+        return only(session_.query(sql(select_memberships, where), {user, organization}),
+                    membership_of);
+    }
+    return only(
+        session_.query(fmt::format("{}{} AND group_id = $3", select_group_memberships, where),
+                       {user, organization, group}),
+        membership_of);
+}
+
+std::optional<ScopeEntry> Reader::scope_entry(const std::string& scope) {
+    return only(session_.query(sql(select_scopes, " WHERE scope = $1"), {scope}), scope_of);
+}
+
+std::optional<Organization> Reader::system_organization() {
+    return only(session_.query(sql(select_organizations, " WHERE system = 1")), organization_of);
+}
+
+std::optional<User> Reader::user_of_sso_name(const std::string& name) {
+    return only(
+        session_.query(sql(select_users, " WHERE sso_name = $1 AND sso_name <> ''"), {name}),
+        user_of);
 }
 
 std::optional<TokenView> Reader::token(const std::string& id) {
@@ -180,6 +156,14 @@ std::optional<TokenView> Reader::token(const std::string& id) {
 std::optional<std::string> Reader::token_of_digest(const Digest& digest) {
     return only(session_.query("SELECT id FROM tokens WHERE digest = $1", {to_hex(digest)}),
                 [](const Rows& row) { return std::string(row.text(0)); });
+}
+
+bool Reader::was_rotated(const std::string& token) {
+    const auto row = session_.query(
+        "SELECT coalesce(sum(CASE action WHEN 'rotate' THEN 1 ELSE -1 END), 0) FROM audit WHERE "
+        "entity = 'token' AND key = $1 AND action IN ('rotate', 'unrotate')",
+        {token});
+    return row->next() && row->integer(0) > 0;
 }
 
 void Reader::roles(const std::function<void(const Role&)>& each) {
@@ -203,15 +187,27 @@ void Reader::users(const std::function<void(const User&)>& each) {
     all(session_.stream(sql(select_users, " ORDER BY id")), user_of, each);
 }
 
-void Reader::memberships(const std::string& user, const std::string& organization,
+void Reader::memberships(const MemberFilter& filter,
                          const std::function<void(const Membership&)>& each) {
-    Conditions conditions;
-    conditions.add("user_id =", user);
-    conditions.add("organization =", organization);
+    const Conditions conditions = conditions_of(filter);
     all(session_.stream(
             sql(select_memberships, conditions.text() + " ORDER BY user_id, organization"),
             conditions.values()),
         membership_of, each);
+}
+
+void Reader::group_memberships(const MemberFilter& filter,
+                               const std::function<void(const Membership&)>& each) {
+    Conditions conditions = conditions_of(filter);
+    conditions.add("group_id =", filter.group);
+    all(session_.stream(sql(select_group_memberships,
+                            conditions.text() + " ORDER BY user_id, organization, group_id"),
+                        conditions.values()),
+        membership_of, each);
+}
+
+void Reader::scope_entries(const std::function<void(const ScopeEntry&)>& each) {
+    all(session_.stream(sql(select_scopes, " ORDER BY scope")), scope_of, each);
 }
 
 void Reader::tokens(const TokenFilter& filter, const std::function<void(const TokenView&)>& each) {
@@ -234,16 +230,19 @@ void Reader::token_ids(const TokenFilter& filter,
 void Reader::audit(const AuditFilter& filter, const std::function<void(const AuditRow&)>& each) {
     Conditions conditions;
     conditions.add("at >=", filter.since);
+    conditions.add("at <=", filter.until);
+    conditions.add("actor =", filter.actor);
     conditions.add("action =", filter.action);
     conditions.add("entity =", filter.entity);
     conditions.add("key =", filter.key);
+    conditions.add("organization =", filter.organization);
+    conditions.add("group_id =", filter.group);
     const std::string limit =
         filter.limit == 0 ? "" : fmt::format(" ORDER BY seq DESC LIMIT {}", filter.limit);
-    all(session_.stream(fmt::format("SELECT * FROM (SELECT seq, at, \"session_user\", actor, "
-                                    "action, entity, key, detail "
-                                    "FROM audit{}{}) AS latest ORDER BY seq",
-                                    conditions.text(), limit),
-                        conditions.values()),
+    all(session_.stream(
+            fmt::format("SELECT * FROM (SELECT {} FROM audit{}{}) AS latest ORDER BY seq",
+                        audit_columns, conditions.text(), limit),
+            conditions.values()),
         audit_row_of, each);
 }
 
@@ -252,8 +251,18 @@ std::uint64_t Reader::count_tokens(const TokenFilter& filter) {
     return count(sql("SELECT count(*) FROM tokens t", conditions.text()), conditions.values());
 }
 
+std::uint64_t Reader::count_valid_tokens(const TokenFilter& filter, std::int64_t now) {
+    Conditions conditions = conditions_of(filter);
+    conditions.add("t.revoked_at = 0 AND (t.expires_at = 0 OR t.expires_at >", now);
+    return count(fmt::format("SELECT count(*) FROM tokens t{})", conditions.text()),
+                 conditions.values());
+}
+
 std::uint64_t Reader::count_memberships_with_role(const std::string& role) {
-    return count("SELECT count(*) FROM memberships WHERE role = $1", {role});
+    return count(
+        "SELECT (SELECT count(*) FROM memberships WHERE role = $1) + (SELECT count(*) FROM "
+        "group_memberships WHERE role = $1)",
+        {role});
 }
 
 std::uint64_t Reader::count(std::string_view select, const Values& values) {

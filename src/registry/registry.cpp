@@ -11,13 +11,19 @@ void Registry::read(const std::function<void(Reader&)>& body) {
     });
 }
 
+void Registry::write_in(const Author& author, const std::function<void(Writer&)>& body) {
+    // A newer release may have migrated it while this waited for the write lock.
+    require_version(location(), session_->version(), schema_version);
+    Writer writer(*session_, author);
+    body(writer);
+}
+
 void Registry::write(const Author& author, const std::function<void(Writer&)>& body) {
-    session_->write([&] {
-        // A newer release may have migrated it while this waited for the write lock.
-        require_version(location(), session_->version(), schema_version);
-        Writer writer(*session_, author);
-        body(writer);
-    });
+    session_->write([&] { write_in(author, body); });
+}
+
+void Registry::write_alone(const Author& author, const std::function<void(Writer&)>& body) {
+    session_->write_alone([&] { write_in(author, body); });
 }
 
 void Registry::announce_wait(std::int64_t seconds) {

@@ -2,6 +2,7 @@
 // (writer.hpp) over one session (session.hpp).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,14 +17,17 @@ namespace token_auth::registry {
 class Registry {
   public:
     // Errors as open_session()'s.
-    Registry(const std::string& url, Access access)
-        : session_(open_session(parse_location(url), access)) {}
+    Registry(const std::string& url, Access access,
+             std::chrono::milliseconds patience = long_patience)
+        : session_(open_session(parse_location(url), access, schema_version, patience)) {}
 
     // One snapshot.
     void read(const std::function<void(Reader&)>& body);
 
-    // All or nothing; `body` sees no other writer's changes meanwhile.
+    // All or nothing, in one snapshot; `body` may run more than once (Session::write).
     void write(const Author& author, const std::function<void(Writer&)>& body);
+    // The same while nobody else writes; once.
+    void write_alone(const Author& author, const std::function<void(Writer&)>& body);
 
     // Lets the hosts' tokensync know that for so many seconds somebody waits for each commit: they
     // report at once then (hosts.hpp).
@@ -32,6 +36,8 @@ class Registry {
     const Location& location() const { return session_->location(); }
 
   private:
+    void write_in(const Author& author, const std::function<void(Writer&)>& body);
+
     std::unique_ptr<Session> session_;
 };
 

@@ -40,9 +40,9 @@ Statements sqlite_upgrade_behind(Session& session);
 Statements postgresql_upgrade_before();
 Statements postgresql_upgrade_behind();
 
-// What makes the group roles token_auth_reader and token_auth_reporter (for tokensync) and
-// token_auth_writer (for tokenctl, or a dashboard) and gives them their rights; if the roles are
-// not there yet, it needs CREATEROLE.
+// What makes the group roles token_auth_reader and token_auth_reporter (for tokensync),
+// token_auth_writer (for tokenctl, or a dashboard) and token_auth_api (for tokenapi) and gives them
+// their rights; if the roles are not there yet, it needs CREATEROLE.
 Statements postgresql_roles();
 
 }  // namespace token_auth::registry

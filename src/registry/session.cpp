@@ -17,7 +17,21 @@ namespace {
 constexpr std::string_view sqlite_scheme = "sqlite:";
 constexpr std::size_t registry_id_bytes = 16;
 
+constexpr int attempts_beside_others = 4;
+constexpr int attempts_max = 8;
+
+// SQLSTATEs of what another transaction did: a row changed since the snapshot, a deadlock, a row
+// that this one names removed, one with the same key added.
+bool is_conflict(const SqlError& error) {
+    const auto& code = error.code();
+    return code == "40001" || code == "40P01" || code == "23503" || code == "23505";
+}
+
 }  // namespace
+
+std::string title(const Location& location) {
+    return fmt::format("{} {}", location.is_registry ? "registry" : "reports", location.shown);
+}
 
 Location parse_location(const std::string& url) {
     if (postgresql::is_url(url)) {
@@ -44,6 +58,20 @@ void Session::transact(Access access, const std::function<void()>& body) {
     }
 }
 
+void Session::write(const std::function<void()>& body) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            const bool alone = attempt > attempts_beside_others;
+            transact(alone ? Access::write_alone : Access::write, body);
+            return;
+        } catch (const SqlError& error) {
+            if (!is_conflict(error) || attempt == attempts_max) {
+                throw;
+            }
+        }
+    }
+}
+
 std::string Session::registry_id() {
     const auto rows = query("SELECT value FROM meta WHERE name = 'registry_id'");
     if (!rows->next() || rows->text(0).empty()) {
@@ -54,9 +82,10 @@ std::string Session::registry_id() {
     return std::string(rows->text(0));
 }
 
-std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest) {
+std::unique_ptr<Session> open_session(const Location& location, Access access, int oldest,
+                                      std::chrono::milliseconds patience) {
     if (location.engine == Engine::postgresql) {
-        return postgresql::open(location, oldest);
+        return postgresql::open(location, oldest, patience);
     }
     return sqlite::open(location, access, oldest);
 }

@@ -5,6 +5,7 @@
 // between the engines is behind this class, and in the sources' change logs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,14 +24,21 @@ enum class Engine { sqlite, postgresql };
 // Where a registry is.
 struct Location {
     Engine engine = Engine::sqlite;
-    std::string path;   // SQLite: the file; PostgreSQL: libpq's connection string
-    std::string shown;  // for messages: holds no password, nor what may be a token
+    std::string path;         // SQLite: the file; PostgreSQL: libpq's connection string
+    std::string shown;        // for messages: holds no password, nor what may be a token
+    bool is_registry = true;  // SQLite: or tokensync's file of reports (reports.hpp)
 };
+
+// For messages.
+std::string title(const Location& location);
 
 // "sqlite:<path>" or "postgresql://…"; base::Error (wrong usage) for anything else.
 Location parse_location(const std::string& url);
 
-enum class Access { read, write };
+inline constexpr std::chrono::milliseconds long_patience = std::chrono::hours(1);
+
+// write_alone: of a transaction, while no other one writes.
+enum class Access { read, write, write_alone };
 
 // An engine's error. The text names the registry and the remedy, and holds no value of the
 // statement.
@@ -80,12 +88,17 @@ class Session {
     const Location& location() const noexcept { return location_; }
     Engine engine() const noexcept { return location_.engine; }
 
-    // Run `body` in one transaction, in one snapshot; write() takes the write lock first, so that
-    // what `body` reads still holds when it writes, and commits at the end. (PostgreSQL: if a
-    // program without that lock changes the same rows meanwhile, write() fails.) An exception rolls
+    // Run `body` in one transaction, in one snapshot, and commit at the end. An exception rolls
     // back and goes on.
     void read(const std::function<void()>& body) { transact(Access::read, body); }
-    void write(const std::function<void()>& body) { transact(Access::write, body); }
+    // SQLite: one at a time. PostgreSQL: beside others; rows that are changed, and rows that they
+    // name, are locked. If another transaction has changed, removed or added such a row meanwhile,
+    // this one is rolled back and `body` runs again, from a new snapshot: it must not build on what
+    // it did before. After some attempts it runs alone.
+    void write(const std::function<void()>& body);
+    // While nobody else writes by these functions; once. (PostgreSQL: if SQL changes the same rows
+    // meanwhile, it fails.)
+    void write_alone(const std::function<void()>& body) { transact(Access::write_alone, body); }
 
     // Runs one statement; its rows must go before the transaction ends.
     virtual std::unique_ptr<Rows> query(std::string_view sql, const Values& values = {}) = 0;
@@ -125,8 +138,10 @@ class Session {
 // Opens an existing registry and checks that it is one, of a version from `oldest` to this
 // program's; never creates anything. With Access::read a file is opened read-only, so that read
 // permission on it suffices. base::Error.
+// `patience` is how long PostgreSQL may stay without an answer to a statement.
 std::unique_ptr<Session> open_session(const Location& location, Access access,
-                                      int oldest = schema_version);
+                                      int oldest = schema_version,
+                                      std::chrono::milliseconds patience = long_patience);
 
 struct NewRegistry {
     std::string id;

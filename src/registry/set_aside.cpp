@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "registry/checks.hpp"
 #include "token_auth/text.hpp"
@@ -63,18 +62,15 @@ const std::vector<Table>& tables() {
     return all;
 }
 
-bool has_column(const Table& table, std::string_view check) {
-    constexpr std::array<std::string_view, 4> added{
-        "users_display_name", "users_display_name_visible", "users_email", "users_details"};
-    return check.starts_with(table.name) && check[table.name.size()] == '_' &&
-           std::find(added.begin(), added.end(), check) == added.end();
+bool is_about(const Table& table, const Check& check) {
+    return !check.added && check.table == table.name;
 }
 
 // The first rule that a row breaks, or NULL: of those that a mend is for, or of the others.
 std::string broken_rule(Engine engine, const Table& table, bool mended) {
     std::string whens;
     for (const Check& check : checks(engine)) {
-        if (has_column(table, check.name) && check.mend.empty() != mended) {
+        if (is_about(table, check) && check.mend.empty() != mended) {
             whens += fmt::format("WHEN NOT coalesce(({}), 0 = 1) THEN '{}' ", check.expression,
                                  check.rule);
         }
@@ -131,9 +127,8 @@ std::string select_rows(Engine engine) {
 void mend_rows(Session& session) {
     for (const Check& check : checks(session.engine())) {
         const auto& all = tables();
-        const bool old = std::any_of(all.begin(), all.end(), [&](const Table& table) {
-            return table.name == check.table && has_column(table, check.name);
-        });
+        const bool old = std::any_of(all.begin(), all.end(),
+                                     [&](const Table& table) { return is_about(table, check); });
         if (old && !check.mend.empty()) {
             session.execute(fmt::format("UPDATE {} SET {} WHERE NOT coalesce(({}), 0 = 1)",
                                         check.table, check.mend, check.expression));

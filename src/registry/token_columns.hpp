@@ -67,6 +67,8 @@ inline constexpr TokenColumn token_columns[] = {
     {"revoked_at", "revoked", &Token::revoked, TokenColumn::stored},
     {"predecessor", "predecessor", &Token::predecessor, TokenColumn::null},
     {"successor", "successor", &Token::successor, TokenColumn::null},
+    {"created_by", "created_by", &Token::created_by},
+    {"created_via", "created_via", &Token::created_via},
 };
 
 enum class TokenPart { whole, stored };

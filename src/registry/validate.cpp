@@ -72,33 +72,52 @@ Result scopes(const std::vector<std::string>& values) {
     return std::nullopt;
 }
 
-// The first problem of those given.
+// The problems of those given.
 template <typename... Results>
-Result first(Results... results) {
-    Result found;
-    (void)((found = std::move(results)).has_value() || ...);
+std::vector<Problem> all(Results... results) {
+    std::vector<Problem> found;
+    const auto add = [&](Result& result) {
+        const auto same = [&](const Problem& each) { return each.field == result->field; };
+        if (result && std::none_of(found.begin(), found.end(), same)) {
+            found.push_back(std::move(*result));
+        }
+    };
+    (add(results), ...);
     return found;
 }
 
-Result belonging(const Token& token) {
-    const bool wants_organization = token.kind != kind_user;
-    const bool wants_group = token.kind == kind_group;
-    if (wants_organization != !token.organization.empty()) {
-        return Problem{"organization", wants_organization
-                                           ? "is needed for this kind of token"
-                                           : "is not for user tokens, which carry none"};
-    }
-    if (wants_group != !token.group.empty()) {
-        return Problem{"group",
-                       wants_group ? "is needed for a group token" : "is for group tokens only"};
-    }
-    if (!wants_organization && token.user.empty()) {
-        return Problem{"user", "is needed for a user token"};
-    }
-    if (!wants_organization && !token.role.empty()) {
-        return Problem{"role", "is not for user tokens, whose role is their membership's"};
-    }
-    return std::nullopt;
+Result wrong_if(bool wrong, const char* field, const char* text) {
+    return wrong ? Result(Problem{field, text}) : std::nullopt;
+}
+
+Result owner(const Token& token) {
+    const bool wanted = token.kind != kind_user;
+    return wrong_if(
+        wanted == token.organization.empty(), "organization",
+        wanted ? "is needed for this kind of token" : "is not for user tokens, which carry none");
+}
+
+Result owning_group(const Token& token) {
+    const bool wanted = token.kind == kind_group;
+    return wrong_if(wanted == token.group.empty(), "group",
+                    wanted ? "is needed for a group token" : "is for group tokens only");
+}
+
+Result owning_user(const Token& token) {
+    return wrong_if(token.kind == kind_user && token.user.empty(), "user",
+                    "is needed for a user token");
+}
+
+Result own_role(const Token& token) {
+    return wrong_if(token.kind == kind_user && !token.role.empty(), "role",
+                    "is not for user tokens, whose role is their membership's");
+}
+
+Result via(const Token& token) {
+    const bool known = token.created_via.empty() ||
+                       std::find(std::begin(via_names), std::end(via_names), token.created_via) !=
+                           std::end(via_names);
+    return wrong_if(!known, "created_via", "must be session, token, auth_token or tokenctl");
 }
 
 // A text that people read: a name, a description; empty only if `least` is 0.
@@ -135,17 +154,39 @@ bool is_local_part(std::string_view text) {
            text.front() != '.' && text.back() != '.' && text.find("..") == std::string_view::npos;
 }
 
-Result details(const User& user) {
-    if (user.technical && !user.display_name.empty()) {
-        return Problem{"display_name", "is for people, not for technical users"};
+Result for_people(const User& user, const char* field, const std::string& value) {
+    return wrong_if(user.technical && !value.empty(), field,
+                    "is for people, not for technical users");
+}
+
+Result email(const std::string& value) {
+    return wrong_if(!value.empty() && (!is_email(value) || holds_token(value)), "email",
+                    "must be an address such as ann@example.org");
+}
+
+// A field of HTTP holds no spaces at its ends.
+Result sso_name(const std::string& value) {
+    if (!value.empty() && (value.front() == ' ' || value.back() == ' ')) {
+        return Problem{"sso_name", "must not begin or end with a space"};
     }
-    if (user.technical && !user.email.empty()) {
-        return Problem{"email", "is for people, not for technical users"};
+    return display_text("sso_name", value, 0, name_max);
+}
+
+Result life(const char* field, std::int64_t seconds) {
+    return wrong_if(seconds < 0 || seconds > base::time_max, field,
+                    "must be a duration of at least a second");
+}
+
+Result default_life(const Policy& policy) {
+    if (policy.max_life != 0 && policy.default_life > policy.max_life) {
+        return Problem{"policy.default_life", "must not be longer than policy.max_life"};
     }
-    if (!user.email.empty() && (!is_email(user.email) || holds_token(user.email))) {
-        return Problem{"email", "must be an address such as ann@example.org"};
-    }
-    return display_text("display_name", user.display_name, 0, name_max);
+    return life("policy.default_life", policy.default_life);
+}
+
+Result max_tokens(const Policy& policy) {
+    return wrong_if(policy.max_tokens < 0 || policy.max_tokens > max_tokens_max,
+                    "policy.max_tokens", "must be 1 to 1000000000");
 }
 
 Result prefix(const Token& token) {
@@ -204,43 +245,61 @@ constexpr std::size_t key_id_digits = 8;
 
 }  // namespace
 
-std::optional<Problem> check(const Role& role) {
-    if (role.scopes.empty()) {
-        return Problem{"scopes", "must hold at least one scope"};
+std::vector<Problem> problems(const Role& role) {
+    return all(identifier("id", role.id),
+               wrong_if(role.scopes.empty(), "scopes", "must hold at least one scope"),
+               scopes(role.scopes),
+               display_text("description", role.description, 0, description_max));
+}
+
+std::vector<Problem> problems(const ScopeEntry& entry) {
+    Result scope = scopes({entry.scope});
+    if (scope) {
+        scope->field = "scope";
     }
-    return first(identifier("id", role.id), scopes(role.scopes));
+    return all(std::move(scope),
+               display_text("description", entry.description, 0, description_max));
 }
 
-std::optional<Problem> check(const Organization& organization) {
-    return first(identifier("id", organization.id), time("created", organization.created));
+std::vector<Problem> problems(const Organization& organization) {
+    return all(identifier("id", organization.id), time("created", organization.created),
+               display_text("display_name", organization.display_name, 0, name_max),
+               life("policy.max_life", organization.policy.max_life),
+               default_life(organization.policy), max_tokens(organization.policy));
 }
 
-std::optional<Problem> check(const Group& group) {
-    return first(identifier("organization", group.organization), identifier("id", group.id),
-                 time("created", group.created));
+std::vector<Problem> problems(const Group& group) {
+    return all(identifier("organization", group.organization), identifier("id", group.id),
+               time("created", group.created));
 }
 
-std::optional<Problem> check(const User& user) {
-    return first(identifier("id", user.id), time("created", user.created), details(user));
+std::vector<Problem> problems(const User& user) {
+    return all(identifier("id", user.id), time("created", user.created),
+               for_people(user, "display_name", user.display_name),
+               for_people(user, "email", user.email), for_people(user, "sso_name", user.sso_name),
+               email(user.email), sso_name(user.sso_name),
+               display_text("display_name", user.display_name, 0, name_max));
 }
 
-std::optional<Problem> check(const Membership& membership) {
-    return first(identifier("user", membership.user),
-                 identifier("organization", membership.organization),
-                 identifier("role", membership.role), time("created", membership.created));
+std::vector<Problem> problems(const Membership& membership) {
+    return all(identifier("user", membership.user),
+               identifier("organization", membership.organization),
+               identifier_or_empty("group", membership.group), identifier("role", membership.role),
+               time("created", membership.created));
 }
 
-std::optional<Problem> check(const Token& token) {
-    return first(identifier("id", token.id), identifier_or_empty("user", token.user),
-                 identifier_or_empty("organization", token.organization),
-                 identifier_or_empty("group", token.group), identifier_or_empty("role", token.role),
-                 identifier_or_empty("predecessor", token.predecessor),
-                 identifier_or_empty("successor", token.successor), belonging(token),
-                 display_text("name", token.name, 1, name_max),
-                 display_text("description", token.description, 0, description_max), prefix(token),
-                 scopes(token.scopes), blocks(token.allow), time("created", token.created),
-                 time("not_before", token.not_before), time("expires", token.expires),
-                 time("revoked", token.revoked));
+std::vector<Problem> problems(const Token& token) {
+    return all(identifier("id", token.id), identifier_or_empty("user", token.user),
+               identifier_or_empty("organization", token.organization),
+               identifier_or_empty("group", token.group), identifier_or_empty("role", token.role),
+               identifier_or_empty("predecessor", token.predecessor),
+               identifier_or_empty("successor", token.successor), owner(token), owning_group(token),
+               owning_user(token), own_role(token), display_text("name", token.name, 1, name_max),
+               display_text("description", token.description, 0, description_max), prefix(token),
+               scopes(token.scopes), blocks(token.allow), time("created", token.created),
+               time("not_before", token.not_before), time("expires", token.expires),
+               time("revoked", token.revoked),
+               display_text("created_by", token.created_by, 0, actor_max), via(token));
 }
 
 std::string technical_user_id(std::string_view token_id) {

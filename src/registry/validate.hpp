@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "registry/model.hpp"
@@ -13,22 +14,34 @@ namespace token_auth::registry {
 inline constexpr std::size_t description_max = 1000;  // bytes of UTF-8
 inline constexpr std::size_t email_max = 254;         // bytes; RFC 5321 section 4.5.3.1.3
 inline constexpr std::size_t prefix_max = 16;         // bytes of a token's prefix
+inline constexpr std::size_t actor_max = 255;         // bytes of an actor's name
+inline constexpr std::int64_t max_tokens_max = 1000000000;
 
 // What is wrong with an entity: the field (its name in JSON Lines) and one clause such as
-// "must be 1 to 255 bytes". The clause holds none of the field's value.
+// "must be 1 to 255 bytes". The clause holds none of the field's value. A field within another is
+// named "policy.max_life".
 struct Problem {
     std::string field;
     std::string text;
+    std::string rule = {};  // of a policy, if it is that which is broken: "max_life"
 };
 
-// Check one entity by itself; whether what it names exists is the registry's to say. Members that
-// may be left out (created, a token's user) may be empty.
-std::optional<Problem> check(const Role& role);
-std::optional<Problem> check(const Organization& organization);
-std::optional<Problem> check(const Group& group);
-std::optional<Problem> check(const User& user);
-std::optional<Problem> check(const Membership& membership);
-std::optional<Problem> check(const Token& token);
+// All that is wrong with one entity by itself, each field once; whether what it names exists is the
+// registry's to say. Members that may be left out (created, a token's user) may be empty.
+std::vector<Problem> problems(const Role& role);
+std::vector<Problem> problems(const ScopeEntry& entry);
+std::vector<Problem> problems(const Organization& organization);
+std::vector<Problem> problems(const Group& group);
+std::vector<Problem> problems(const User& user);
+std::vector<Problem> problems(const Membership& membership);
+std::vector<Problem> problems(const Token& token);
+
+// The first of them.
+template <typename T>
+std::optional<Problem> check(const T& entity) {
+    auto found = problems(entity);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
 
 // The clause for a text that is no identifier.
 inline constexpr const char* identifier_rule =

@@ -22,6 +22,8 @@ constexpr std::string_view additions[] = {
     "the database's account and its clock in the audit trail (audit.session_user)",
     "checks of what the tables take, and a table for rows that they refuse (set_aside)",
     "a log of what REPLACE and deletions without foreign keys remove",
+    "what managing needs: the system organization, policies, memberships in groups, a catalogue of "
+    "scopes, who made a token, and passwords and sessions for logging in",
     "who waits for the nginx hosts (waiting), and in PostgreSQL what the hosts report (hosts, "
     "token_usage)",
 };
@@ -138,7 +140,7 @@ Migration migrate(const Location& location, const Author& author,
         // Tables are exchanged, and what names them is to go on naming the new ones.
         session->run("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON");
     }
-    session->write([&] {
+    session->write_alone([&] {
         lock_tables(*session, "SHARE ROW EXCLUSIVE");
         // Read under the write lock: another tokenctl may have done it meanwhile.
         migration = migration_of(*session);

@@ -43,15 +43,6 @@ Json change(const std::optional<T>& before, const T& after, std::string_view ent
     return audit_difference(audit_detail(to_json(*before), entity), now);
 }
 
-// How the trail names what has no id of its own.
-std::string audit_key(const Group& group) {
-    return group.organization + "/" + group.id;
-}
-
-std::string audit_key(const Membership& membership) {
-    return membership.user + " " + membership.organization;
-}
-
 // A digest says nothing to people and has no place in the trail, but that it changed does.
 Json token_difference(const Token& before, const Token& after) {
     Json out = audit_difference(audit_detail(to_json(before), "token"),
@@ -70,20 +61,45 @@ void complete_created(T& entity, const std::optional<T>& before, std::int64_t no
     }
 }
 
+AuditPlace place_of(const Token& token) {
+    return {token.organization, token.group};
+}
+
+AuditPlace place_of(const Membership& membership) {
+    return {membership.organization, membership.group};
+}
+
 }  // namespace
 
+std::string audit_key(const Group& group) {
+    return group.organization + "/" + group.id;
+}
+
+std::string audit_key(const Membership& membership) {
+    return fmt::format("{} {}{}{}", membership.user, membership.organization,
+                       membership.group.empty() ? "" : "/", membership.group);
+}
+
 Json audit_detail(Json object, std::string_view entity) {
-    object.erase("type");
-    if (entity == "group" || entity == "membership") {
-        object.erase("organization");
-    }
+    const auto drop = [&](std::initializer_list<const char*> fields) {
+        for (const char* const field : fields) {
+            object.erase(field);
+        }
+    };
+    drop({"type", "digest"});
     if (entity == "membership") {
-        object.erase("user");
+        drop({"user", "organization", "group"});
+    } else if (entity == "group") {
+        drop({"organization", "id"});
     } else {
-        object.erase("id");
+        drop({entity == "scope" ? "scope" : "id"});
     }
-    if (object.contains("digest")) {
-        object.erase("digest");
+    if (const auto policy = object.find("policy"); policy != object.end()) {
+        const Json rules = *policy;
+        object.erase("policy");
+        for (const auto& [name, value] : rules.items()) {
+            object["policy." + name] = value;
+        }
     }
     return object;
 }
@@ -106,11 +122,28 @@ Json audit_difference(const Json& from, const Json& to) {
 }
 
 void Writer::log(std::string_view action, std::string_view entity, const std::string& key,
-                 const Json& detail) {
+                 const Json& detail, const AuditPlace& place) {
     session_.execute(
-        "INSERT INTO audit (actor, action, entity, key, detail) VALUES ($1, $2, $3, $4, $5)",
-        {author_.name, action, entity, key,
+        "INSERT INTO audit (actor, via, token, address, action, entity, key, organization, "
+        "group_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        {author_.name, author_.via, author_.token, author_.address, action, entity, key,
+         place.organization, place.group,
          detail.dump(-1, ' ', false, Json::error_handler_t::replace)});
+}
+
+void Writer::log_if(bool stays, std::string_view action, std::string_view entity,
+                    const std::string& key, const Json& detail) {
+    session_.execute("SAVEPOINT unlogged", {});
+    if (stays) {
+        log(action, entity, key, detail);
+    } else {
+        // PostgreSQL's files keep a row that is taken back, and the name may be a password.
+        constexpr const char* nobody = "-";
+        Author author = author_;
+        author.name = nobody;
+        Writer(session_, author).log(action, entity, nobody, Json::object());
+    }
+    session_.execute(stays ? "RELEASE SAVEPOINT unlogged" : "ROLLBACK TO SAVEPOINT unlogged", {});
 }
 
 void Writer::require_organization(const std::string& id) {
@@ -119,6 +152,33 @@ void Writer::require_organization(const std::string& id) {
             "organization {} does not exist; `tokenctl org list` lists them, `tokenctl org add` "
             "makes one",
             base::quoted(id)));
+    }
+}
+
+void Writer::require_group(const std::string& organization, const std::string& id) {
+    if (!group(organization, id)) {
+        throw base::Error(fmt::format(
+            "group {} does not exist; `tokenctl group list` lists them, `tokenctl group add` makes "
+            "one",
+            base::quoted(organization + "/" + id)));
+    }
+}
+
+void Writer::require_only_system(const Organization& value) {
+    const auto found = value.system ? system_organization() : std::nullopt;
+    if (found && found->id != value.id) {
+        throw base::Error(
+            fmt::format("organization {} is the system organization already, and there is only one",
+                        base::quoted(found->id)));
+    }
+}
+
+void Writer::require_own_sso_name(const User& value) {
+    const auto found = user_of_sso_name(value.sso_name);
+    if (found && found->id != value.id) {
+        throw base::Error(
+            fmt::format("sso_name is that of user {} already; take it off there first",
+                        base::quoted(found->id)));
     }
 }
 
@@ -151,10 +211,25 @@ Outcome Writer::put(Role value, std::string_view action) {
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
     session_.execute(
-        "INSERT INTO roles (id, scopes) VALUES ($1, $2) "
-        "ON CONFLICT (id) DO UPDATE SET scopes = excluded.scopes",
-        {value.id, join_words(value.scopes)});
+        "INSERT INTO roles (id, scopes, description) VALUES ($1, $2, $3) ON CONFLICT (id) DO "
+        "UPDATE SET scopes = excluded.scopes, description = excluded.description",
+        {value.id, join_words(value.scopes), value.description});
     log(word(action, outcome), "role", value.id, change(before, value, "role"));
+    return outcome;
+}
+
+Outcome Writer::put(ScopeEntry value, std::string_view action) {
+    require_sound(value);
+    const auto before = scope_entry(value.scope);
+    if (before == value) {
+        return Outcome::unchanged;
+    }
+    const Outcome outcome = before ? Outcome::updated : Outcome::added;
+    session_.execute(
+        "INSERT INTO scopes (scope, description) VALUES ($1, $2) ON CONFLICT (scope) DO UPDATE SET "
+        "description = excluded.description",
+        {value.scope, value.description});
+    log(word(action, outcome), "scope", value.scope, change(before, value, "scope"));
     return outcome;
 }
 
@@ -165,13 +240,25 @@ Outcome Writer::put(Organization value, std::string_view action) {
     if (before == value) {
         return Outcome::unchanged;
     }
+    require_only_system(value);
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
+    const Policy& policy = value.policy;
     session_.execute(
-        "INSERT INTO organizations (id, suspended, created_at) VALUES ($1, $2, $3) "
-        "ON CONFLICT (id) DO UPDATE "
-        "SET suspended = excluded.suspended, created_at = excluded.created_at",
-        {value.id, value.suspended ? 1 : 0, value.created});
-    log(word(action, outcome), "organization", value.id, change(before, value, "organization"));
+        "INSERT INTO organizations (id, suspended, created_at, display_name, max_life, "
+        "default_life, require_allow, max_tokens) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "ON CONFLICT (id) DO UPDATE SET suspended = excluded.suspended, "
+        "created_at = excluded.created_at, display_name = excluded.display_name, "
+        "max_life = excluded.max_life, default_life = excluded.default_life, "
+        "require_allow = excluded.require_allow, max_tokens = excluded.max_tokens",
+        {value.id, value.suspended ? 1 : 0, value.created, value.display_name, policy.max_life,
+         policy.default_life, policy.require_allow ? 1 : 0, policy.max_tokens});
+    if (value.system != (before && before->system)) {
+        // By itself: not all accounts that write organizations may write this.
+        session_.execute("UPDATE organizations SET system = $2 WHERE id = $1",
+                         {value.id, value.system ? 1 : 0});
+    }
+    log(word(action, outcome), "organization", value.id, change(before, value, "organization"),
+        {value.id, {}});
     return outcome;
 }
 
@@ -188,7 +275,8 @@ Outcome Writer::put(Group value, std::string_view action) {
         "INSERT INTO org_groups (organization, id, created_at) VALUES ($1, $2, $3) "
         "ON CONFLICT (organization, id) DO UPDATE SET created_at = excluded.created_at",
         {value.organization, value.id, value.created});
-    log(word(action, outcome), "group", audit_key(value), change(before, value, "group"));
+    log(word(action, outcome), "group", audit_key(value), change(before, value, "group"),
+        {value.organization, value.id});
     return outcome;
 }
 
@@ -205,6 +293,7 @@ Outcome Writer::put(User value, std::string_view action) {
                         "another id",
                         base::quoted(value.id), before->technical ? "technical user" : "person"));
     }
+    require_own_sso_name(value);
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
     put_row(value);
     log(word(action, outcome), "user", value.id, change(before, value, "user"));
@@ -213,12 +302,13 @@ Outcome Writer::put(User value, std::string_view action) {
 
 void Writer::put_row(const User& user) {
     session_.execute(
-        "INSERT INTO users (id, technical, disabled, created_at, display_name, email) "
-        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET "
+        "INSERT INTO users (id, technical, disabled, created_at, display_name, email, sso_name) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET "
         "disabled = excluded.disabled, created_at = excluded.created_at, "
-        "display_name = excluded.display_name, email = excluded.email",
+        "display_name = excluded.display_name, email = excluded.email, "
+        "sso_name = excluded.sso_name",
         {user.id, user.technical ? 1 : 0, user.disabled ? 1 : 0, user.created, user.display_name,
-         user.email});
+         user.email, user.sso_name});
 }
 
 Outcome Writer::put(Membership value, std::string_view action) {
@@ -230,20 +320,38 @@ Outcome Writer::put(Membership value, std::string_view action) {
                         base::quoted(value.user)));
     }
     require_organization(value.organization);
+    if (!value.group.empty()) {
+        require_group(value.organization, value.group);
+    }
     require_role(value.role);
-    const auto before = membership(value.user, value.organization);
+    const auto before = membership(value.user, value.organization, value.group);
     complete_created(value, before, now());
     if (before == value) {
         return Outcome::unchanged;
     }
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    session_.execute(
-        "INSERT INTO memberships (user_id, organization, role, created_at) "
-        "VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, organization) "
-        "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
-        {value.user, value.organization, value.role, value.created});
-    log(word(action, outcome), "membership", audit_key(value), change(before, value, "membership"));
+    put_row(value);
+    log(word(action, outcome), "membership", audit_key(value), change(before, value, "membership"),
+        place_of(value));
     return outcome;
+}
+
+void Writer::put_row(const Membership& value) {
+    Values values{value.user, value.organization, value.role, value.created};
+    if (value.group.empty()) {
+        session_.execute(
+            "INSERT INTO memberships (user_id, organization, role, created_at) "
+            "VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, organization) "
+            "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
+            values);
+        return;
+    }
+    values.emplace_back(value.group);
+    session_.execute(
+        "INSERT INTO group_memberships (user_id, organization, role, created_at, group_id) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, organization, group_id) "
+        "DO UPDATE SET role = excluded.role, created_at = excluded.created_at",
+        values);
 }
 
 void Writer::remove(const Role& value) {
@@ -261,18 +369,26 @@ void Writer::remove(const Role& value) {
     log("remove", "role", value.id, audit_detail(to_json(value), "role"));
 }
 
+void Writer::remove(const ScopeEntry& value) {
+    session_.execute("DELETE FROM scopes WHERE scope = $1", {value.scope});
+    log("remove", "scope", value.scope, audit_detail(to_json(value), "scope"));
+}
+
 void Writer::remove(const Organization& value) {
     TokenFilter filter;
     filter.organization = value.id;
     remove_tokens(filter);
-    remove_memberships({}, value.id);
+    MemberFilter members;
+    members.organization = value.id;
+    remove_memberships(members);
     std::vector<Group> owned;
     groups(value.id, [&](const Group& each) { owned.push_back(each); });
     for (const Group& each : owned) {
         remove(each);
     }
     session_.execute("DELETE FROM organizations WHERE id = $1", {value.id});
-    log("remove", "organization", value.id, audit_detail(to_json(value), "organization"));
+    log("remove", "organization", value.id, audit_detail(to_json(value), "organization"),
+        {value.id, {}});
 }
 
 void Writer::remove(const Group& value) {
@@ -280,30 +396,58 @@ void Writer::remove(const Group& value) {
     filter.organization = value.organization;
     filter.group = value.id;
     remove_tokens(filter);
+    MemberFilter members;
+    members.organization = value.organization;
+    members.group = value.id;
+    remove_group_memberships(members);
     session_.execute("DELETE FROM org_groups WHERE organization = $1 AND id = $2",
                      {value.organization, value.id});
-    log("remove", "group", audit_key(value), audit_detail(to_json(value), "group"));
+    log("remove", "group", audit_key(value), audit_detail(to_json(value), "group"),
+        {value.organization, value.id});
 }
 
 void Writer::remove(const User& value) {
     TokenFilter filter;
     filter.user = value.id;
     remove_tokens(filter);
-    remove_memberships(value.id, {});
+    MemberFilter of_user;
+    of_user.user = value.id;
+    remove_memberships(of_user);
+    remove_group_memberships(of_user);
     // A technical user has gone with its last token.
     session_.execute("DELETE FROM users WHERE id = $1", {value.id});
     log("remove", "user", value.id, audit_detail(to_json(value), "user"));
 }
 
 void Writer::remove(const Membership& value) {
-    session_.execute("DELETE FROM memberships WHERE user_id = $1 AND organization = $2",
-                     {value.user, value.organization});
-    log("remove", "membership", audit_key(value), audit_detail(to_json(value), "membership"));
+    if (value.group.empty()) {
+        MemberFilter in_groups;
+        in_groups.user = value.user;
+        in_groups.organization = value.organization;
+        remove_group_memberships(in_groups);
+        session_.execute("DELETE FROM memberships WHERE user_id = $1 AND organization = $2",
+                         {value.user, value.organization});
+    } else {
+        session_.execute(
+            "DELETE FROM group_memberships WHERE user_id = $1 AND organization = $2 AND "
+            "group_id = $3",
+            {value.user, value.organization, value.group});
+    }
+    log("remove", "membership", audit_key(value), audit_detail(to_json(value), "membership"),
+        place_of(value));
 }
 
-void Writer::remove_memberships(const std::string& of_user, const std::string& of_organization) {
+void Writer::remove_memberships(const MemberFilter& filter) {
     std::vector<Membership> found;
-    memberships(of_user, of_organization, [&](const Membership& each) { found.push_back(each); });
+    memberships(filter, [&](const Membership& each) { found.push_back(each); });
+    for (const Membership& each : found) {
+        remove(each);
+    }
+}
+
+void Writer::remove_group_memberships(const MemberFilter& filter) {
+    std::vector<Membership> found;
+    group_memberships(filter, [&](const Membership& each) { found.push_back(each); });
     for (const Membership& each : found) {
         remove(each);
     }
@@ -316,7 +460,7 @@ std::string Writer::technical_user(const Token& token, const std::optional<Token
         throw base::Error(technical_user_too_long);
     }
     if (!user(id)) {
-        put_row({id, true, false, token.created, {}, {}});
+        put_row(User{id, true, false, token.created});
     }
     return id;
 }
@@ -341,11 +485,8 @@ void Writer::check_references(const Token& token) {
     if (!token.organization.empty()) {
         require_organization(token.organization);
     }
-    if (!token.group.empty() && !group(token.organization, token.group)) {
-        throw base::Error(fmt::format(
-            "group {} does not exist; `tokenctl group list` lists them, `tokenctl group add` makes "
-            "one",
-            base::quoted(token.organization + "/" + token.group)));
+    if (!token.group.empty()) {
+        require_group(token.organization, token.group);
     }
     if (!token.role.empty()) {
         require_role(token.role);
@@ -376,7 +517,8 @@ Outcome Writer::put(Token value, std::string_view action) {
     put_token(session_, value);
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
     log(word(action, outcome), "token", value.id,
-        before ? token_difference(before->token, value) : audit_detail(to_json(value), "token"));
+        before ? token_difference(before->token, value) : audit_detail(to_json(value), "token"),
+        place_of(value));
     return outcome;
 }
 
@@ -411,8 +553,22 @@ std::optional<Outcome> Writer::set_lock(const Lock& lock, const std::string& id,
         return value == 0 ? Json() : lock.is_time ? Json(base::format_time(value)) : Json(true);
     };
     log(locked ? lock.lock : lock.unlock, lock.entity, id,
-        {{lock.field, {{"from", shown(before)}, {"to", shown(after)}}}});
+        {{lock.field, {{"from", shown(before)}, {"to", shown(after)}}}},
+        stored_place(lock.table, id));
     return Outcome::updated;
+}
+
+AuditPlace Writer::stored_place(std::string_view table, const std::string& id) {
+    if (table == "organizations") {
+        return {id, {}};
+    }
+    if (table != "tokens") {
+        return {};
+    }
+    const auto row =
+        session_.query("SELECT organization, group_id FROM tokens WHERE id = $1", {id});
+    return row->next() ? AuditPlace{std::string(row->text(0)), std::string(row->text(1))}
+                       : AuditPlace{};
 }
 
 std::optional<Outcome> Writer::set_suspended(const std::string& organization, bool suspended) {
@@ -430,11 +586,25 @@ std::optional<Outcome> Writer::set_revoked(const std::string& token, bool revoke
                     revoked);
 }
 
+// In PostgreSQL to lock the row would not do: the one that waits for it would go on with what it
+// saw before. SQLite lets one write at a time.
+void Writer::claim_organization(const std::string& id) {
+    if (session_.engine() == Engine::postgresql) {
+        session_.execute("UPDATE organizations SET max_tokens = max_tokens WHERE id = $1", {id});
+    }
+}
+
+void Writer::claim_user(const std::string& id) {
+    if (session_.engine() == Engine::postgresql) {
+        session_.execute("UPDATE users SET disabled = disabled WHERE id = $1", {id});
+    }
+}
+
 void Writer::unlink(const char* column, const std::string& other, const std::string& id) {
     const std::string where = fmt::format("WHERE id = $1 AND {} = $2", column);
     if (session_.query(fmt::format("SELECT 1 FROM tokens {}", where), {other, id})->next()) {
         session_.execute(fmt::format("UPDATE tokens SET {} = NULL {}", column, where), {other, id});
-        log("unlink", "token", other, Json{{"from", id}});
+        log("unlink", "token", other, Json{{"from", id}}, stored_place("tokens", other));
     }
 }
 
@@ -461,11 +631,12 @@ bool Writer::remove_token(const std::string& id) {
         successor = row->text(1);
     }
     const Json detail = last_detail(id);
+    const AuditPlace place = stored_place("tokens", id);
     // Whoever was linked to it is so no longer: it may be rotated again.
     unlink("successor", predecessor, id);
     unlink("predecessor", successor, id);
     session_.execute("DELETE FROM tokens WHERE id = $1", {id});
-    log(removal_action, "token", id, detail);
+    log(removal_action, "token", id, detail, place);
     return true;
 }
 

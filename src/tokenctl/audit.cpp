@@ -20,6 +20,7 @@ struct Options {
     std::string since;
     std::string token;
     std::string key;
+    std::string organization;
     std::string limit = "100";
 };
 
@@ -47,6 +48,7 @@ int audit(const Context& context, const Options& options) {
     registry::AuditFilter filter;
     filter.limit = limit_option(options.limit);
     filter.key = options.key;
+    filter.organization = options.organization;
     if (!options.since.empty()) {
         filter.since = since_option(options.since);
     }
@@ -55,16 +57,17 @@ int audit(const Context& context, const Options& options) {
         filter.entity = "token";
         filter.key = options.token;
     }
-    cli::Table table({"SEQ", "AT", "SESSION USER", "ACTOR", "ACTION", "ENTITY", "KEY", "DETAIL"});
+    cli::Table table({"SEQ", "AT", "SESSION USER", "ACTOR", "VIA", "ADDRESS", "ACTION", "ENTITY",
+                      "KEY", "DETAIL"});
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.audit(filter, [&](const registry::AuditRow& row) {
             if (context.json) {
                 objects.push_back(json_of(row));
             } else {
-                table.row({std::to_string(row.seq), base::format_time(row.at),
-                           row.session_user.empty() ? "-" : row.session_user, row.actor, row.action,
-                           row.entity, row.key, row.detail});
+                table.row({std::to_string(row.seq), base::format_time(row.at), row.session_user,
+                           row.actor, row.via, row.address, row.action, row.entity, row.key,
+                           row.detail});
             }
         });
     });
@@ -88,6 +91,8 @@ void add_audit(cli::Command root, Context& context) {
             "--key", "KEY", options->key,
             "Only changes of what has this key: an id, ORG/GROUP, or \"USER ORG\" for a membership")
         .excludes(token);
+    command.option("--org", "ORG", options->organization,
+                   "Only changes of this organization and of what is in it");
     command.option("--limit", "N", options->limit, "Only the latest N; 0 for all").show_default();
 }
 

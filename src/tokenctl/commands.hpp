@@ -20,7 +20,9 @@ void add_org(cli::Command root, Context& context);
 void add_revoke_restore(cli::Command root, Context& context);
 void add_role(cli::Command root, Context& context);
 void add_rotate(cli::Command root, Context& context);
+void add_scope(cli::Command root, Context& context);
 void add_show(cli::Command root, Context& context);
 void add_user(cli::Command root, Context& context);
+void add_user_password(cli::Command user, Context& context);
 
 }  // namespace token_auth::tokenctl

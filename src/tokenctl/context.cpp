@@ -17,7 +17,7 @@
 namespace token_auth::tokenctl {
 namespace {
 
-constexpr std::size_t actor_max = 255;
+constexpr std::int64_t wait_max = 86400;     // hosts report at each commit meanwhile
 constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
 
 std::string default_actor() {
@@ -47,13 +47,21 @@ void print_result(const std::string& text) {
 
 registry::Author Context::author() const {
     const std::string name = actor.empty() ? default_actor() : actor;
-    if (!registry::is_display_text(name, actor_max) || registry::holds_token(name)) {
+    if (!registry::is_display_text(name, registry::actor_max) || registry::holds_token(name)) {
         throw base::Error(fmt::format("--actor must be 1 to {} bytes of {}, and must not hold "
                                       "a token; name the person or the program",
-                                      actor_max, registry::display_text_rule),
+                                      registry::actor_max, registry::display_text_rule),
                           base::ErrorKind::invalid_argument);
     }
     return {name, base::now()};
+}
+
+void Context::refuse_wait() const {
+    if (!wait.empty()) {
+        throw base::Error(
+            "--wait is for commands that change tokens or what they depend on; leave it out",
+            base::ErrorKind::invalid_argument);
+    }
 }
 
 registry::Registry Context::open(registry::Access access) const {
@@ -61,10 +69,12 @@ registry::Registry Context::open(registry::Access access) const {
         return {registry_url, access};
     }
     if (access == registry::Access::read) {
-        throw base::Error("--wait is for commands that change the registry; leave it out",
-                          base::ErrorKind::invalid_argument);
+        refuse_wait();
     }
     const std::int64_t seconds = cli::duration_option("--wait", wait);
+    if (seconds > wait_max) {
+        throw base::Error("--wait is at most 24h", base::ErrorKind::invalid_argument);
+    }
     registry::Registry registry(registry_url, access);
     registry.announce_wait(seconds + longest_change);
     return registry;

@@ -7,6 +7,8 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/new_token.hpp"
+#include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "tokenctl/commands.hpp"
@@ -17,8 +19,6 @@
 
 namespace token_auth::tokenctl {
 namespace {
-
-constexpr const char* default_life = "90d";
 
 struct Options {
     std::string organization;
@@ -71,7 +71,9 @@ registry::Token token_of(const Options& options, std::int64_t now) {
     token.scopes = scopes_of(options.scopes);
     token.allow = words_of("allow", options.allow);
     const NewTokenOptions& common = options.common;
-    token.expires = expiry_of(common.expires.empty() ? default_life : common.expires, now);
+    token.created = now;
+    token.expires =
+        common.expires.empty() ? now + registry::usual_life : expiry_of(common.expires, now);
     if (!options.not_before.empty()) {
         token.not_before = cli::time_or_duration_option("--not-before", options.not_before, now);
     }
@@ -82,13 +84,15 @@ registry::Token token_of(const Options& options, std::int64_t now) {
 
 int create(const Context& context, const Options& options) {
     const auto author = context.author();
-    registry::Token token = token_of(options, author.now);
-    KeyFile key(options.common.key_file);
+    const registry::Token wanted = token_of(options, author.now);
+    registry::Token token;
+    registry::TokenDigester key({options.common.key_file});
     bool disabled = false;
     bool suspended = false;
     std::unique_ptr<registry::TokenText> text;
     auto registry = context.open(registry::Access::write);
     registry.write(author, [&](registry::Writer& writer) {
+        token = wanted;
         if (!token.organization.empty()) {
             suspended = need_organization(writer, token.organization).suspended;
         }
@@ -101,7 +105,13 @@ int create(const Context& context, const Options& options) {
         if (!token.role.empty()) {
             need_role(writer, token.role);
         }
-        text = put_new_token(writer, key, token);
+        const auto policy = policy_for(writer, token);
+        if (options.common.expires.empty()) {
+            token.expires = default_expiry(policy, token.created);
+            require_valid(token);
+        }
+        require_policy(writer, policy, token);
+        text = registry::put_new_token(writer, key, token);
     });
     show_token(context, *text, json_of({token, suspended}, author.now), [&] {
         registry.write(author,
@@ -146,7 +156,8 @@ void add_create(cli::Command root, Context& context) {
     command.list("--allow", "CIDR", options->allow,
                  "An address or CIDR block it may be used from; repeat it for more "
                  "(default: from anywhere)");
-    add_new_token_options(command, options->common, default_life, "ak, gk or pat, by its kind");
+    add_new_token_options(command, options->common, "what the policy says, else 90d",
+                          "ak, gk or pat, by its kind");
 }
 
 }  // namespace token_auth::tokenctl

@@ -27,6 +27,7 @@ int delete_tokens(const Context& context, const std::vector<std::string>& ids) {
     require_no_whole_tokens(ids);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (const std::string& id : ids) {
             reports.push_back({removed_json(writer, id), fmt::format("deleted token {}", id)});
             if (!writer.remove_token(id)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "registry/jsonl.hpp"
 #include "registry/validate.hpp"
@@ -39,13 +40,21 @@ base::Json object_of(const registry::TokenView& view, std::int64_t now) {
 }  // namespace
 
 std::string json_of(const registry::Role& role, const char* outcome) {
-    return text_of({{"id", role.id}, {"scopes", role.scopes}}, outcome);
+    return text_of({{"id", role.id}, {"scopes", role.scopes}, {"description", role.description}},
+                   outcome);
+}
+
+std::string json_of(const registry::ScopeEntry& entry, const char* outcome) {
+    return text_of({{"scope", entry.scope}, {"description", entry.description}}, outcome);
 }
 
 std::string json_of(const registry::Organization& organization, const char* outcome) {
     return text_of({{"id", organization.id},
                     {"suspended", organization.suspended},
-                    {"created", base::format_time(organization.created)}},
+                    {"created", base::format_time(organization.created)},
+                    {"display_name", organization.display_name},
+                    {"system", organization.system},
+                    {"policy", to_json(organization.policy)}},
                    outcome);
 }
 
@@ -62,13 +71,19 @@ std::string json_of(const registry::User& user, const char* outcome) {
                     {"disabled", user.disabled},
                     {"created", base::format_time(user.created)},
                     {"display_name", user.display_name},
-                    {"email", user.email}},
+                    {"email", user.email},
+                    {"sso_name", user.sso_name}},
                    outcome);
 }
 
 std::string json_of(const registry::Membership& membership, const char* outcome) {
+    base::Json group;
+    if (!membership.group.empty()) {
+        group = membership.group;
+    }
     return text_of({{"user", membership.user},
                     {"organization", membership.organization},
+                    {"group", group},
                     {"role", membership.role},
                     {"created", base::format_time(membership.created)}},
                    outcome);
@@ -109,9 +124,14 @@ std::string json_of(const registry::AuditRow& row) {
                     {"at", base::format_time(row.at)},
                     {"session_user", row.session_user},
                     {"actor", row.actor},
+                    {"via", row.via},
+                    {"token", row.token},
+                    {"address", row.address},
                     {"action", row.action},
                     {"entity", row.entity},
                     {"key", row.key},
+                    {"organization", row.organization},
+                    {"group", row.group},
                     {"detail", detail.is_discarded() ? base::Json::object() : std::move(detail)}});
 }
 
@@ -153,6 +173,24 @@ const char* name_of(registry::Outcome outcome) {
             break;
     }
     return "unchanged";
+}
+
+std::string policy_text(const registry::Policy& policy) {
+    std::vector<std::string> rules;
+    if (policy.max_life != 0) {
+        rules.push_back(fmt::format("longest life {}", base::exact_duration(policy.max_life)));
+    }
+    if (policy.default_life != 0) {
+        rules.push_back(fmt::format("default life {}", base::exact_duration(policy.default_life)));
+    }
+    if (policy.require_allow) {
+        rules.emplace_back("addresses needed");
+    }
+    if (policy.max_tokens != 0) {
+        rules.push_back(fmt::format(
+            "at most {}", base::counted(static_cast<std::uint64_t>(policy.max_tokens), "token")));
+    }
+    return fmt::format("{}", fmt::join(rules, ", "));
 }
 
 std::string owner_text(const registry::Token& token) {

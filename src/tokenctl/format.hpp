@@ -16,6 +16,7 @@ namespace token_auth::tokenctl {
 // The object that --json shows for an entity, on one line without a newline. A command that
 // changes something names its outcome (added, updated, unchanged, removed), which comes first.
 std::string json_of(const registry::Role& role, const char* outcome = nullptr);
+std::string json_of(const registry::ScopeEntry& entry, const char* outcome = nullptr);
 std::string json_of(const registry::Organization& organization, const char* outcome = nullptr);
 std::string json_of(const registry::Group& group, const char* outcome = nullptr);
 std::string json_of(const registry::User& user, const char* outcome = nullptr);
@@ -41,6 +42,9 @@ std::string json_of(const registry::Migration& migration,
                     const char* outcome);
 
 const char* name_of(registry::Outcome outcome);
+
+// "longest life 90d, default 30d, addresses needed, at most 100 tokens"; empty: no rules.
+std::string policy_text(const registry::Policy& policy);
 
 // "organization acme", "group acme/ops", "user ann"
 std::string owner_text(const registry::Token& token);

@@ -30,6 +30,7 @@ int add(const Context& context, const Options& options) {
     const auto groups = groups_of(options);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (std::size_t i = 0; i < groups.size(); ++i) {
             need_organization(writer, groups[i].organization);
             if (writer.group(groups[i].organization, groups[i].id)) {
@@ -47,6 +48,7 @@ int remove(const Context& context, const Options& options) {
     const auto groups = groups_of(options);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (std::size_t i = 0; i < groups.size(); ++i) {
             const auto group = need_group(writer, groups[i]);
             registry::TokenFilter filter;

@@ -10,13 +10,13 @@ namespace token_auth::tokenctl {
 namespace {
 
 int init(const Context& context) {
+    context.refuse_wait();
     const auto location = registry::parse_location(context.registry_url);
     const registry::NewRegistry made = registry::create_registry(location);
     if (!made.roles_made) {
         cli::warn(
-            "the roles token_auth_reader, token_auth_writer and token_auth_reporter could not be "
-            "made, which needs CREATEROLE: only this registry's owner can use it until an "
-            "administrator runs the "
+            "the group roles (token_auth_reader and the like) could not be made, which needs "
+            "CREATEROLE: only this registry's owner can use it until an administrator runs the "
             "statements in docs/TOKENCTL.md");
     }
     report(context,

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
     tokenctl::add_user(root, context);
     tokenctl::add_member(root, context);
     tokenctl::add_role(root, context);
+    tokenctl::add_scope(root, context);
     tokenctl::add_create(root, context);
     tokenctl::add_rotate(root, context);
     tokenctl::add_list(root, context);

@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
+#include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
 #include "tokenctl/format.hpp"
@@ -90,17 +91,29 @@ void require_valid(const registry::Token& token) {
     }
 }
 
-std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
-                                                   registry::Token& token) {
-    auto text = std::make_unique<registry::TokenText>(token.prefix);
-    token.id = text->id();
-    token.digest = key.digest(text->view());
-    if (writer.token(token.id)) {
-        throw base::Error("the random id is in use already; try again");
+void require_policy(registry::Writer& writer, const registry::Policy& policy,
+                    const registry::Token& token, std::uint64_t ended) {
+    auto problems = policy_problems(policy, token);
+    if (auto limit = limit_problem(writer, policy, token, ended)) {
+        problems.push_back(std::move(*limit));
     }
-    writer.put(token, "create");
-    token = writer.token(token.id)->token;
-    return text;
+    require_none(token, problems);
+}
+
+void require_none(const registry::Token& token, const std::vector<registry::Problem>& problems) {
+    if (problems.empty()) {
+        return;
+    }
+    std::string text;
+    for (const registry::Problem& problem : problems) {
+        text += fmt::format("{}{} {} ({})", text.empty() ? "" : "; ", problem.field, problem.text,
+                            problem.rule);
+    }
+    const std::string whose = token.kind == kind_user
+                                  ? "personal tokens, which is that of the system organization"
+                                  : "organization " + token.organization;
+    throw base::Error(
+        fmt::format("{}: so says the policy of {}; `tokenctl org set` changes it", text, whose));
 }
 
 void show_token(const Context& context, const registry::TokenText& text, const std::string& json,

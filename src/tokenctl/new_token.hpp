@@ -8,9 +8,9 @@
 
 #include "cli/command.hpp"
 #include "registry/token_text.hpp"
+#include "registry/validate.hpp"
 #include "registry/writer.hpp"
 #include "tokenctl/context.hpp"
-#include "tokenctl/key_file.hpp"
 
 namespace token_auth::tokenctl {
 
@@ -31,10 +31,12 @@ std::int64_t expiry_of(const std::string& text, std::int64_t now);
 // That it begins before it ends, and that a registry takes it.
 void require_valid(const registry::Token& token);
 
-// Gives the token an id and a digest, puts it into the registry and reads it back; the result is
-// its text, to be shown once the transaction is committed.
-std::unique_ptr<registry::TokenText> put_new_token(registry::Writer& writer, KeyFile& key,
-                                                   registry::Token& token);
+// What the token breaks of its policy (token_policy.hpp) is a base::Error; `ended` tokens end with
+// it.
+void require_policy(registry::Writer& writer, const registry::Policy& policy,
+                    const registry::Token& token, std::uint64_t ended = 0);
+// The same for what registry::restore_problem() says.
+void require_none(const registry::Token& token, const std::vector<registry::Problem>& problems);
 
 // Writes the token to standard output, alone on its line or as the first member of its object. If
 // that fails, nobody can know the token: `undo` takes it back in a transaction of its own, and what

@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "base/error.hpp"
+#include "registry/token_policy.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
 #include "tokenctl/lookup.hpp"
+#include "tokenctl/new_token.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -31,11 +34,30 @@ Report report_of(registry::Writer& writer, const std::string& id, registry::Outc
     }
 }
 
+// A row that cannot be read can be restored all the same.
+void require_room(registry::Writer& writer, const std::string& id) {
+    std::optional<registry::TokenView> view;
+    try {
+        view = writer.token(id);
+    } catch (const registry::SqlError&) {
+        throw;
+    } catch (const base::Error&) {
+        return;
+    }
+    if (const auto problem = view ? restore_problem(writer, view->token) : std::nullopt) {
+        require_none(view->token, {*problem});
+    }
+}
+
 int set_revoked(const Context& context, const Ids& ids, bool revoked) {
     require_no_whole_tokens(ids);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (const std::string& id : ids) {
+            if (!revoked) {
+                require_room(writer, id);
+            }
             const auto outcome = writer.set_revoked(id, revoked);
             if (!outcome) {
                 throw no_token(writer, id);

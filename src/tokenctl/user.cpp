@@ -29,11 +29,17 @@ class Details {
         name_option_ =
             command.option("--name", "TEXT", display_name_, "The person's name, as pages show it");
         email_option_ = command.option("--email", "ADDRESS", email_, "The person's e-mail address");
+        sso_option_ = command.option("--sso", "NAME", sso_name_,
+                                     "What single sign-on calls the person, if not by the "
+                                     "identifier");
         name_option_->may_be_empty();
         email_option_->may_be_empty();
+        sso_option_->may_be_empty();
     }
 
-    bool given() const { return name_option_->given() || email_option_->given(); }
+    bool given() const {
+        return name_option_->given() || email_option_->given() || sso_option_->given();
+    }
 
     void apply(registry::User& user) const {
         if (name_option_->given()) {
@@ -42,23 +48,29 @@ class Details {
         if (email_option_->given()) {
             user.email = email_;
         }
+        if (sso_option_->given()) {
+            user.sso_name = sso_name_;
+        }
     }
 
   private:
     std::string display_name_;
     std::string email_;
+    std::string sso_name_;
     std::optional<cli::Option> name_option_;
     std::optional<cli::Option> email_option_;
+    std::optional<cli::Option> sso_option_;
 };
 
 int add(const Context& context, const Options& options, const Details& details) {
     require_identifiers("user", options.names);
     if (options.names.size() > 1 && details.given()) {
-        throw base::Error("--name and --email are one person's: name one user",
+        throw base::Error("--name, --email and --sso are one person's: name one user",
                           base::ErrorKind::invalid_argument);
     }
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (const std::string& name : options.names) {
             if (writer.user(name)) {
                 throw exists("user", name);
@@ -77,7 +89,7 @@ int add(const Context& context, const Options& options, const Details& details) 
 int set(const Context& context, const Options& options, const Details& details) {
     require_identifiers("user", {options.name});
     if (!details.given()) {
-        throw base::Error("name what to set: --name TEXT, --email ADDRESS, or both",
+        throw base::Error("name what to set: --name TEXT, --email ADDRESS or --sso NAME",
                           base::ErrorKind::invalid_argument);
     }
     Report done;
@@ -95,6 +107,7 @@ int disable(const Context& context, const Options& options, bool disabled) {
     require_no_whole_tokens(options.names);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (const std::string& name : options.names) {
             const auto outcome = writer.set_disabled(name, disabled);
             if (!outcome) {
@@ -114,6 +127,7 @@ int remove(const Context& context, const Options& options) {
     require_identifiers("user", options.names);
     std::vector<Report> reports;
     context.open(registry::Access::write).write(context.author(), [&](registry::Writer& writer) {
+        reports.clear();
         for (const std::string& name : options.names) {
             const auto user = need_user(writer, name);
             registry::TokenFilter filter;
@@ -129,7 +143,7 @@ int remove(const Context& context, const Options& options) {
 }
 
 int list(const Context& context, const Options& options) {
-    cli::Table table({"USER", "STATUS", "SORT", "CREATED", "E-MAIL", "NAME"});
+    cli::Table table({"USER", "STATUS", "SORT", "CREATED", "E-MAIL", "NAME", "SSO NAME"});
     std::vector<std::string> objects;
     context.open(registry::Access::read).read([&](registry::Reader& reader) {
         reader.users([&](const registry::User& each) {
@@ -139,7 +153,7 @@ int list(const Context& context, const Options& options) {
             objects.push_back(json_of(each));
             table.row({each.id, each.disabled ? "disabled" : "active",
                        each.technical ? "technical" : "person", base::format_time(each.created),
-                       each.email, each.display_name});
+                       each.email, each.display_name, each.sso_name});
         });
     });
     print_list(context, table, objects);
@@ -161,9 +175,11 @@ void add_user(cli::Command root, Context& context) {
     added->add_to(adder);
 
     const auto details = std::make_shared<Details>();
-    cli::Command setter =
-        user.command("set", "Set a person's name and e-mail address; an empty value removes it",
-                     [&context, options, details] { return set(context, *options, *details); });
+    cli::Command setter = user.command(
+        "set",
+        "Set a person's name, e-mail address and name of single sign-on; an empty value "
+        "removes it",
+        [&context, options, details] { return set(context, *options, *details); });
     setter.positional("USER", options->name, "The user's identifier").required();
     details->add_to(setter);
 
@@ -176,6 +192,8 @@ void add_user(cli::Command root, Context& context) {
                        [&context, options] { return disable(context, *options, true); }));
     names(user.command("enable", "Undo disable",
                        [&context, options] { return disable(context, *options, false); }));
+
+    add_user_password(user, context);
 
     cli::Command remover = user.command("remove", "Remove users with all their tokens",
                                         [&context, options] { return remove(context, *options); });

@@ -17,6 +17,7 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
+#include "cli/secret_line.hpp"
 #include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -29,7 +30,6 @@
 #include "token_auth/store.hpp"
 #include "token_auth/text.hpp"
 #include "tokensync/explain_text.hpp"
-#include "tokensync/token_input.hpp"
 
 namespace token_auth::tokensync {
 namespace {
@@ -394,7 +394,7 @@ void explain(const Question& question, const OpenSource& open_registry) {
         add_key(digester, file);
     }
 
-    const SecretLine line;
+    const cli::SecretLine line("token", "Token: ");
     const Credential credential = credential_of(line.text());
     Finding finding;
     if (credential.status != CredentialStatus::well_formed) {

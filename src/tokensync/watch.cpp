@@ -8,17 +8,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 
 #include "base/error.hpp"
 #include "base/file_descriptor.hpp"
+#include "base/signals.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "cli/service.hpp"
 #include "store_writer/error.hpp"
 #include "token_auth/version.hpp"
 #include "tokensync/account.hpp"
@@ -28,7 +28,6 @@
 #include "tokensync/reporter.hpp"
 #include "tokensync/restart.hpp"
 #include "tokensync/scrub.hpp"
-#include "tokensync/service.hpp"
 #include "tokensync/supervise.hpp"
 #include "tokensync/sync.hpp"
 #include "tokensync/usage_collector.hpp"
@@ -52,23 +51,6 @@ constexpr std::chrono::milliseconds between_commits{20};
 // For somebody who is putting another store in place of this one, or has just done so.
 constexpr std::chrono::milliseconds replacing_takes{1000};
 
-// Signals as a descriptor, so that they interrupt nothing.
-base::FileDescriptor descriptor_of(std::initializer_list<int> numbers) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int number : numbers) {
-        sigaddset(&signals, number);
-    }
-    if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-        throw base::Error(fmt::format("cannot block signals: {}", std::strerror(errno)));
-    }
-    base::FileDescriptor descriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!descriptor.is_open()) {
-        throw base::Error(fmt::format("cannot wait for signals: {}", std::strerror(errno)));
-    }
-    return descriptor;
-}
-
 class Watch {
   public:
     Watch(registry::Source& source, const store_writer::StoreOptions& options,
@@ -81,8 +63,8 @@ class Watch {
           log_(how.format),
           metrics_file_(how.metrics),
           scrub_(options.path),
-          stop_(descriptor_of({SIGTERM, SIGINT})),
-          read_all_(descriptor_of({SIGHUP})) {
+          stop_(base::signal_descriptor({SIGTERM, SIGINT})),
+          read_all_(base::signal_descriptor({SIGHUP})) {
         signal(SIGPIPE, SIG_IGN);  // the log's reader may go before this does
         options_.read_through = true;
         source_.stop_on(stop_.get());
@@ -394,7 +376,7 @@ class Watch {
     registry::HostReport reported_;  // last
     Metrics metrics_;
     MetricsFile metrics_file_;
-    Service service_;
+    cli::Service service_;
     bool unread_ = true;  // the store that is at the path
     Scrub scrub_;
     base::FileDescriptor stop_;

@@ -3,9 +3,9 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Test::More;
 use TokenAuth::Example;
+use TokenAuth::Util qw(root_dir run_tool);
 
-
-my $example = TokenAuth::Example->new('commerce-api');
+my $example = TokenAuth::Example->new('commerce-api', console => 1);
 my $token = $example->token('TOKEN');
 my @json = ('-H', 'Content-Type: application/json; charset=utf-8', '-d', '{"sku":"A-1","quantity":2}');
 
@@ -36,4 +36,23 @@ print $import '{"type":"token","id":"legacy-1","kind":"organization","organizati
     . '"role":"merchant","digest":"sha256:' . sha256_hex($old) . "\"}\n";
 ok close($import), 'an old token is imported by its digest';
 ok $example->becomes(200, '-H', "Authorization: Token $old", '/api/products/'), 'and goes on working';
+
+# a token that a person's program retrieves, uses and revokes
+my %env = (
+    CONSOLE => $example->console, SHOP => 'http://127.0.0.1:' . $example->port, LOGIN => 'alice', PASSWORD => $example->token('PASSWORD'),
+    # by which curl, requests and HTTPie, and Node trust the test's certificate
+    CURL_CA_BUNDLE => $example->certificate, REQUESTS_CA_BUNDLE => $example->certificate, NODE_EXTRA_CA_CERTS => $example->certificate,
+);
+local @ENV{ keys %env } = values %env;
+my $clients = root_dir() . '/examples/commerce-api/clients';
+for (["$clients/curl.sh"], ["$clients/httpie.sh"], [ 'python3', "$clients/requests_client.py" ], [ 'node', "$clients/node.js" ]) {
+    my ($name) = $_->[-1] =~ m{([^/]+)\z};
+    my $result = run_tool($_);
+    is $result->{status}, 0, "$name ends well" or diag $result->{err};
+    is $result->{out} =~ s/^\s*\n//mgr, "200\n401\n", 'its token is let in, and refused once it is revoked';
+}
+{
+    local $ENV{PASSWORD} = 'wrong';
+    isnt run_tool(["$clients/curl.sh"])->{status}, 0, 'a wrong password gets none';
+}
 done_testing;

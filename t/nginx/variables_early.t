@@ -125,6 +125,7 @@ END
 
 
 === TEST 8: access_log if=, which comes last
+An age of 0 means no there.
 --- http_config eval
 $::HttpConfig . main::all_variables("log_format NAME 'logged NAME.';")
 --- config eval
@@ -132,7 +133,7 @@ $::HttpConfig . main::all_variables("log_format NAME 'logged NAME.';")
 --- more_headers eval: $::Token
 --- answer: let in
 --- access_log eval
-[main::each_variable('logged NAME.')]
+[main::each_key('logged NAME.')]
 
 
 === TEST 9: proxy_cache_key

@@ -77,7 +77,7 @@ subtest 'every change' => sub {
     is(scalar @{ rows(qw(--since 2099-01-01)) }, 0, '--since a time');
     is(scalar @{ rows('--since', $all[0]{at}) }, scalar @all, 'that time included');
     like(done(tokenctl(qw(audit --limit 1)))->{out},
-        qr/\ASEQ +AT +SESSION USER +ACTOR +ACTION +ENTITY +KEY +DETAIL\n@{[ scalar @all ]} +\S+Z +$by +eve +remove +organization +acme +\{/,
+        qr/\ASEQ +AT +SESSION USER +ACTOR +VIA +ADDRESS +ACTION +ENTITY +KEY +DETAIL\n@{[ scalar @all ]} +\S+Z +$by +eve +tokenctl +- +remove +organization +acme +\{/,
         'for people');
     ok(fails_with(tokenctl('audit', @$_), 2, $_->[-1]), "audit $_->[0] $_->[1]")
         for [ '--since', 'ever',  qr/--since "ever" is not understood/ ],

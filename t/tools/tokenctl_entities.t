@@ -28,7 +28,7 @@ sub refused {
 subtest 'org' => sub {
     my $dir = new_dir();
     init_registry($dir);
-    is(done(tokenctl(qw(org list)))->{out}, "ORGANIZATION  STATUS  CREATED\n",
+    is(done(tokenctl(qw(org list)))->{out}, "ORGANIZATION  STATUS  CREATED  NAME  POLICY\n",
         'is a header alone');
     is_deeply(answer(qw(org list)), [], 'or an empty array');
 
@@ -39,7 +39,7 @@ subtest 'org' => sub {
     my $list = answer(qw(org list));
     is_deeply([ map { $_->{id} } @$list ], [qw(Alpha a.b_c-1 zeta)], 'in byte order');
     like($list->[0]{created}, $time, 'created');
-    is_deeply([ sort keys %{ $list->[0] } ], [qw(created id suspended)], 'these keys');
+    is_deeply([ sort keys %{ $list->[0] } ], [qw(created display_name id policy suspended system)], 'these keys');
 
     my $new = answer(qw(org add list));
     is($new->[0]{outcome}, 'added', 'a word that is a command may be a name');
@@ -198,7 +198,7 @@ subtest 'member' => sub {
     is_deeply($name->(answer(qw(member list --org acme))), [ 'ann acme admin', 'bob acme reader' ],
         'of an organization');
     like(done(tokenctl(qw(member list --user bob)))->{out},
-        qr/\AUSER +ORGANIZATION +ROLE +CREATED\nbob +acme +reader +\d.*\n\z/, 'for people');
+        qr/\AUSER +ORGANIZATION +GROUP +ROLE +CREATED\nbob +acme +- +reader +\d.*\n\z/, 'for people');
 
     my $id = answer(qw(create --org acme --name n))->{id};
     refused(1, qr/user "nix" does not exist/,         qw(member add nix acme --role reader));
@@ -232,9 +232,9 @@ subtest 'role' => sub {
     is(answer(qw(role set reader a:*))->{outcome}, 'unchanged', 'the same again');
     ok(succeeds(tokenctl(qw(role set Admin *))), 'another');
     is_deeply(answer(qw(role list)),
-        [ { id => 'Admin', scopes => ['*'] }, { id => 'reader', scopes => ['a:*'] } ], 'role list');
+        [ { id => 'Admin', scopes => ['*'], description => '' }, { id => 'reader', scopes => ['a:*'], description => '' } ], 'role list');
     is(done(tokenctl(qw(role list)))->{out},
-        "ROLE    SCOPES\nAdmin   *\nreader  a:*\n", 'for people');
+        "ROLE    SCOPES  DESCRIPTION\nAdmin   *       -\nreader  a:*     -\n", 'for people');
     refused(2, qr/SCOPE is required/,           qw(role set reader));
     refused(2, qr/scopes must hold at least one/, qw(role set reader), '');
     refused(2, qr/scopes must be 1 to 128/,     qw(role set reader), 'a"b');

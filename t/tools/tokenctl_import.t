@@ -129,7 +129,7 @@ subtest 'bad lines' => sub {
         [ 'not json ' . $secret,              qr/is not JSON/ ],
         [ '[]',                               qr/is not a JSON object/ ],
         [ '42',                               qr/is not a JSON object/ ],
-        [ '{}',                               qr/type must be role, organization/ ],
+        [ '{}',                               qr/type must be role, scope, organization/ ],
         [ qq({"type":"$secret"}),             qr/type must be/ ],
         [ '{"type":7}',                       qr/type must be/ ],
         [ '{"type":"organization"}',          qr/id is missing/ ],

@@ -19,6 +19,7 @@ my @adds   = (
     q{the database's account and its clock in the audit trail (audit.session_user)},
     'checks of what the tables take, and a table for rows that they refuse (set_aside)',
     'a log of what REPLACE and deletions without foreign keys remove',
+    'what managing needs: the system organization, policies, memberships in groups, a catalogue of scopes, who made a token, and passwords and sessions for logging in',
     'who waits for the nginx hosts (waiting), and in PostgreSQL what the hosts report (hosts, token_usage)',
 );
 my $unseen = '  hosts with tokensync 0.1 do not report, and cannot be seen from here: see that none is left';

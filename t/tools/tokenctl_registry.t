@@ -10,7 +10,7 @@ use TokenAuth::Tools qw(as_nobody copy_of done fails_with init_registry json_of 
 
 # One call of every command that opens a registry; the second list writes.
 my @readers = (
-    [qw(org list)], [qw(group list)], [qw(user list)], [qw(member list)], [qw(role list)],
+    [qw(org list)], [qw(group list)], [qw(user list)], [qw(member list)], [qw(role list)], [qw(scope list)],
     [qw(list)], [qw(show x)], [qw(export)], [qw(audit)], [qw(migrate --dry-run)],
 );
 my @writers = (
@@ -18,7 +18,8 @@ my @writers = (
     [qw(group add a/b)],     [qw(group remove a/b)],
     [qw(user add a)],        [qw(user disable a)], [qw(user enable a)], [qw(user remove a)],
     [qw(member add a b --role c)], [qw(member remove a b)],
-    [qw(role set a b)],      [qw(role remove a)],
+    [qw(role set a b)],      [qw(role remove a)], [qw(scope set a)], [qw(scope remove a)],
+    [qw(org set a --max-tokens 1)], [qw(user set a --name n)], [qw(member add a b/c --role d)],
     [qw(create --org a --name n)], [qw(rotate x)], [qw(revoke x)], [qw(restore x)],
     [qw(delete x)],          [qw(import -)], ['migrate'],
 );
@@ -173,7 +174,7 @@ subtest 'help, version and wrong usage' => sub {
     my $version = done(tokenctl('--version'));
     like($version->{out}, qr/\Atokenctl \d+\.\d+\.\d+\n\z/, 'name and number');
     is($version->{err}, '', 'nothing on standard error');
-    my @verbs = map { [ grep { /^[a-z]+$/ } @$_[ 0 .. ($_->[0] =~ /^(org|group|user|member|role)$/ ? 1 : 0) ] ] }
+    my @verbs = map { [ grep { /^[a-z]+$/ } @$_[ 0 .. ($_->[0] =~ /^(org|group|user|member|role|scope)$/ ? 1 : 0) ] ] }
         @readers, @writers, ['init'];
     for my $verb (@verbs) {
         my $help = done(tokenctl(@$verb, '--help'));
@@ -184,7 +185,7 @@ subtest 'help, version and wrong usage' => sub {
     }
     ok(fails_with(tokenctl(), 2, qr/see `tokenctl --help`/), 'no command');
     ok(fails_with(tokenctl($_), 2, qr/see `tokenctl $_ --help`/), "$_ alone")
-        for qw(org group user member role show revoke restore delete rotate import create);
+        for qw(org group user member role scope show revoke restore delete rotate import create);
     ok(fails_with(tokenctl('nonesuch'), 2, qr/nonesuch/), 'an unknown command');
     ok(fails_with(tokenctl($_, 'surplus'), 2, qr/surplus/), "$_ surplus") for qw(init list export audit);
     ok(fails_with(tokenctl(qw(org list surplus)), 2, qr/surplus/), 'org list surplus');

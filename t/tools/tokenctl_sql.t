@@ -25,8 +25,8 @@ sub row_of { my ($id) = @_; return join ', ', map { quoted($_) } $id, sha256_hex
 sub new_world {
     my $world = TokenAuth::Sync->new;
     $world->sql(<<"END");
-INSERT INTO roles VALUES ('reader', 'agents:read');
-INSERT INTO organizations VALUES ('acme', 0, 1), ('other', 0, 1);
+INSERT INTO roles (id, scopes) VALUES ('reader', 'agents:read');
+INSERT INTO organizations (id, suspended, created_at) VALUES ('acme', 0, 1), ('other', 0, 1);
 INSERT INTO org_groups VALUES ('acme', 'ops', 1);
 INSERT INTO users (id, technical, created_at) VALUES ('ann', 0, 1), ('tu-t1', 1, 1), ('tu-t2', 1, 1), ('tu-u1', 1, 1);
 INSERT INTO memberships VALUES ('ann', 'acme', 'reader', 1);
@@ -77,7 +77,7 @@ subtest 'rows that go take along what belongs to them' => sub {
     for my $what (sort keys %gone) {
         my $world = new_world();
         changed($world, @{ $gone{$what} }, $what);
-        $world->sql("$careless INSERT INTO organizations VALUES ('acme', 0, 1)") if $what eq 'an organization';
+        $world->sql("$careless INSERT INTO organizations (id, suspended, created_at) VALUES ('acme', 0, 1)") if $what eq 'an organization';
         $world->sql("$careless INSERT INTO users (id, technical, created_at) VALUES ('ann', 0, 1)") if $what eq 'a user';
         $world->sql("$careless INSERT INTO org_groups VALUES ('acme', 'ops', 1)") if $what eq 'a group';
         changed($world, '', $gone{$what}[1], "$what, and a new one of that name");
@@ -93,9 +93,9 @@ subtest 'REPLACE' => sub {
     changed(new_world(), "$replace ('t1', '" . sha256_hex('u1-token') . "', 'organization', 'tu-t1', 'acme', 'n', 1)", 't1=token_unknown u1=ok', 'two rows at once');
     changed(new_world(), "UPDATE OR REPLACE tokens SET digest = '" . sha256_hex('t1-token') . "' WHERE id = 'u1'", 't1=organization_mismatch u1=token_unknown', 'UPDATE of a digest');
     changed(new_world(), q{UPDATE OR REPLACE tokens SET id = 't1' WHERE id = 'u1'}, 't1=token_unknown u1=organization_mismatch', 'UPDATE of an id');
-    changed(new_world(), q{REPLACE INTO roles VALUES ('reader', 'other')}, 't3=ok', 'a role');
+    changed(new_world(), q{REPLACE INTO roles (id, scopes) VALUES ('reader', 'other')}, 't3=ok', 'a role');
     changed(new_world(), q{REPLACE INTO memberships VALUES ('ann', 'acme', 'reader', 2)}, 't3=ok', 'a membership');
-    changed(new_world(), q{REPLACE INTO organizations VALUES ('acme', 0, 2)}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'an organization');
+    changed(new_world(), q{REPLACE INTO organizations (id, suspended, created_at) VALUES ('acme', 0, 2)}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'an organization');
     changed(new_world(), q{REPLACE INTO org_groups VALUES ('acme', 'ops', 2)}, 't1=ok t2=token_unknown', 'a group');
     changed(new_world(), q{REPLACE INTO users (id, technical, created_at) VALUES ('ann', 0, 2)}, 't1=ok t3=token_unknown', 'a user');
     changed(new_world(), q{REPLACE INTO users (id, technical, created_at) VALUES ('tu-t1', 1, 2); DELETE FROM users WHERE id = 'tu-t1'}, 't1=token_unknown', 'a technical user');
@@ -109,7 +109,7 @@ subtest 'REPLACE' => sub {
         refused($world, "REPLACE INTO $table (rowid, $columns) SELECT $newest, $columns FROM $table LIMIT 1", "$table: a rowid that is taken");
         refused($world, "UPDATE OR REPLACE $table SET rowid = $newest + 1", "$table: another rowid");
     }
-    changed(new_world(), q{PRAGMA foreign_keys = ON; REPLACE INTO organizations VALUES ('acme', 0, 2)}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'with foreign_keys');
+    changed(new_world(), q{PRAGMA foreign_keys = ON; REPLACE INTO organizations (id, suspended, created_at) VALUES ('acme', 0, 2)}, 't1=token_unknown t2=token_unknown t3=not_a_member', 'with foreign_keys');
     changed(new_world(), "INSERT OR IGNORE INTO tokens (id, digest, kind, user_id, organization, name, created_at) VALUES ('t1', '$new', 'organization', 'tu-u1', 'acme', 'n', 1)", 't1=ok new=token_unknown', 'a row that is ignored');
 };
 
@@ -121,7 +121,7 @@ subtest 'ids that change' => sub {
     refused($world, q{UPDATE organizations SET id = 'acme2' WHERE id = 'acme'}, 'of an organization that is in use');
     refused($world, q{UPDATE org_groups SET id = 'ops2'}, 'of a group that is in use');
     refused($world, q{UPDATE users SET id = 'bob' WHERE id = 'ann'}, 'of a user with tokens');
-    changed($world, q{INSERT INTO organizations VALUES ('free', 1, 1); UPDATE organizations SET id = 'free2' WHERE id = 'free'}, 't2=ok', 'of an organization');
+    changed($world, q{INSERT INTO organizations (id, suspended, created_at) VALUES ('free', 1, 1); UPDATE organizations SET id = 'free2' WHERE id = 'free'}, 't2=ok', 'of an organization');
 };
 
 subtest 'what is left over under a name does not come to life' => sub {
@@ -176,7 +176,7 @@ sub literal { my ($value) = @_; return $$value if ref $value; utf8::encode($valu
 
 subtest 'what no record can hold' => sub {
     my $world = new_world();
-    $world->sql(q{INSERT INTO users (id, technical, created_at) VALUES ('idle', 0, 1); INSERT INTO organizations VALUES ('idle', 0, 1); INSERT INTO roles VALUES ('idle', 'a')});
+    $world->sql(q{INSERT INTO users (id, technical, created_at) VALUES ('idle', 0, 1); INSERT INTO organizations (id, suspended, created_at) VALUES ('idle', 0, 1); INSERT INTO roles (id, scopes) VALUES ('idle', 'a')});
     my %idle = (%id_of, roles => 'idle', organizations => 'idle', users => 'idle');
     for my $table (sort keys %wrong) {
         for my $column (sort keys %{ $wrong{$table} }) {
@@ -212,7 +212,7 @@ subtest 'revoking needs nothing but the id' => sub {
         q{UPDATE tokens SET name = '} . 'x' x 300 . q{', scopes = 'a "b', allow = 'here', key_id = -1, kind = 'odd', not_before = 'soon', expires_at = x'00', description = char(8238), created_at = 'x' WHERE id = 't1'},
         q{UPDATE tokens SET id = 'a b', digest = 'odd' WHERE id = 't2'}, q{UPDATE tokens SET id = '..' WHERE id = 'u1'},
         q{DELETE FROM tokens WHERE id = 't3'; DELETE FROM memberships; UPDATE users SET id = 'b c', technical = 7, created_at = 'x', display_name = char(10) WHERE id = 'ann'}, q{UPDATE organizations SET created_at = 'x' WHERE id = 'acme'},
-        q{INSERT INTO organizations VALUES ('a/b', 0, 'x')};
+        q{INSERT INTO organizations (id, suspended, created_at) VALUES ('a/b', 0, 'x')};
     for my $id ('t1', 'a b', '..') {
         is $world->ctl('revoke', $id)->{status}, 0, "token '$id'" or diag $world->ctl('revoke', $id)->{err};
         is_deeply $world->sql("SELECT count(*) FROM tokens WHERE id = '$id' AND revoked_at > 1"), [1], 'is revoked';

@@ -151,6 +151,7 @@ subtest 'what a token can have' => sub {
             name => "Zo\x{eb}\x{2019}s \"CI\"", description => 'for tests',
             allow => [qw(192.0.2.0/24 2001:db8::1)],
             not_before => '2098-12-31T00:00:00Z', expires => '2099-01-31T08:00:00Z',
+            created_by => scalar getpwuid($>), created_via => 'tokenctl',
         },
         'all of it'
     );

@@ -128,7 +128,7 @@ my @cases = (
         token => 'other', entity => 'organization', says => 'says neither suspended nor active' },
     { what => 'a membership in such an organization', sql => "UPDATE organizations SET suspended = 7 WHERE id = 'globex'",
         token => 'personal', for => 'globex', code => 'not_a_member', entity => 'organization', says => 'says neither' },
-    { what => 'an organization with a bad id', sql => "INSERT INTO organizations VALUES ('a/b', 0, 0)",
+    { what => 'an organization with a bad id', sql => "INSERT INTO organizations (id, suspended, created_at) VALUES ('a/b', 0, 0)",
         entity => 'organization', says => 'the organization "a/b" has an id that is no identifier' },
     { what => 'a group with a bad id', sql => "INSERT INTO org_groups VALUES ('acme', 'o ps', 0); UPDATE tokens SET group_id = 'o ps' WHERE id = 'grouped'",
         token => 'grouped', says => 'the token "grouped" has a group that is no identifier' },
@@ -153,7 +153,7 @@ my @cases = (
         token => 'other', code => 'scope_missing', with => [ '--scope', 'agents:read' ], entity => 'role', says => 'the role "odd" has a scope that is none' },
     { what => 'a role without scopes', sql => "UPDATE roles SET scopes = NULL WHERE id = 'odd'",
         token => 'other', code => 'scope_missing', with => [ '--scope', 'agents:read' ], entity => 'role', says => 'the role "odd" has no id, or no scopes' },
-    { what => 'a role of 200 bytes', sql => 'INSERT INTO roles VALUES (' . $long->(200) . ", 'x')",
+    { what => 'a role of 200 bytes', sql => 'INSERT INTO roles (id, scopes) VALUES (' . $long->(200) . ", 'x')",
         entity => 'role', says => 'the role \(200 bytes, not shown\) has an id that is no identifier' },
     $sqlite->(
         { what => 'a suspension in words', sql => "UPDATE organizations SET suspended = 'yes' WHERE id = 'other'",
@@ -164,7 +164,7 @@ my @cases = (
             token => 'other', code => 'scope_missing', with => [ '--scope', 'agents:read' ], entity => 'role', says => 'the role "odd" has no id, or no' },
         { what => 'a membership with a NUL', sql => "UPDATE memberships SET role = CAST(x'720065' AS TEXT) WHERE organization = 'acme'",
             token => 'personal', for => 'acme', code => 'not_a_member', entity => 'membership', says => 'the membership of "ann" in "acme"' },
-        { what => 'an organization without an id', sql => "INSERT INTO organizations VALUES (x'00ff', 0, 0)",
+        { what => 'an organization without an id', sql => "INSERT INTO organizations (id, suspended, created_at) VALUES (x'00ff', 0, 0)",
             entity => 'organization', says => 'the organization .* has no id' },
     ),
 );
@@ -247,7 +247,7 @@ subtest 'more roles than a store can number' => sub {
     $world->sync_ok('run');
     my $numbers = on_postgresql() ? 'generate_series(1, 65540) AS s(n)'
         : '(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 65540) SELECT n FROM s)';
-    $world->sql("BEGIN; INSERT INTO roles SELECT 'a' || n, 'x' FROM $numbers; UPDATE tokens SET revoked_at = 1 WHERE id = 't1'; COMMIT");
+    $world->sql("BEGIN; INSERT INTO roles (id, scopes) SELECT 'a' || n, 'x' FROM $numbers; UPDATE tokens SET revoked_at = 1 WHERE id = 't1'; COMMIT");
     my $run = $world->sync('run');
     is $run->{status}, 0, 'run' or diag $run->{err};
     is $world->decision('t1-token'), 'token_revoked', 'a revocation arrives';

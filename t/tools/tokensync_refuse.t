@@ -184,7 +184,7 @@ subtest 'two at once' => sub {
         $other->populate(1);
         for my $bad ("UPDATE tokens SET digest = upper(digest)", "UPDATE tokens SET id = 'a b'", "UPDATE tokens SET expires_at = 1795558351150",
             "UPDATE tokens SET revoked_at = -1", "INSERT INTO users (id, created_at) VALUES ('Bob Smith', 1)",
-            "INSERT INTO roles VALUES ('', 'x')", "INSERT INTO organizations VALUES ('a/b', 0, 0)", "INSERT INTO org_groups VALUES ('acme', 'a b', 0)") {
+            "INSERT INTO roles (id, scopes) VALUES ('', 'x')", "INSERT INTO organizations (id, suspended, created_at) VALUES ('a/b', 0, 0)", "INSERT INTO org_groups VALUES ('acme', 'a b', 0)") {
             ok !eval { $other->sql($bad); 1 }, $bad;
         }
         is $other->sync('run')->{status}, 0, 'and it syncs';

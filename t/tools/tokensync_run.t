@@ -180,4 +180,15 @@ subtest 'the group' => sub {
         'modes are set each time';
 };
 
+subtest 'a membership in a group' => sub {
+    my $world = TokenAuth::Sync->new;
+    $world->ctl_ok(@$_) for [qw(org add acme)], [qw(group add acme/ops)], [qw(user add ann)], [qw(role set reader a:read)];
+    my ($token) = $world->ctl_ok(qw(create --user ann --name n)) =~ /(\S+)/;
+    $world->sync_ok('run');
+    $world->ctl_ok(qw(member add ann acme/ops --role reader));
+    ok !$world->json('run')->{written}, 'is for managing: the store knows nothing of it';
+    is $world->decision($token, '--org', 'acme'), 'not_a_member', 'and lets nobody in';
+    is $world->sync('check')->{status}, 0, 'equal';
+};
+
 done_testing;

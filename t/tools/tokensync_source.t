@@ -42,6 +42,16 @@ subtest 'it is loaded, and edits of it are applied' => sub {
     is_deeply counts($world->json('run', '--full')), [ $yes, 0, 0, 2 ], '--full';
 };
 
+subtest 'what is for managing' => sub {
+    my $world = TokenAuth::FileWorld->new;
+    $world->put(
+        @base, user('ann'), { type => 'group', organization => 'acme', id => 'ops' }, { type => 'scope', scope => 'a:read', description => 'Reads' },
+        { type => 'membership', user => 'ann', organization => 'acme', group => 'ops', role => 'reader' }, token('p1', kind => 'user', user => 'ann', organization => undef),
+    );
+    $world->sync_ok('run');
+    is $world->decision('p1-token', '--org', 'acme'), 'not_a_member', 'lets nobody in';
+};
+
 subtest 'all sorts of entities' => sub {
     my $world = TokenAuth::FileWorld->new;
     my @lines = (
@@ -88,7 +98,7 @@ subtest 'what is wrong in the file is named, and changes nothing' => sub {
         ['{"type":"token",', qr/line 6: is not JSON \(at byte/],
         ['[]', qr/line 6: is not a JSON object/],
         ['{"type":"role"}', qr/line 6: id is missing/],
-        ['{"type":"robot"}', qr/line 6: type must be role, organization/],
+        ['{"type":"robot"}', qr/line 6: type must be role, scope, organization/],
         [organization(id => 'other', colour => 'red'), qr/line 6: field "colour" is not known/],
         [organization(id => 'a/b'), qr/line 6: id must be 1 to 64 letters/],
         [token('t4', digest => 'sha256:12'), qr/line 6: digest must be sha256:/],

@@ -15,7 +15,7 @@ use POSIX qw(strftime);
 use TokenAuth::Util qw(slurp spew);
 
 
-our @EXPORT_OK = qw(machine median quartiles record render table);
+our @EXPORT_OK = qw(machine median missed quartiles record render table);
 
 my $root = $ENV{TOKEN_AUTH_ROOT} // die "run scripts/bench\n";
 my $document = "$root/docs/BENCHMARKS.md";
@@ -91,6 +91,12 @@ sub module_of {
     my $module = 'Bench::Document::' . ucfirst $name;
     eval "require $module; 1" or die $@;
     return $module;
+}
+
+# How many bars of a benchmark are missed.
+sub missed {
+    my ($name, $results) = @_;
+    return scalar grep { held(@$_[ 1 .. 3 ]) eq 'missed' } module_of($name)->can('bars')->($results);
 }
 
 # Prints the results; records them and updates the document if $keep is true.

@@ -141,6 +141,9 @@ void FileContent::take(User user, std::size_t line) {
 }
 
 void FileContent::take(Membership membership, std::size_t line) {
+    if (!membership.group.empty()) {
+        return;  // for managing: the store knows nothing of it
+    }
     const auto [at, added] = memberships_.try_emplace({membership.user, membership.organization});
     if (!added) {
         fail_twice(

@@ -45,6 +45,7 @@ class FileContent {
     using Pair = std::pair<std::string, std::string>;
 
     void take(Role role, std::size_t line);
+    void take(const ScopeEntry&, std::size_t) {}  // for managing
     void take(Organization organization, std::size_t line);
     void take(Group group, std::size_t line);
     void take(User user, std::size_t line);

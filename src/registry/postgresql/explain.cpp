@@ -8,8 +8,9 @@ namespace token_auth::registry::postgresql {
 namespace {
 
 constexpr const char* privilege_remedy =
-    "connect as a role that is in token_auth_writer (for tokenctl), or in token_auth_reader and "
-    "token_auth_reporter (for tokensync), or as the registry's owner";
+    "connect as a role that is in token_auth_writer (for tokenctl), in token_auth_api (for "
+    "tokenapi), or in token_auth_reader and token_auth_reporter (for tokensync), or as the "
+    "registry's owner";
 
 std::string first_line(std::string_view text) {
     std::string_view line = text.substr(0, text.find('\n'));

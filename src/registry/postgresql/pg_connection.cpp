@@ -392,12 +392,13 @@ void PgConnection::begin(Access access) {
     run(
         fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; {}; "
                     "SET LOCAL search_path = token_auth, pg_temp",
-                    access == Access::write ? "READ WRITE" : "READ ONLY", no_timeouts("LOCAL")));
-    writes_ = access == Access::write;
+                    access == Access::read ? "READ ONLY" : "READ WRITE", no_timeouts("LOCAL")));
+    writes_ = access != Access::read;
     if (writes_) {
-        // Before the first query, which is when the snapshot is taken.
-        run(fmt::format("SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN EXCLUSIVE MODE",
-                        lock_seconds));
+        // Before the first query, which is when the snapshot is taken. ROW SHARE goes beside others
+        // of its kind, but not beside EXCLUSIVE.
+        run(fmt::format("SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN {} MODE",
+                        lock_seconds, access == Access::write ? "ROW SHARE" : "EXCLUSIVE"));
     }
 }
 
@@ -478,8 +479,9 @@ void PgConnection::set_version(int version) {
             {std::to_string(version)});
 }
 
-std::unique_ptr<PgConnection> open(const Location& location, int oldest) {
-    auto connection = std::make_unique<PgConnection>(location);
+std::unique_ptr<PgConnection> open(const Location& location, int oldest,
+                                   std::chrono::milliseconds patience) {
+    auto connection = std::make_unique<PgConnection>(location, -1, patience);
     connection->require_server();
     require_version(location, connection->version(), oldest);
     return connection;

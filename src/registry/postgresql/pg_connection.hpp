@@ -24,7 +24,7 @@ class PgConnection final : public Session {
     // Connects. `stop_fd` as for Source::stop_on(): its end of a wait is the exception Stopped.
     // `patience` is how long a statement may stay without an answer.
     explicit PgConnection(const Location& location, int stop_fd = -1,
-                          std::chrono::milliseconds patience = std::chrono::hours(1));
+                          std::chrono::milliseconds patience = long_patience);
 
     std::unique_ptr<Rows> query(std::string_view sql, const Values& values = {}) override;
     std::unique_ptr<Rows> stream(std::string_view sql, const Values& values = {}) override;
@@ -97,6 +97,7 @@ class PgConnection final : public Session {
 };
 
 // As open_session().
-std::unique_ptr<PgConnection> open(const Location& location, int oldest);
+std::unique_ptr<PgConnection> open(const Location& location, int oldest,
+                                   std::chrono::milliseconds patience);
 
 }  // namespace token_auth::registry::postgresql

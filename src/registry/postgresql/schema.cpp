@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include <array>
+#include <string>
+#include <vector>
 
 #include "registry/checks.hpp"
 #include "registry/schema.hpp"
@@ -207,6 +208,16 @@ BEGIN
             SELECT 'membership', user_id || ' ' || organization FROM old_rows
             UNION SELECT 'membership', user_id || ' ' || organization FROM new_rows;
     END IF;
+    -- who leaves an organization leaves its groups
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM group_memberships g USING old_rows o
+            WHERE g.user_id = o.user_id AND g.organization = o.organization;
+    ELSIF TG_OP = 'UPDATE' THEN
+        DELETE FROM group_memberships g USING old_rows o
+            WHERE g.user_id = o.user_id AND g.organization = o.organization AND NOT EXISTS (
+                SELECT 1 FROM new_rows n
+                WHERE n.user_id = o.user_id AND n.organization = o.organization);
+    END IF;
     RETURN NULL;
 END
 $$)",
@@ -227,6 +238,7 @@ BEGIN
             UNION SELECT 'token', digest FROM tokens WHERE user_id IN (
                 SELECT id FROM new_rows n WHERE technical = 1
                     OR NOT EXISTS (SELECT 1 FROM old_rows o WHERE o.id = n.id));
+        DELETE FROM sessions WHERE user_id IN (SELECT id FROM new_rows WHERE disabled <> 0);
     END IF;
     RETURN NULL;
 END
@@ -294,7 +306,7 @@ $$)",
 };
 
 constexpr std::string_view version_2[] = {
-    R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT NOT NULL DEFAULT '',
+    R"(ALTER TABLE token_auth.users ADD COLUMN display_name TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN email TEXT NOT NULL DEFAULT '')",
     // What the database knows better than whoever writes the row: when, and who was logged in.
     R"(ALTER TABLE token_auth.audit ADD COLUMN "session_user" TEXT NOT NULL DEFAULT '')",
@@ -342,6 +354,120 @@ constexpr std::string_view version_2[] = {
     R"(INSERT INTO token_auth.waiting (until) VALUES (0))",
 };
 
+// The same, for managing. No change of new tables is logged: the store knows nothing of them.
+constexpr std::string_view version_2_managing[] = {
+    R"(ALTER TABLE token_auth.roles ADD COLUMN description TEXT NOT NULL DEFAULT '')",
+    R"(ALTER TABLE token_auth.organizations ADD COLUMN display_name TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN system INTEGER NOT NULL DEFAULT 0,
+    ADD COLUMN max_life BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN default_life BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN require_allow INTEGER NOT NULL DEFAULT 0,
+    ADD COLUMN max_tokens BIGINT NOT NULL DEFAULT 0)",
+    R"(CREATE UNIQUE INDEX organizations_system ON token_auth.organizations (system)
+    WHERE system = 1)",
+    R"(ALTER TABLE token_auth.users ADD COLUMN sso_name TEXT COLLATE "C" NOT NULL DEFAULT '')",
+    R"(CREATE UNIQUE INDEX users_sso_name ON token_auth.users (sso_name) WHERE sso_name <> '')",
+    R"(ALTER TABLE token_auth.tokens ADD COLUMN created_by TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN created_via TEXT NOT NULL DEFAULT '')",
+    R"(CREATE INDEX tokens_created_by ON token_auth.tokens (created_by))",
+    // for lists in pages, in byte order and by the beginning of a name
+    R"(ALTER TABLE token_auth.tokens ALTER COLUMN name TYPE TEXT COLLATE "C")",
+    R"(CREATE INDEX tokens_listed_created ON token_auth.tokens (organization, created_at, id))",
+    R"(CREATE INDEX tokens_listed_revoked ON token_auth.tokens (organization, created_at, id)
+    WHERE revoked_at <> 0)",
+    R"(CREATE INDEX tokens_listed_pending ON token_auth.tokens (organization, created_at, id)
+    WHERE not_before <> 0)",
+    R"(CREATE INDEX tokens_listed_name ON token_auth.tokens (organization, name, id))",
+    R"(CREATE INDEX tokens_listed_expires ON token_auth.tokens (organization,
+    (CASE WHEN expires_at = 0 THEN 9223372036854775807 ELSE expires_at END), id))",
+    R"(CREATE INDEX organizations_listed ON token_auth.organizations (created_at, id))",
+    R"(CREATE INDEX org_groups_listed ON token_auth.org_groups (organization, created_at, id))",
+    R"(DROP INDEX token_auth.memberships_organization)",
+    R"(CREATE INDEX memberships_organization
+    ON token_auth.memberships (organization, created_at, user_id))",
+    // organization and group_id name where it was; nothing that the trail names need be there any
+    // more
+    R"(ALTER TABLE token_auth.audit ADD COLUMN via TEXT NOT NULL DEFAULT '',
+    ADD COLUMN token TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN address TEXT NOT NULL DEFAULT '',
+    ADD COLUMN organization TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN group_id TEXT COLLATE "C" NOT NULL DEFAULT '')",
+    R"(CREATE INDEX audit_organization ON token_auth.audit (organization, seq)
+    WHERE organization <> '')",
+    R"(CREATE INDEX audit_actor ON token_auth.audit (actor, seq))",
+    R"(CREATE INDEX audit_token ON token_auth.audit (token, seq) WHERE token <> '')",
+    R"(CREATE INDEX users_people ON token_auth.users (created_at, id) WHERE technical = 0)",
+    // the catalogue
+    R"(CREATE TABLE token_auth.scopes (
+    scope       TEXT COLLATE "C" PRIMARY KEY,
+    description TEXT NOT NULL DEFAULT ''
+))",
+    // for managing alone
+    R"(CREATE TABLE token_auth.group_memberships (
+    user_id      TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    organization TEXT COLLATE "C" NOT NULL,
+    group_id     TEXT COLLATE "C" NOT NULL,
+    role         TEXT COLLATE "C" NOT NULL REFERENCES token_auth.roles (id),
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (user_id, organization, group_id),
+    FOREIGN KEY (organization, group_id) REFERENCES token_auth.org_groups (organization, id)
+        ON DELETE CASCADE
+))",
+    R"(CREATE INDEX group_memberships_group
+    ON token_auth.group_memberships (organization, group_id))",
+    R"(CREATE INDEX group_memberships_listed
+    ON token_auth.group_memberships (organization, created_at, user_id, group_id))",
+    R"(CREATE INDEX group_memberships_role ON token_auth.group_memberships (role))",
+    R"(CREATE TABLE token_auth.passwords (
+    user_id    TEXT COLLATE "C" PRIMARY KEY
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    hash       TEXT NOT NULL,
+    changed_at BIGINT NOT NULL
+))",
+    // id: the SHA-256 of what the cookie holds
+    R"(CREATE TABLE token_auth.sessions (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    user_id    TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL,
+    address    TEXT NOT NULL DEFAULT ''
+))",
+    R"(CREATE INDEX sessions_user ON token_auth.sessions (user_id))",
+    R"(CREATE INDEX sessions_created ON token_auth.sessions (created_at))",
+    // Tries of a second. key: the SHA-256 of what is counted (a name, an address, or both); at = 0:
+    // what a try locks while it counts
+    R"(CREATE TABLE token_auth.throttle (
+    key   TEXT COLLATE "C" NOT NULL,
+    at    BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    PRIMARY KEY (key, at)
+))",
+    R"(CREATE INDEX throttle_at ON token_auth.throttle (at))",
+    // from where somebody has logged in, and when last
+    R"(CREATE TABLE token_auth.login_addresses (
+    user_id TEXT COLLATE "C" NOT NULL
+        REFERENCES token_auth.users (id) ON DELETE CASCADE,
+    address TEXT COLLATE "C" NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (user_id, address)
+))",
+    R"(CREATE INDEX login_addresses_at ON token_auth.login_addresses (at))",
+    // caller: who used the key; body: the SHA-256 of the request's; token: the one that it made,
+    // which may be gone
+    R"(CREATE TABLE token_auth.idempotency_keys (
+    caller     TEXT COLLATE "C" NOT NULL,
+    path       TEXT COLLATE "C" NOT NULL,
+    key        TEXT COLLATE "C" NOT NULL,
+    body       TEXT NOT NULL,
+    token      TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (caller, path, key)
+))",
+    R"(CREATE INDEX idempotency_keys_created ON token_auth.idempotency_keys (created_at))",
+};
+
 // Version 1's had no names of their own.
 constexpr std::string_view drop_checks = R"(DO $$
 DECLARE
@@ -354,34 +480,103 @@ BEGIN
 END
 $$)";
 
-// If the roles are not there, whoever makes them grants what the documentation says.
-constexpr std::string_view regrant = R"(DO $$
+// What a group role may, as GRANT says it. Passwords, sessions and what guards them are for
+// token_auth_api alone; which organization is the system one, not for that.
+struct RoleGrants {
+    std::string_view role;
+    std::vector<std::string_view> rights;
+};
+
+const std::vector<RoleGrants>& role_grants() {
+    static const std::vector<RoleGrants> all = {
+        {"token_auth_reader",
+         {"USAGE ON SCHEMA token_auth",
+          "SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations, "
+          "token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens, "
+          "token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.token_usage, "
+          "token_auth.waiting",
+          // which tokens were removed on purpose
+          "SELECT (seq, action, entity, key) ON token_auth.audit"}},
+        {"token_auth_writer",
+         {"USAGE ON SCHEMA token_auth",
+          "SELECT ON token_auth.meta, token_auth.changes, token_auth.log_state, token_auth.audit, "
+          "token_auth.set_aside, token_auth.hosts, token_auth.token_usage, token_auth.waiting",
+          "SELECT, INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.scopes, "
+          "token_auth.organizations, token_auth.org_groups, token_auth.users, "
+          "token_auth.memberships, token_auth.group_memberships, token_auth.tokens",
+          // the trail can be added to, not changed
+          "INSERT (actor, via, token, address, action, entity, key, organization, group_id, "
+          "detail) "
+          "ON token_auth.audit",
+          "UPDATE ON token_auth.write_lock, token_auth.waiting",
+          "EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT)"}},
+        {"token_auth_reporter",
+         {"USAGE ON SCHEMA token_auth",
+          "SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage",
+          "SELECT (id) ON token_auth.tokens"}},
+        {"token_auth_api",
+         {"USAGE ON SCHEMA token_auth",
+          "SELECT ON token_auth.meta, token_auth.audit, token_auth.organizations, "
+          "token_auth.token_usage",
+          "SELECT, INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.scopes, "
+          "token_auth.org_groups, token_auth.users, token_auth.memberships, "
+          "token_auth.group_memberships, token_auth.tokens, token_auth.passwords, "
+          "token_auth.sessions, token_auth.throttle, token_auth.login_addresses, "
+          "token_auth.idempotency_keys",
+          "INSERT (id, suspended, created_at, display_name, max_life, default_life, require_allow, "
+          "max_tokens), UPDATE (suspended, created_at, display_name, max_life, default_life, "
+          "require_allow, max_tokens), DELETE ON token_auth.organizations",
+          "INSERT (actor, via, token, address, action, entity, key, organization, group_id, "
+          "detail) "
+          "ON token_auth.audit",
+          "UPDATE ON token_auth.write_lock",
+          "EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT)"}},
+    };
+    return all;
+}
+
+std::string make_role(std::string_view role) {
+    return fmt::format(R"(DO $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reader') THEN
-        GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader;
-        GRANT SELECT ON token_auth.hosts, token_auth.token_usage, token_auth.waiting
-            TO token_auth_reader;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN
+        CREATE ROLE {0} NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;  -- by an init of another database
+END
+$$)",
+                       role);
+}
+
+std::string grant(const RoleGrants& grants) {
+    std::string statements;
+    for (const std::string_view right : grants.rights) {
+        statements += fmt::format("GRANT {} TO {};\n", right, grants.role);
+    }
+    return statements;
+}
+
+// In a migration. If a role is not there, whoever makes it grants what the documentation says. One
+// that is new is made if this account may do so and the older ones are there.
+std::string regrant(const RoleGrants& grants) {
+    return fmt::format(R"(DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reader')
+        AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN
         BEGIN
-            CREATE ROLE token_auth_reporter NOLOGIN;
-        EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
+            CREATE ROLE {0} NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
             NULL;
         END;
     END IF;
-    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_writer') THEN
-        REVOKE INSERT ON token_auth.audit FROM token_auth_writer;
-        GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit TO token_auth_writer;
-        GRANT SELECT ON token_auth.set_aside, token_auth.hosts, token_auth.token_usage
-            TO token_auth_writer;
-        GRANT SELECT, UPDATE ON token_auth.waiting TO token_auth_writer;
-    END IF;
-    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'token_auth_reporter') THEN
-        GRANT USAGE ON SCHEMA token_auth TO token_auth_reporter;
-        GRANT SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage
-            TO token_auth_reporter;
-        GRANT SELECT (id) ON token_auth.tokens TO token_auth_reporter;
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN
+        REVOKE INSERT ON token_auth.audit FROM {0};
+        {1}
     END IF;
 END
-$$)";
+$$)",
+                       grants.role, grant(grants));
+}
 
 template <std::size_t Size>
 void append(Statements& to, const std::string_view (&more)[Size]) {
@@ -414,6 +609,7 @@ Statements postgresql_schema() {
     Statements statements;
     append(statements, version_1);
     append(statements, version_2);
+    append(statements, version_2_managing);
     add_checks(statements);
     add_functions(statements);
     append(statements, triggers);
@@ -423,6 +619,7 @@ Statements postgresql_schema() {
 Statements postgresql_upgrade_before() {
     Statements statements;
     append(statements, version_2);
+    append(statements, version_2_managing);
     return statements;
 }
 
@@ -430,45 +627,21 @@ Statements postgresql_upgrade_behind() {
     Statements statements{std::string(drop_checks)};
     add_checks(statements);
     add_functions(statements);
-    statements.emplace_back(regrant);
+    for (const RoleGrants& grants : role_grants()) {
+        statements.push_back(regrant(grants));
+    }
     return statements;
 }
 
 Statements postgresql_roles() {
-    return {
-        R"(DO $$
-DECLARE
-    name TEXT;
-BEGIN
-    FOREACH name IN ARRAY ARRAY['token_auth_reader', 'token_auth_writer', 'token_auth_reporter']
-        LOOP
-        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = name) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
-        END IF;
-    END LOOP;
-END
-$$)",
-        R"(GRANT USAGE ON SCHEMA token_auth
-    TO token_auth_reader, token_auth_writer, token_auth_reporter)",
-        R"(GRANT SELECT ON token_auth.meta, token_auth.roles, token_auth.organizations,
-    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens,
-    token_auth.changes, token_auth.log_state, token_auth.hosts, token_auth.token_usage,
-    token_auth.waiting TO token_auth_reader, token_auth_writer)",
-        R"(GRANT INSERT, UPDATE, DELETE ON token_auth.roles, token_auth.organizations,
-    token_auth.org_groups, token_auth.users, token_auth.memberships, token_auth.tokens
-    TO token_auth_writer)",
-        // which tokens were removed on purpose
-        R"(GRANT SELECT (seq, action, entity, key) ON token_auth.audit TO token_auth_reader)",
-        // the trail can be added to, not changed
-        R"(GRANT SELECT ON token_auth.audit, token_auth.set_aside TO token_auth_writer)",
-        R"(GRANT INSERT (actor, action, entity, key, detail) ON token_auth.audit
-    TO token_auth_writer)",
-        R"(GRANT UPDATE ON token_auth.write_lock, token_auth.waiting TO token_auth_writer)",
-        R"(GRANT SELECT, INSERT, UPDATE, DELETE ON token_auth.hosts, token_auth.token_usage
-    TO token_auth_reporter)",
-        R"(GRANT SELECT (id) ON token_auth.tokens TO token_auth_reporter)",
-        R"(GRANT EXECUTE ON FUNCTION token_auth.prune_changes(BIGINT) TO token_auth_writer)",
-    };
+    Statements statements;
+    for (const RoleGrants& grants : role_grants()) {
+        statements.push_back(make_role(grants.role));
+        for (const std::string_view right : grants.rights) {
+            statements.push_back(fmt::format("GRANT {} TO {}", right, grants.role));
+        }
+    }
+    return statements;
 }
 
 }  // namespace token_auth::registry

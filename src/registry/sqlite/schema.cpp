@@ -31,13 +31,20 @@ constexpr Table kept_tables[] = {
 // 3.38, which has no unixepoch().
 constexpr Table tables[] = {
     {"roles", R"(CREATE TABLE roles (
-    id     TEXT PRIMARY KEY,
-    scopes TEXT NOT NULL{checks}
+    id          TEXT PRIMARY KEY,
+    scopes      TEXT NOT NULL,
+    description TEXT NOT NULL DEFAULT ''{checks}
 ))"},
     {"organizations", R"(CREATE TABLE organizations (
-    id         TEXT PRIMARY KEY,
-    suspended  INTEGER NOT NULL DEFAULT 0,
-    created_at BIGINT NOT NULL{checks}
+    id            TEXT PRIMARY KEY,
+    suspended     INTEGER NOT NULL DEFAULT 0,
+    created_at    BIGINT NOT NULL,
+    display_name  TEXT NOT NULL DEFAULT '',
+    system        INTEGER NOT NULL DEFAULT 0,
+    max_life      BIGINT NOT NULL DEFAULT 0,
+    default_life  BIGINT NOT NULL DEFAULT 0,
+    require_allow INTEGER NOT NULL DEFAULT 0,
+    max_tokens    BIGINT NOT NULL DEFAULT 0{checks}
 ))"},
     {"org_groups", R"(CREATE TABLE org_groups (
     organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
@@ -51,7 +58,8 @@ constexpr Table tables[] = {
     disabled     INTEGER NOT NULL DEFAULT 0,
     created_at   BIGINT NOT NULL,
     display_name TEXT NOT NULL DEFAULT '',
-    email        TEXT NOT NULL DEFAULT ''{checks}
+    email        TEXT NOT NULL DEFAULT '',
+    sso_name     TEXT NOT NULL DEFAULT ''{checks}
 ))"},
     {"memberships", R"(CREATE TABLE memberships (
     user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -81,20 +89,32 @@ constexpr Table tables[] = {
     revoked_at   BIGINT NOT NULL DEFAULT 0,
     predecessor  TEXT,
     successor    TEXT,
+    created_by   TEXT NOT NULL DEFAULT '',
+    created_via  TEXT NOT NULL DEFAULT '',
     FOREIGN KEY (organization, group_id) REFERENCES org_groups (organization, id)
         ON DELETE CASCADE{checks}
 ))"},
-    // session_user: who was logged in to the database, which SQLite does not know
+    // session_user: who was logged in to the database, which SQLite does not know. organization and
+    // group_id name where it was; nothing that the trail names need be there any more.
     {"audit", R"(CREATE TABLE audit (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT,
     at           BIGINT NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)),
     "session_user" TEXT NOT NULL DEFAULT '',
     actor        TEXT NOT NULL,
+    via          TEXT NOT NULL DEFAULT '',
+    token        TEXT NOT NULL DEFAULT '',
+    address      TEXT NOT NULL DEFAULT '',
     action       TEXT NOT NULL,
     entity       TEXT NOT NULL,
     key          TEXT NOT NULL,
+    organization TEXT NOT NULL DEFAULT '',
+    group_id     TEXT NOT NULL DEFAULT '',
     detail       TEXT NOT NULL
 ))"},
+};
+
+// What version 1 had not. No change of them is logged: the store knows nothing of them.
+constexpr Table new_tables[] = {
     // rows of version 1 that the tables of version 2 refuse; kept: the row stayed, mended
     {"set_aside", R"(CREATE TABLE set_aside (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -105,6 +125,62 @@ constexpr Table tables[] = {
     kept    INTEGER NOT NULL,
     content TEXT NOT NULL
 ))"},
+    // the catalogue
+    {"scopes", R"(CREATE TABLE scopes (
+    scope       TEXT PRIMARY KEY,
+    description TEXT NOT NULL DEFAULT ''{checks}
+))"},
+    // for managing alone
+    {"group_memberships", R"(CREATE TABLE group_memberships (
+    user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    organization TEXT NOT NULL,
+    group_id     TEXT NOT NULL,
+    role         TEXT NOT NULL REFERENCES roles (id),
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (user_id, organization, group_id),
+    FOREIGN KEY (organization, group_id) REFERENCES org_groups (organization, id)
+        ON DELETE CASCADE{checks}
+))"},
+    {"passwords", R"(CREATE TABLE passwords (
+    user_id    TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    hash       TEXT NOT NULL,
+    changed_at BIGINT NOT NULL{checks}
+))"},
+    // id: the SHA-256 of what the cookie holds
+    {"sessions", R"(CREATE TABLE sessions (
+    id         TEXT PRIMARY KEY,
+    user_id    TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL,
+    address    TEXT NOT NULL DEFAULT ''{checks}
+))"},
+    // Tries of a second. key: the SHA-256 of what is counted (a name, an address, or both); at = 0:
+    // what a try locks while it counts
+    {"throttle", R"(CREATE TABLE throttle (
+    key   TEXT NOT NULL,
+    at    BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    PRIMARY KEY (key, at){checks}
+))"},
+    // from where somebody has logged in, and when last
+    {"login_addresses", R"(CREATE TABLE login_addresses (
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (user_id, address){checks}
+))"},
+    // caller: who used the key; body: the SHA-256 of the request's; token: the one that it made,
+    // which
+    // may be gone
+    {"idempotency_keys", R"(CREATE TABLE idempotency_keys (
+    caller     TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    token      TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (caller, path, key){checks}
+))"},
 };
 
 // until: somebody waits for the hosts (hosts.hpp) up to then
@@ -114,7 +190,7 @@ constexpr std::string_view waiting[] = {
 };
 
 constexpr std::string_view indexes[] = {
-    "CREATE INDEX memberships_organization ON memberships (organization)",
+    "CREATE INDEX memberships_organization ON memberships (organization, created_at, user_id)",
     "CREATE INDEX memberships_role ON memberships (role)",
     "CREATE INDEX tokens_user ON tokens (user_id)",
     "CREATE INDEX tokens_organization ON tokens (organization, group_id)",
@@ -122,6 +198,33 @@ constexpr std::string_view indexes[] = {
     "CREATE INDEX tokens_expires ON tokens (expires_at)",
     // by which tokensync and imports find a token's last row
     "CREATE INDEX audit_key ON audit (entity, key)",
+    "CREATE INDEX audit_organization ON audit (organization, seq) WHERE organization <> ''",
+    "CREATE INDEX audit_actor ON audit (actor, seq)",
+    "CREATE UNIQUE INDEX organizations_system ON organizations (system) WHERE system = 1",
+    "CREATE UNIQUE INDEX users_sso_name ON users (sso_name) WHERE sso_name <> ''",
+    "CREATE INDEX users_people ON users (created_at, id) WHERE technical = 0",
+    "CREATE INDEX audit_token ON audit (token, seq) WHERE token <> ''",
+    "CREATE INDEX tokens_created_by ON tokens (created_by)",
+    // for lists in pages
+    "CREATE INDEX tokens_listed_created ON tokens (organization, created_at, id)",
+    "CREATE INDEX tokens_listed_revoked ON tokens (organization, created_at, id) WHERE revoked_at "
+    "<> 0",
+    "CREATE INDEX tokens_listed_pending ON tokens (organization, created_at, id) WHERE not_before "
+    "<> 0",
+    "CREATE INDEX tokens_listed_name ON tokens (organization, name, id)",
+    "CREATE INDEX tokens_listed_expires ON tokens (organization, (CASE WHEN expires_at = 0 THEN "
+    "9223372036854775807 ELSE expires_at END), id)",
+    "CREATE INDEX organizations_listed ON organizations (created_at, id)",
+    "CREATE INDEX org_groups_listed ON org_groups (organization, created_at, id)",
+    "CREATE INDEX group_memberships_listed ON group_memberships (organization, created_at, "
+    "user_id, group_id)",
+    "CREATE INDEX group_memberships_group ON group_memberships (organization, group_id)",
+    "CREATE INDEX group_memberships_role ON group_memberships (role)",
+    "CREATE INDEX sessions_user ON sessions (user_id)",
+    "CREATE INDEX sessions_created ON sessions (created_at)",
+    "CREATE INDEX throttle_at ON throttle (at)",
+    "CREATE INDEX login_addresses_at ON login_addresses (at)",
+    "CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at)",
 };
 
 constexpr std::string_view changes_pruned =
@@ -151,11 +254,13 @@ END)",
     INSERT INTO changes (entity, key) VALUES ('organization', NEW.id);
     DELETE FROM tokens WHERE organization = NEW.id;
     DELETE FROM memberships WHERE organization = NEW.id;
+    DELETE FROM group_memberships WHERE organization = NEW.id;
     DELETE FROM org_groups WHERE organization = NEW.id;
 END)",
     R"(CREATE TRIGGER organizations_renamed BEFORE UPDATE OF id ON organizations
 WHEN OLD.id <> NEW.id AND (EXISTS (SELECT 1 FROM tokens WHERE organization = OLD.id)
     OR EXISTS (SELECT 1 FROM memberships WHERE organization = OLD.id)
+    OR EXISTS (SELECT 1 FROM group_memberships WHERE organization = OLD.id)
     OR EXISTS (SELECT 1 FROM org_groups WHERE organization = OLD.id)) BEGIN
     SELECT RAISE(ABORT, 'an organization with tokens, members or groups keeps its id');
 END)",
@@ -164,39 +269,52 @@ END)",
     INSERT INTO changes (entity, key) VALUES ('organization', NEW.id);
     DELETE FROM tokens WHERE organization = NEW.id AND OLD.id <> NEW.id;
     DELETE FROM memberships WHERE organization = NEW.id AND OLD.id <> NEW.id;
+    DELETE FROM group_memberships WHERE organization = NEW.id AND OLD.id <> NEW.id;
     DELETE FROM org_groups WHERE organization = NEW.id AND OLD.id <> NEW.id;
 END)",
     R"(CREATE TRIGGER organizations_deleted AFTER DELETE ON organizations BEGIN
     INSERT INTO changes (entity, key) VALUES ('organization', OLD.id);
     DELETE FROM tokens WHERE organization = OLD.id;
     DELETE FROM memberships WHERE organization = OLD.id;
+    DELETE FROM group_memberships WHERE organization = OLD.id;
     DELETE FROM org_groups WHERE organization = OLD.id;
 END)",
     R"(CREATE TRIGGER org_groups_inserted AFTER INSERT ON org_groups BEGIN
     DELETE FROM tokens WHERE organization = NEW.organization AND group_id = NEW.id;
+    DELETE FROM group_memberships WHERE organization = NEW.organization AND group_id = NEW.id;
 END)",
     R"(CREATE TRIGGER org_groups_renamed BEFORE UPDATE OF organization, id ON org_groups
-WHEN (OLD.organization <> NEW.organization OR OLD.id <> NEW.id) AND EXISTS
-    (SELECT 1 FROM tokens WHERE organization = OLD.organization AND group_id = OLD.id) BEGIN
-    SELECT RAISE(ABORT, 'a group with tokens keeps its id');
+WHEN (OLD.organization <> NEW.organization OR OLD.id <> NEW.id) AND (EXISTS
+    (SELECT 1 FROM tokens WHERE organization = OLD.organization AND group_id = OLD.id) OR EXISTS
+    (SELECT 1 FROM group_memberships WHERE organization = OLD.organization AND group_id = OLD.id))
+BEGIN
+    SELECT RAISE(ABORT, 'a group with tokens or members keeps its id');
 END)",
     R"(CREATE TRIGGER org_groups_updated AFTER UPDATE ON org_groups
 WHEN OLD.organization <> NEW.organization OR OLD.id <> NEW.id BEGIN
     DELETE FROM tokens WHERE organization = NEW.organization AND group_id = NEW.id;
+    DELETE FROM group_memberships WHERE organization = NEW.organization AND group_id = NEW.id;
 END)",
     R"(CREATE TRIGGER org_groups_deleted AFTER DELETE ON org_groups BEGIN
     DELETE FROM tokens WHERE organization = OLD.organization AND group_id = OLD.id;
+    DELETE FROM group_memberships WHERE organization = OLD.organization AND group_id = OLD.id;
 END)",
     // A technical user is part of its tokens' records in the store.
     R"(CREATE TRIGGER users_inserted AFTER INSERT ON users BEGIN
     INSERT INTO changes (entity, key) SELECT 'user', NEW.id WHERE NEW.technical = 0;
     DELETE FROM tokens WHERE user_id = NEW.id;
     DELETE FROM memberships WHERE user_id = NEW.id;
+    DELETE FROM group_memberships WHERE user_id = NEW.id;
+    DELETE FROM passwords WHERE user_id = NEW.id;
+    DELETE FROM sessions WHERE user_id = NEW.id;
+    DELETE FROM login_addresses WHERE user_id = NEW.id;
 END)",
     R"(CREATE TRIGGER users_renamed BEFORE UPDATE OF id ON users
 WHEN OLD.id <> NEW.id AND (EXISTS (SELECT 1 FROM tokens WHERE user_id = OLD.id)
-    OR EXISTS (SELECT 1 FROM memberships WHERE user_id = OLD.id)) BEGIN
-    SELECT RAISE(ABORT, 'a user with tokens or memberships keeps its id');
+    OR EXISTS (SELECT 1 FROM memberships WHERE user_id = OLD.id)
+    OR EXISTS (SELECT 1 FROM group_memberships WHERE user_id = OLD.id)
+    OR EXISTS (SELECT 1 FROM passwords WHERE user_id = OLD.id)) BEGIN
+    SELECT RAISE(ABORT, 'a user with tokens, memberships or a password keeps its id');
 END)",
     R"(CREATE TRIGGER users_updated AFTER UPDATE ON users BEGIN
     INSERT INTO changes (entity, key) SELECT 'user', OLD.id
@@ -204,6 +322,11 @@ END)",
     INSERT INTO changes (entity, key) SELECT 'user', NEW.id WHERE NEW.technical = 0;
     DELETE FROM tokens WHERE user_id = NEW.id AND OLD.id <> NEW.id;
     DELETE FROM memberships WHERE user_id = NEW.id AND OLD.id <> NEW.id;
+    DELETE FROM group_memberships WHERE user_id = NEW.id AND OLD.id <> NEW.id;
+    DELETE FROM passwords WHERE user_id = NEW.id AND OLD.id <> NEW.id;
+    DELETE FROM login_addresses WHERE user_id IN (OLD.id, NEW.id) AND OLD.id <> NEW.id;
+    DELETE FROM sessions WHERE user_id IN (OLD.id, NEW.id)
+        AND (OLD.id <> NEW.id OR NEW.disabled <> 0);
     INSERT INTO changes (entity, key)
         SELECT 'token', digest FROM tokens WHERE user_id = NEW.id AND NEW.technical = 1;
 END)",
@@ -211,6 +334,30 @@ END)",
     INSERT INTO changes (entity, key) SELECT 'user', OLD.id WHERE OLD.technical = 0;
     DELETE FROM tokens WHERE user_id = OLD.id;
     DELETE FROM memberships WHERE user_id = OLD.id;
+    DELETE FROM group_memberships WHERE user_id = OLD.id;
+    DELETE FROM passwords WHERE user_id = OLD.id;
+    DELETE FROM sessions WHERE user_id = OLD.id;
+    DELETE FROM login_addresses WHERE user_id = OLD.id;
+END)",
+    // What REPLACE would delete unseen.
+    R"(CREATE TRIGGER users_sso_name_inserted BEFORE INSERT ON users
+WHEN NEW.sso_name <> '' AND EXISTS
+    (SELECT 1 FROM users WHERE sso_name = NEW.sso_name AND id <> NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'another user has this sso_name');
+END)",
+    R"(CREATE TRIGGER users_sso_name_updated BEFORE UPDATE ON users
+WHEN NEW.sso_name <> '' AND EXISTS
+    (SELECT 1 FROM users WHERE sso_name = NEW.sso_name AND id NOT IN (NEW.id, OLD.id)) BEGIN
+    SELECT RAISE(ABORT, 'another user has this sso_name');
+END)",
+    R"(CREATE TRIGGER organizations_system_inserted BEFORE INSERT ON organizations
+WHEN NEW.system = 1 AND EXISTS (SELECT 1 FROM organizations WHERE system = 1 AND id <> NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'another organization is the system one');
+END)",
+    R"(CREATE TRIGGER organizations_system_updated BEFORE UPDATE ON organizations
+WHEN NEW.system = 1 AND EXISTS
+    (SELECT 1 FROM organizations WHERE system = 1 AND id NOT IN (NEW.id, OLD.id)) BEGIN
+    SELECT RAISE(ABORT, 'another organization is the system one');
 END)",
     // key: user and organization with a space between them
     R"(CREATE TRIGGER memberships_inserted AFTER INSERT ON memberships BEGIN
@@ -223,10 +370,14 @@ END)",
         WHERE OLD.user_id <> NEW.user_id OR OLD.organization <> NEW.organization;
     INSERT INTO changes (entity, key)
         VALUES ('membership', NEW.user_id || ' ' || NEW.organization);
+    DELETE FROM group_memberships WHERE user_id = OLD.user_id AND organization = OLD.organization
+        AND (OLD.user_id <> NEW.user_id OR OLD.organization <> NEW.organization);
 END)",
+    // Who leaves an organization leaves its groups.
     R"(CREATE TRIGGER memberships_deleted AFTER DELETE ON memberships BEGIN
     INSERT INTO changes (entity, key)
         VALUES ('membership', OLD.user_id || ' ' || OLD.organization);
+    DELETE FROM group_memberships WHERE user_id = OLD.user_id AND organization = OLD.organization;
 END)",
     // key: the digest, by which the store knows a token. What REPLACE is about to delete is logged
     // before, with the technical users that it may leave without a token, last; if the statement
@@ -283,8 +434,8 @@ std::string create(const Table& table) {
 
 // REPLACE deletes a row that has the new one's rowid, too, whatever its id.
 void add_rowid_triggers(Statements& statements) {
-    for (const std::string_view table :
-         {"roles", "organizations", "org_groups", "users", "memberships", "tokens"}) {
+    for (const std::string_view table : {"roles", "organizations", "org_groups", "users",
+                                         "memberships", "group_memberships", "tokens"}) {
         statements.push_back(fmt::format(
             R"(CREATE TRIGGER {0}_rowid_taken BEFORE INSERT ON {0}
 WHEN EXISTS (SELECT 1 FROM {0} WHERE rowid = NEW.rowid) BEGIN
@@ -337,6 +488,9 @@ Statements sqlite_schema() {
     for (const Table& table : tables) {
         statements.push_back(create(table));
     }
+    for (const Table& table : new_tables) {
+        statements.push_back(create(table));
+    }
     statements.insert(statements.end(), std::begin(waiting), std::end(waiting));
     statements.emplace_back(changes_pruned);
     add_indexes_and_triggers(statements);
@@ -358,9 +512,10 @@ Statements sqlite_upgrade_before(Session& session) {
                 "INSERT INTO audit (seq, at, actor, action, entity, key, detail) SELECT seq, at, "
                 "actor, action, entity, key, detail FROM old_audit");
             statements.emplace_back("DROP TABLE old_audit");
-        } else if (table.name == "set_aside") {
-            statements.push_back(create(table));
         }
+    }
+    for (const Table& table : new_tables) {
+        statements.push_back(create(table));
     }
     return statements;
 }
@@ -375,7 +530,7 @@ Statements sqlite_upgrade_behind(Session& session) {
             "DELETE FROM users WHERE technical = 1 AND id NOT IN (SELECT user_id FROM tokens)");
     }
     for (const Table& table : tables) {
-        if (table.name == "audit" || table.name == "set_aside") {
+        if (table.name == "audit") {
             continue;
         }
         const std::string columns = columns_of(session, table.name);

@@ -6,13 +6,16 @@ use strict;
 use warnings;
 
 use File::Temp qw(tempdir);
+use TokenAuth::Api;
+use TokenAuth::Console qw(console_conf);
 use TokenAuth::Server;
 use TokenAuth::Util qw(build_dir eventually free_port root_dir run_tool slurp);
 
 my ($root, $build) = (root_dir(), build_dir());
 
+# With console => 1, tokenapi is there, too, behind the same nginx, with TLS.
 sub new {
-    my ($class, $name) = @_;
+    my ($class, $name, %options) = @_;
     my $dir = tempdir('token-auth-example-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $dir;
     my $self = bless { dir => $dir, name => $name }, $class;
@@ -29,7 +32,8 @@ sub new {
     my @group = $> == 0 ? qw(--group www-data) : ();
     system("$build/tokensync run @group 2>>$dir/setup.log") == 0
         or die "tokensync failed:\n" . `cat $dir/setup.log`;
-    $self->{server} = TokenAuth::Server->start(dir => $dir, http => $self->_http);
+    my $http = $self->_http . ($options{console} ? $self->_console : '');
+    $self->{server} = TokenAuth::Server->start(dir => $dir, http => $http);
     $self->{server}->watch(@group);
     return $self;
 }
@@ -50,6 +54,25 @@ sub _http {
     }
 END
 }
+
+# conf/token_auth_console.conf with a certificate for this machine.
+sub _console {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+    my $api = $self->{api} = TokenAuth::Api->start(url => $ENV{TOKEN_AUTH_REGISTRY}, args => ['--auth-token']);
+    # nginx's workers may be another account
+    chmod 0755, $api->dir;
+    chmod 0666, $api->socket;
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 "
+        . "-addext subjectAltName=IP:127.0.0.1 -keyout $dir/key.pem -out $dir/certificate.pem 2>>$dir/setup.log") == 0
+        or die "openssl failed:\n" . slurp("$dir/setup.log");
+    $self->{console} = free_port();
+    my $conf = console_conf(listen => "127.0.0.1:$self->{console} ssl", socket => $api->socket);
+    return "    ssl_certificate $dir/certificate.pem;\n    ssl_certificate_key $dir/key.pem;\n$conf";
+}
+
+sub console     { return "https://127.0.0.1:$_[0]{console}" }
+sub certificate { return "$_[0]{dir}/certificate.pem" }
 
 sub dir      { return $_[0]{dir} }
 sub port     { return $_[0]{server}->port }

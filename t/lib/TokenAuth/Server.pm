@@ -10,7 +10,7 @@ use Time::HiRes qw(sleep time);
 use TokenAuth::Util qw(free_port program slurp spew);
 use TokenAuth::Wire;
 
-# start(dir => …, http => "…", [main => "…"], [binary => …], [daemon => 1]): runs nginx with that http
+# start(dir => …, http => "…", [main => "…"], [connections => 1024], [binary => …], [daemon => 1]): runs nginx with that http
 # block in that directory; "%PORT%" in it is replaced. Dies if nginx does not come up.
 sub start {
     my ($class, %options) = @_;
@@ -22,6 +22,7 @@ sub start {
     my $temp = join "\n", map { "    ${_}_temp_path $self->{dir}/temp_$_;" }
         qw(client_body proxy fastcgi uwsgi scgi);
     my $main = $options{main} // '';
+    my $connections = $options{connections} // 1024;
     my $daemon = $options{daemon} ? 'on' : 'off';
     # set and empty if nginx has the module built in
     my $load = join '', map { "load_module $_;\n" }
@@ -32,7 +33,7 @@ daemon $daemon;
 pid $self->{dir}/nginx.pid;
 error_log $self->{log} notice;
 $main
-events { worker_connections 1024; }
+events { worker_connections $connections; }
 http {
     access_log off;
 $temp

@@ -39,12 +39,12 @@ sub init {
     return;
 }
 
-# A new registry of that many tokens in a PostgreSQL server.
+# A new registry of that many tokens in a PostgreSQL server, made by these statements if not as described above.
 sub in_postgresql {
-    my ($class, $server, $count) = @_;
+    my ($class, $server, $count, $other) = @_;
     my $database = $server->database;
     init($server->url($database));
-    (my $statements = $content) =~ s/%COUNT%/$count/g;
+    (my $statements = $other // $content) =~ s/%COUNT%/$count/g;
     $server->sql($database, $statements);
     $server->sql($database, 'ANALYZE');    # as autovacuum does in time
     $server->sql('postgres', 'CHECKPOINT');

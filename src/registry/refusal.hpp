@@ -1,0 +1,25 @@
+// Why something that was asked for was not done.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "registry/validate.hpp"
+
+namespace token_auth::registry {
+
+// `code` and the members are those of problem documents.
+class Refusal : public base::Error {
+  public:
+    Refusal(std::string refusal_code, const std::string& text)
+        : base::Error(text), code(std::move(refusal_code)) {}
+    std::string code;
+    std::string scope;                // scope_missing
+    std::vector<std::string> scopes;  // grant_exceeds
+    std::vector<Problem> errors;      // fields_invalid; the one of limit_reached
+    std::string successor;            // not_rotatable; empty: it is revoked or expired
+};
+
+}  // namespace token_auth::registry

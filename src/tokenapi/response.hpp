@@ -1,0 +1,33 @@
+// What a request is answered with.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json_fwd.hpp"
+
+namespace token_auth::tokenapi {
+
+class RegistryConnection;
+
+struct Response {
+    unsigned status = 200;
+    // Beside those that every answer has (Cache-Control, X-Content-Type-Options).
+    std::vector<std::pair<std::string, std::string>> headers{};
+    std::string body{};  // the server wipes it
+    // What is to be undone if the client cannot have got the answer; runs in a worker.
+    std::function<void(RegistryConnection&)> if_unsent{};
+};
+
+// An answer in JSON.
+Response json_response(unsigned status, const base::Json& value);
+// One without a body: 204.
+Response no_content();
+
+// The phrase of a status that this server answers with.
+std::string_view status_phrase(unsigned status) noexcept;
+
+}  // namespace token_auth::tokenapi
