@@ -47,7 +47,7 @@ machine_base() {
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends systemd-sysv curl sqlite3 procps
         cd /root/packages
-        apt-get install -y -qq --download-only ./libnginx-mod-http-token-auth_*.deb ./token-auth-tools_*.deb
+        apt-get install -y -qq --download-only ./libnginx-mod-http-token-auth_*.deb ./token-auth-tools_*.deb ./token-auth-console_*.deb
         rm -r /root/packages' >"$log" 2>&1 || { tail -n 10 "$log" >&2; die "that failed (above, and in $log)"; }
     machine_of "$1" "$2" >"$directory/.of"
 }
@@ -55,7 +55,7 @@ machine_base() {
 # What the cache of a machine depends on.
 machine_of() {
     local package
-    for package in "$2"/libnginx-mod-http-token-auth_*.deb "$2"/token-auth-tools_*.deb; do
+    for package in "$2"/libnginx-mod-http-token-auth_*.deb "$2"/token-auth-tools_*.deb "$2"/token-auth-console_*.deb; do
         dpkg-deb -f "$package" Depends
     done
 }

@@ -10,6 +10,7 @@ my %page_of = (
     DIRECTIVES => 'ngx_http_token_auth_module(5)',
     TOKENCTL   => 'tokenctl(1)',
     TOKENSYNC  => 'tokensync(1)',
+    TOKENAPI   => 'tokenapi(1)',
 );
 
 sub escape {

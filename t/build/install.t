@@ -11,15 +11,19 @@ my $done = run_tool(['cmake', '--install', build_dir()], env => { DESTDIR => $di
 is $done->{status}, 0, 'cmake --install' or diag $done->{err};
 my @files = sort map { s/^\Q$dir\E//r } lines_from('find', $dir, '-type', 'f', '-o', '-type', 'l');
 my %expected = map { ("/usr/local/$_" => 1) } qw(
-    bin/tokenctl bin/tokensync
-    lib/systemd/system/tokensync.service lib/sysusers.d/token-auth.conf lib/sysusers.d/token-auth-nginx.conf
-    lib/tmpfiles.d/token-auth.conf lib/tmpfiles.d/token-auth-nginx.conf
-    share/bash-completion/completions/tokenctl share/bash-completion/completions/tokensync
-    share/man/man1/tokenctl.1 share/man/man1/tokensync.1 share/man/man5/ngx_http_token_auth_module.5
+    bin/tokenctl bin/tokensync bin/tokenapi
+    lib/systemd/system/tokensync.service lib/systemd/system/tokenapi.service lib/systemd/system/tokenapi.socket
+    lib/sysusers.d/token-auth.conf lib/sysusers.d/token-auth-nginx.conf lib/sysusers.d/token-auth-console.conf
+    lib/tmpfiles.d/token-auth.conf lib/tmpfiles.d/token-auth-nginx.conf lib/tmpfiles.d/token-auth-console.conf
+    share/bash-completion/completions/tokenctl share/bash-completion/completions/tokensync share/bash-completion/completions/tokenapi
+    share/man/man1/tokenctl.1 share/man/man1/tokensync.1 share/man/man1/tokenapi.1 share/man/man5/ngx_http_token_auth_module.5
 );
-is_deeply [grep { !/tokenapi/ } @files], [sort keys %expected], 'files';
-like slurp("$dir/usr/local/lib/systemd/system/tokensync.service"), qr{^ExecStart=/usr/local/bin/tokensync watch }m,
-    'the unit starts the program that was installed';
+is_deeply \@files, [sort keys %expected], 'files';
+for my $start ('tokensync watch', 'tokenapi serve') {
+    my ($service) = split / /, $start;
+    like slurp("$dir/usr/local/lib/systemd/system/$service.service"), qr{^ExecStart=/usr/local/bin/$start }m,
+        "$service.service starts the program that was installed";
+}
 for my $kind (qw(sysusers tmpfiles)) {
     my $tool = "systemd-$kind";
     SKIP: {

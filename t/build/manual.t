@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 use TokenAuth::Util qw(build_dir root_dir run_tool slurp);
 
-my %pages = ('ngx_http_token_auth_module.5' => 'DIRECTIVES', 'tokenctl.1' => 'TOKENCTL', 'tokensync.1' => 'TOKENSYNC');
+my %pages = ('ngx_http_token_auth_module.5' => 'DIRECTIVES', 'tokenctl.1' => 'TOKENCTL', 'tokensync.1' => 'TOKENSYNC', 'tokenapi.1' => 'TOKENAPI');
 for my $page (sort keys %pages) {
     my $path = build_dir() . "/docs/$page";
     my $document = slurp(root_dir() . "/docs/$pages{$page}.md");

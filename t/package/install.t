@@ -66,17 +66,17 @@ END
     isnt $as->('www-data', 'cat /var/lib/token-auth/registry.db'), 0, 'nginx cannot read the registry';
     isnt $as->('tokensync', 'touch /var/lib/token-auth/registry.db-journal'), 0, 'tokensync can plant nothing beside it';
     isnt $as->('nobody', 'cat /var/lib/tokensync/db/data.mdb'), 0, 'others cannot read the store';
-    isnt $as->('nobody', 'curl -s --unix-socket /run/token-auth/nginx.sock http://localhost/metrics'), 0, 'nor ask for the counters';
-    is $as->('tokensync', 'curl -sf --unix-socket /run/token-auth/nginx.sock http://localhost/usage'), 0, 'tokensync asks for last use';
+    isnt $as->('nobody', 'curl -s --unix-socket /run/token-auth/nginx/status.sock http://localhost/metrics'), 0, 'nor ask for the counters';
+    is $as->('tokensync', 'curl -sf --unix-socket /run/token-auth/nginx/status.sock http://localhost/usage'), 0, 'tokensync asks for last use';
 };
 
 subtest 'the snippet' => sub {
-    my $metrics = $machine->does('curl -s --unix-socket /run/token-auth/nginx.sock http://localhost/metrics', 'counters');
+    my $metrics = $machine->does('curl -s --unix-socket /run/token-auth/nginx/status.sock http://localhost/metrics', 'counters');
     like $metrics, qr/^token_auth_build_info\{version="\Q$version\E",/m, "with the tree's version";
     like $metrics, qr/^token_auth_requests_total\{label="default",result="ok"\} 1$/m, 'of the request that was let in';
     my ($usage, $cursor) = ('', '');
     do {
-        $usage .= $machine->does("curl -s --unix-socket /run/token-auth/nginx.sock 'http://localhost/usage$cursor'", 'last use');
+        $usage .= $machine->does("curl -s --unix-socket /run/token-auth/nginx/status.sock 'http://localhost/usage$cursor'", 'last use');
         $cursor = $usage =~ /"cursor":"([^"]+)","epoch":"[^"]+","more":true[^\n]*\Z/ ? "?cursor=$1" : '';
     } while ($cursor);
     like $usage, qr/"id":"$id"/, 'of the token';

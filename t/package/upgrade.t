@@ -32,7 +32,7 @@ $machine->does('nginx -t && systemctl reload nginx');
 my @request = ('-H', "Authorization: Bearer $token", 'http://127.0.0.1:8080/api/');
 ok eventually(sub { $machine->get(@request)->{status} == 200 }, 20), 'the old version serves it';
 my $runs = sub {
-    return $machine->does('curl -s --unix-socket /run/token-auth/nginx.sock http://localhost/metrics', 'the module that nginx runs')
+    return $machine->does('curl -s --unix-socket /run/token-auth/nginx/status.sock http://localhost/metrics', 'the module that nginx runs')
         =~ /build_info\{version="([\d.]+)"/ ? $1 : '';
 };
 is $runs->(), $earlier, 'with the old module';
