@@ -50,7 +50,7 @@ subtest 'commands' => sub {
     my ($help) = `@{[build_dir()]}/tokenctl --help` =~ /^subcommands:\n(.*)/msi;
     is_deeply [sort keys %is], [sort $help =~ /^  (\w+)/mg], 'all that --help lists';
     offers('tokenctl re', qw(revoke restore rotate)[0, 1]);
-    offers('tokenctl org ', qw(add list remove resume suspend)) ;
+    offers('tokenctl org ', qw(add list remove resume set suspend));
     offers('tokenctl --json org su', 'suspend');
     offers('tokenctl --actor org org su', 'suspend');
     offers('tokensync w', 'watch');
