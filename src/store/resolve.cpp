@@ -95,9 +95,6 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
                 no_digest = true;
                 continue;
         }
-        if (listener_ != nullptr) {
-            listener_(context_, digests_[i]);
-        }
         const Found found = resolve(snapshot, digests_[i], mode_, organization_, claims);
         // An entry that was stored for another key's digest is not this token's.
         if (found == Found::torn || (found == Found::found && claims.token.key_index() == i)) {
