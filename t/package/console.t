@@ -28,6 +28,7 @@ is $modes, <<'END', 'whose is what';
 END
 
 # The site, with a certificate where it looks for one.
+$machine->does('mkdir -p /etc/ssl/private /etc/ssl/certs');
 run_tool([qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj), "/CN=$host",
     '-keyout', $machine->dir . "/etc/ssl/private/$host.key", '-out', $machine->dir . "/etc/ssl/certs/$host.pem"]);
 $machine->put('/etc/nginx/conf.d/protected.conf',

@@ -51,7 +51,7 @@ $machine->does("tokenctl revoke $id");
 ok eventually(sub { $machine->get(@credential, $url)->{body} =~ /Token is revoked\./ }, 5), 'a revoked token is refused';
 
 subtest 'who may do what' => sub {
-    my $modes = $machine->does('stat -c "%n %a %U:%G" /var/lib/token-auth /var/lib/token-auth/* /var/lib/tokensync /var/lib/tokensync/db{,/*} /run/token-auth');
+    my $modes = $machine->does('stat -c "%n %a %U:%G" /var/lib/token-auth /var/lib/token-auth/* /var/lib/tokensync /var/lib/tokensync/db{,/*} /run/token-auth /run/token-auth/nginx');
     is $modes, <<'END', 'directories and files' or diag $modes;
 /var/lib/token-auth 2750 root:tokensync
 /var/lib/token-auth/registry.db 640 root:tokensync
@@ -60,7 +60,8 @@ subtest 'who may do what' => sub {
 /var/lib/tokensync 751 tokensync:tokensync
 /var/lib/tokensync/db 2750 tokensync:www-data
 /var/lib/tokensync/db/data.mdb 640 tokensync:www-data
-/run/token-auth 750 root:tokensync
+/run/token-auth 755 root:root
+/run/token-auth/nginx 750 root:tokensync
 END
     my $as = sub { my ($user, $command) = @_; return $machine->run("setpriv --reuid=$user --regid=$user --init-groups $command")->{status} };
     isnt $as->('www-data', 'cat /var/lib/token-auth/registry.db'), 0, 'nginx cannot read the registry';
