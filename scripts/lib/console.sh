@@ -6,7 +6,6 @@ packages_console_tests=(chromium fonts-dejavu-core)
 console_script_max=$((60 * 1024))
 
 install_npm() {
-    install_packages "${packages_console[@]}"
     # A Node.js that brings its npm needs no Debian package; theirs conflict.
     command -v node >/dev/null || install_packages nodejs
     command -v npm >/dev/null || install_packages npm
@@ -17,7 +16,6 @@ install_npm() {
 install_modules() {
     local directory=$1 locked found
     shift
-    install_npm
     mkdir -p "$build"
     # one at a time
     exec 9>"$root/console/.lock"
@@ -26,6 +24,7 @@ install_modules() {
     found=$(cat "$directory/node_modules/.locked" 2>/dev/null) || true
     # without options, it is all there
     [ "$found" != "$* $locked" ] && [ "$found" != " $locked" ] || return 0
+    install_npm
     stage "installing packages from npm into ${directory#"$root/"}"
     npm --prefix "$directory" ci --no-audit "$@" >"$build/npm.log" 2>&1 ||
         { tail -n 20 "$build/npm.log" >&2; die "npm ci failed (above)"; }
@@ -39,6 +38,7 @@ install_console_tests() {
 
 build_console() {
     local work=$build/console.new
+    install_packages "${packages_console[@]}"
     install_modules "$root/console" --omit=dev
     stage "building the console"
     rm -rf "$work"

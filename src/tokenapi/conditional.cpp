@@ -56,9 +56,8 @@ std::string entity_tag(std::string_view content) {
 
 void require_match(const Request& request, std::string_view tag) {
     const auto one_matches = [&](const std::vector<std::string_view>& lists) {
-        return std::any_of(lists.begin(), lists.end(), [&](std::string_view list) {
-            return list == "*" || names(list, tag);
-        });
+        return std::any_of(lists.begin(), lists.end(),
+                           [&](std::string_view list) { return list == "*" || names(list, tag); });
     };
     const auto lists = request.values("If-Match");
     if ((!lists.empty() && !one_matches(lists)) || one_matches(request.values("If-None-Match"))) {

@@ -55,7 +55,7 @@ export async function as(user, story, options = {}) {
     baseURL: world.origin, viewport: { width: 1280, height: 900 }, reducedMotion: "reduce",
     permissions: ["clipboard-read", "clipboard-write"], ...options,
   });
-  context.setDefaultTimeout(8000);
+  context.setDefaultTimeout(20000);
   const wrong = [];
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
@@ -98,6 +98,8 @@ export async function choose(page, name, item) {
   await page.getByRole("menuitem", { name: item, exact: true }).click();
 }
 export const field = (page, label) => page.locator("dialog").getByLabel(label, { exact: true });
+// One of some radio buttons, by its words.
+export const pick = (page, text) => page.locator("dialog label.choice").filter({ hasText: text }).first().click();
 export const done = (page, text) => page.getByRole("status").filter({ hasText: text }).waitFor();
 
 // An entry of the menu in a token's status column.

@@ -1,7 +1,7 @@
 // What four platforms tell their users about tokens, done in the console and seen at the gateway.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { as, copied, create, curl, done, field, gateway, look, open, row, runs, status, traces, within, world } from "./harness.mjs";
+import { as, copied, create, curl, done, field, gateway, look, open, pick, row, runs, status, traces, within, world } from "./harness.mjs";
 
 const answers = (token, code, ...args) => within(1000, code, async () => (await gateway(token, ...args)).status);
 
@@ -10,7 +10,7 @@ test("carbon registry: an organization's token with permissions, for a hundred y
   await look(page, "organization tokens");
   const token = await create(page, "Create access token", "Retire on sale", async () => {
     await field(page, "Description (optional)").fill("Retires credits");
-    await page.getByRole("radio", { name: "Until a day…" }).check();
+    await pick(page, "Until a day…");
     await page.getByLabel("Last day").fill("2126-11-27");
     await page.locator("summary").filter({ hasText: "agents" }).click();
     await page.getByLabel("All of these of agents").check();
@@ -33,7 +33,7 @@ test("carbon registry: never, which is warned about, and what a policy forbids i
   await as("gwen", async (page) => {
     await open(page, "/organizations/globex/tokens");
     await page.getByRole("button", { name: "Create access token" }).click();
-    await page.getByRole("radio", { name: "Never" }).check();
+    await pick(page, "Never");
     await page.getByText("works until somebody revokes it").waitFor();
     await look(page, "never expires");
   });
@@ -50,7 +50,7 @@ test("carbon registry: never, which is warned about, and what a policy forbids i
 test("carbon registry: a person's own token, with a choice of permissions", () => as("gwen", async (page) => {
   await open(page, "/account/tokens");
   const token = await create(page, "New token", "Notebook", async () => {
-    await page.getByText("Only what I choose").click();
+    await pick(page, "Only what I choose");
     await page.locator("summary").filter({ hasText: "agents" }).click();
     await page.getByLabel("agents:read").check();
     await look(page, "create personal token with permissions");
@@ -98,7 +98,7 @@ test("technical users: a group's administrator and the group's tokens", () => as
   assert.equal(await row(page, "CRM export").count(), 0, "no other group's");
   assert.equal(await row(page, "Deploy script").count(), 0, "nor the organization's");
   const user = await create(page, "Create access token", "Sensor", async () => {
-    await page.getByRole("radio", { name: "90 days" }).check();
+    await pick(page, "90 days");
     await field(page, "Role").selectOption("editor");
   });
   const admin = await create(page, "Create access token", "Steward", async () => {

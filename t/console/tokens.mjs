@@ -1,7 +1,7 @@
 // What every page of tokens does: a token shown once, the status column, filters, conflicts, lost answers and sessions.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { api, as, copied, create, done, field, gateway, look, open, ready, row, runs, status, tokenctl, traces, within, world } from "./harness.mjs";
+import { api, as, copied, create, done, field, gateway, look, open, pick, ready, row, runs, status, tokenctl, traces, within, world } from "./harness.mjs";
 
 test("a token is shown once, copied, and nowhere afterwards", () => as("ann", async (page) => {
   await open(page, "/account/tokens");
@@ -111,7 +111,7 @@ test("the status column: rotate with a grace time, delete by its name", () => as
   await within(1000, 200, async () => (await gateway(token)).status);
   await status(page, "Turning", "Rotate…");
   await look(page, "rotate");
-  await page.getByRole("radio", { name: "Not at all" }).check();
+  await pick(page, "Not at all");
   await page.getByRole("button", { name: "Rotate token" }).click();
   const successor = await page.getByRole("textbox", { name: "Token" }).textContent();
   await page.getByRole("button", { name: "Copy token" }).click();
