@@ -75,7 +75,9 @@ my $world = {
     password => $password, tokens => \%tokens, postgresql => on_postgresql() ? JSON::PP::true : JSON::PP::false,
 };
 $ENV{TOKEN_AUTH_WORLD} = JSON::PP->new->utf8->encode($world);
-my $status = system 'node', '--test-reporter=tap', "$FindBin::Bin/stories.mjs", @ARGV;
+# Arguments: files of stories, and options of node's, such as --test-name-pattern=keyboard.
+my @options = grep { /\A--/ } @ARGV;
+my $status = system 'node', '--test-reporter=tap', @options, "$FindBin::Bin/stories.mjs", grep { !/\A--/ } @ARGV;
 for my $value ($password, map { s/\A[^.]*\.//r } values %tokens) {
     die "a log holds a secret\n" if index($api->log . $nginx->errors, $value) >= 0;
 }
