@@ -42,7 +42,7 @@ export function EditDialog({ home, id, grants, onSaved, onClose }: Props) {
                 <>
                     <div class={token || problem ? "dialog-body" : "dialog-body waiting"}>
                         <ProblemNote problem={problem} />
-                        {token && <TokenFacts token={token} />}
+                        {token && <TokenFacts token={token} all />}
                     </div>
                     <footer class="dialog-foot">
                         <Button onClick={onClose}>Close</Button>

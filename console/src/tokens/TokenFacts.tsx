@@ -4,8 +4,14 @@ import { Badge } from "../components/Badge";
 import { Time } from "../components/Time";
 import { createdWords, shownId, statusWords } from "./words";
 
-// What is known of a token and cannot be changed.
-export function TokenFacts({ token }: { token: Token }) {
+interface Props {
+    token: Token;
+    // With what a form beside it would show.
+    all?: boolean;
+}
+
+// What is known of a token.
+export function TokenFacts({ token, all }: Props) {
     const { label, tone } = statusWords[token.status];
     return (
         <dl class="facts">
@@ -21,6 +27,8 @@ export function TokenFacts({ token }: { token: Token }) {
                     </>
                 )}
             </Fact>
+            {all && token.description !== "" && <Fact name="Description">{token.description}</Fact>}
+            {all && token.role !== null && <Fact name="Role">{token.role}</Fact>}
             <Fact name="Acts for">{token.user}</Fact>
             <Fact name="Created">
                 <Time at={token.created} none="Not known" />
@@ -41,6 +49,11 @@ export function TokenFacts({ token }: { token: Token }) {
             {token.effective_scopes !== null && (
                 <Fact name="May do">
                     {token.effective_scopes.length === 0 ? "Nothing" : <code>{token.effective_scopes.join(" ")}</code>}
+                </Fact>
+            )}
+            {all && token.allow.length > 0 && (
+                <Fact name="Allowed from">
+                    <code>{token.allow.join(" ")}</code>
                 </Fact>
             )}
             {token.predecessor !== null && <Fact name="Replaces">{token.predecessor}</Fact>}
