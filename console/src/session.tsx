@@ -62,6 +62,23 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
         return () => setLogIn(null);
     }, []);
 
+    const user = me?.user;
+    useEffect(() => {
+        if (user === undefined) {
+            return undefined;
+        }
+        tellTabs(user);
+        const tabs = new BroadcastChannel(channel);
+        tabs.onmessage = ({ data }) => {
+            if (data !== user) {
+                // First of all, nothing of theirs is shown any more.
+                setMe(null);
+                window.setTimeout(() => window.location.assign(data === null ? "/login" : "/"));
+            }
+        };
+        return () => tabs.close();
+    }, [user]);
+
     if (problem) {
         return <StartProblem problem={problem} />;
     }
@@ -93,7 +110,17 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     );
 }
 
-// Ends the session; the page is loaded anew, so that nothing of it stays in memory.
+// The tabs of a browser share the session.
+const channel = "session";
+
+// Tells them who is logged in now (null: nobody any more). Tabs of somebody else are loaded anew, this
+// one, too, so that nothing stays in memory.
+export function tellTabs(user: string | null): void {
+    const tabs = new BroadcastChannel(channel);
+    tabs.postMessage(user);
+    tabs.close();
+}
+
 export async function logOut(): Promise<void> {
     try {
         await call("delete", "/api/v1/session", { asIs: true });
@@ -103,5 +130,5 @@ export async function logOut(): Promise<void> {
             throw problem;
         }
     }
-    window.location.assign("/login");
+    tellTabs(null);
 }

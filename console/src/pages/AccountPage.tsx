@@ -7,7 +7,7 @@ import { ProblemNote } from "../components/ProblemNote";
 import { notify } from "../components/Toasts";
 import { useSubmit } from "../components/useSubmit";
 import { useLoad } from "../api/useLoad";
-import { useSession } from "../session";
+import { tellTabs, useSession } from "../session";
 
 export function AccountPage() {
     const methods = useLoad("methods", async (signal) => {
@@ -120,7 +120,7 @@ function Password() {
 function Sessions() {
     const { form, onSubmit, busy, problem } = useSubmit(async () => {
         await call("delete", "/api/v1/me/sessions", {});
-        window.location.assign("/login");
+        tellTabs(null);
     });
     return (
         <section class="card" aria-labelledby="sessions">
