@@ -1,5 +1,8 @@
+import { useErrorBoundary } from "preact/hooks";
 import { Redirect, Route, Switch } from "wouter-preact";
+import { NetworkProblem } from "./api/problem";
 import { Shell } from "./components/Shell";
+import { StartProblem } from "./components/StartProblem";
 import { AccountPage } from "./pages/AccountPage";
 import { AuditPage } from "./pages/AuditPage";
 import { GroupsPage } from "./pages/GroupsPage";
@@ -13,9 +16,13 @@ import { RolesPage } from "./pages/admin/RolesPage";
 import { ScopesPage } from "./pages/admin/ScopesPage";
 import { UsersPage } from "./pages/admin/UsersPage";
 import type { Place } from "./rights";
-import { SessionProvider } from "./session";
+import { SessionProvider, useSession } from "./session";
 
 export function App() {
+    const [failed] = useErrorBoundary((error) => reportError(error));
+    if (failed) {
+        return <StartProblem problem={new NetworkProblem("This is a mistake of the console itself.")} />;
+    }
     return (
         <Switch>
             <Route path="/login" component={LogInPage} />
@@ -51,13 +58,7 @@ function Pages() {
                     <OrganizationPage key={`${organization}/${group}`} place={{ organization, group }} page={page} />
                 )}
             </Route>
-            <Route path="/admin/organizations" component={OrganizationsPage} />
-            <Route path="/admin/users" component={UsersPage} />
-            <Route path="/admin/roles" component={RolesPage} />
-            <Route path="/admin/scopes" component={ScopesPage} />
-            <Route path="/admin/audit">
-                <AuditPage key="" organization={null} />
-            </Route>
+            <Route path="/admin/:page">{({ page }) => <SystemPage page={page} />}</Route>
             <Route component={NotFoundPage} />
         </Switch>
     );
@@ -79,6 +80,23 @@ function OrganizationPage({ place, page }: { place: Place; page: string }) {
             case "settings":
                 return <SettingsPage organization={place.organization} />;
         }
+    }
+    return <NotFoundPage />;
+}
+
+function SystemPage({ page }: { page: string }) {
+    const { me } = useSession();
+    switch (me.system ? page : "") {
+        case "organizations":
+            return <OrganizationsPage />;
+        case "users":
+            return <UsersPage />;
+        case "roles":
+            return <RolesPage />;
+        case "scopes":
+            return <ScopesPage />;
+        case "audit":
+            return <AuditPage key="" organization={null} />;
     }
     return <NotFoundPage />;
 }

@@ -3,6 +3,6 @@
 import { after } from "node:test";
 import { closeBrowser } from "./harness.mjs";
 
-const all = ["login", "pages", "tokens", "platforms", "organizations", "system"];
+const all = ["login", "pages", "tokens", "platforms", "organizations", "system", "odd"];
 after(closeBrowser);
 for (const name of process.argv.length > 2 ? process.argv.slice(2) : all) await import(`./${name}.mjs`);

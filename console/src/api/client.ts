@@ -125,6 +125,10 @@ async function once<T>(method: Method, path: string, options: AnyOptions): Promi
     if (!response.ok) {
         throw new ApiProblem(response.status, value, response.headers.get("Retry-After"));
     }
+    // The API answers with objects, or says that there is nothing. All else is of something between.
+    if (response.status !== 204 && (typeof value !== "object" || value === null)) {
+        throw new NetworkProblem("The answer is not the server's. Check your connection and try again.");
+    }
     return {
         status: response.status,
         value: value as T,

@@ -36,8 +36,8 @@ export class ApiProblem extends Error {
 
 // There was no answer: nobody knows whether the request arrived.
 export class NetworkProblem extends Error {
-    constructor() {
-        super("The server could not be reached. Check your connection and try again.");
+    constructor(message = "The server could not be reached. Check your connection and try again.") {
+        super(message);
     }
 }
 

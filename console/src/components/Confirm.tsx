@@ -22,8 +22,9 @@ interface Props {
 export function Confirm({ title, children, action, typed, onConfirm, onClose }: Props) {
     const [text, setText] = useState("");
     const [wrong, setWrong] = useState(false);
+    const same = typed === undefined || words(text) === words(typed);
     const { form, onSubmit, busy, problem } = useSubmit(async () => {
-        if (typed !== undefined && text !== typed) {
+        if (!same) {
             setWrong(true);
             form.current?.querySelector("input")?.focus();
             return;
@@ -43,7 +44,7 @@ export function Confirm({ title, children, action, typed, onConfirm, onClose }: 
                                     Type <strong class="break">{typed}</strong> to confirm
                                 </>
                             }
-                            error={wrong && text !== typed ? "This is not the same." : undefined}
+                            error={wrong && !same ? "This is not the same." : undefined}
                         >
                             {(control) => (
                                 <input
@@ -66,4 +67,9 @@ export function Confirm({ title, children, action, typed, onConfirm, onClose }: 
             </form>
         </Dialog>
     );
+}
+
+// As it is seen: how many blanks there are is not.
+function words(text: string): string {
+    return text.normalize().trim().replace(/\s+/g, " ");
 }

@@ -14,25 +14,29 @@ export function Copy({ text, label, onCopied, focus }: Props) {
     const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
     const timer = useRef(0);
     useEffect(() => () => window.clearTimeout(timer.current), []);
-    async function copy(): Promise<void> {
+    async function copy(button: HTMLElement): Promise<void> {
         window.clearTimeout(timer.current);
         try {
             await navigator.clipboard.writeText(text);
             setState("copied");
             onCopied?.();
+            timer.current = window.setTimeout(() => setState("idle"), 4000);
         } catch {
             setState("failed");
+            const shown = button.parentElement?.querySelector("code");
+            if (shown) {
+                window.getSelection()?.selectAllChildren(shown);
+            }
         }
-        timer.current = window.setTimeout(() => setState("idle"), 4000);
     }
     return (
         <>
-            <Button icon={state === "copied" ? "check" : "copy"} autoFocus={focus} onClick={() => void copy()}>
+            <Button icon={state === "copied" ? "check" : "copy"} autoFocus={focus} onClick={(event) => void copy(event.currentTarget)}>
                 {label}
             </Button>
-            <span class="copy-state" role="status">
+            <span class={state === "failed" ? "copy-state failed" : "copy-state"} role="status">
                 {state === "copied" && "Copied."}
-                {state === "failed" && "The browser does not let this page copy. Select the text instead."}
+                {state === "failed" && "The browser does not let this page copy. The text is selected: copy it by the keyboard."}
             </span>
         </>
     );

@@ -1,6 +1,8 @@
 import type { ComponentChildren } from "preact";
+import { ApiProblem } from "../api/problem";
 import type { Pages } from "../api/usePages";
 import { Button } from "./Button";
+import { NoSuchPage } from "./NoSuchPage";
 import { Pager } from "./Pager";
 import { ProblemNote } from "./ProblemNote";
 import { Table, type Column } from "./Table";
@@ -17,6 +19,9 @@ interface Props<T> {
 // A list by pages, or what to do about an empty one.
 export function List<T>({ label, pages, columns, keyOf, empty }: Props<T>) {
     const { value, problem, loading, reload } = pages;
+    if (problem instanceof ApiProblem && problem.status === 404) {
+        return <NoSuchPage />;
+    }
     if (problem) {
         return (
             <ProblemNote problem={problem}>

@@ -16,14 +16,19 @@ const pause = 250;
 export function Search({ label, value = "", onSearch }: Props) {
     const [text, setText] = useState(value);
     const timer = useRef(0);
-    useEffect(() => setText(value), [value]);
+    const sent = useRef(value);
+    // What is typed meanwhile stays, and blanks at its end.
+    useEffect(() => setText((now) => (sent.current === value ? now : value)), [value]);
     useEffect(() => () => window.clearTimeout(timer.current), []);
     function typed(input: HTMLInputElement): void {
         const kept = withoutSecret(input.value);
         input.value = kept;
         setText(kept);
         window.clearTimeout(timer.current);
-        timer.current = window.setTimeout(() => onSearch(kept.trim()), pause);
+        timer.current = window.setTimeout(() => {
+            sent.current = kept.trim();
+            onSearch(sent.current);
+        }, pause);
     }
     return (
         <div class="search">

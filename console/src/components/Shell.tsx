@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Link, useLocation } from "wouter-preact";
+import { Link, useLocation, useRoute } from "wouter-preact";
 import { accountSection, organizationEntries, systemSection, type Entry, type OrganizationEntry } from "../navigation";
 import { logOut, useSession } from "../session";
 import { asProblem } from "../api/problem";
@@ -50,9 +50,9 @@ function skip(event: Event): void {
 
 function Navigation({ open }: { open: boolean }) {
     const { me } = useSession();
-    const [path] = useLocation();
-    const current = /^\/organizations\/([^/]+)/.exec(path)?.[1] ?? null;
-    const organizations = organizationEntries(me, current && decodeURIComponent(current));
+    const [, at] = useRoute("/organizations/:organization/*");
+    const current = at?.organization ?? null;
+    const organizations = organizationEntries(me, current);
     return (
         <nav id="navigation" class={open ? "navigation open" : "navigation"} aria-label="Console">
             <NavigationSection title={accountSection.title} entries={accountSection.entries} />

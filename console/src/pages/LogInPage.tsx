@@ -22,7 +22,10 @@ export function LogInPage() {
     );
 }
 
-// Only ever a page of this console: "//example.org" and "/\example.org" would be another site.
+// Only ever a page of this console, as the browser reads the address: "//example.org" and
+// "/\t/example.org" would be another site.
 function pathOf(next: string | null): string {
-    return next && /^\/(?![/\\])/.test(next) ? next : "/";
+    const { origin } = window.location;
+    const url = URL.canParse(next ?? "", origin) ? new URL(next ?? "", origin) : null;
+    return url?.origin === origin && url.pathname !== "/login" ? url.href : "/";
 }

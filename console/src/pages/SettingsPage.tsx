@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { call, type Answer } from "../api/client";
+import { ApiProblem } from "../api/problem";
 import type { Organization, Policy } from "../api/schema";
 import { useEdit, useRebase } from "../api/useEdit";
 import { Button } from "../components/Button";
@@ -17,12 +18,16 @@ import { notify } from "../components/Toasts";
 import { useSubmit } from "../components/useSubmit";
 import { useSession } from "../session";
 import { durationText } from "../text/time";
+import { NotFoundPage } from "./NotFoundPage";
 
 // An organization's name and policy; the system changes them.
 export function SettingsPage({ organization: id }: { organization: string }) {
     const { me } = useSession();
     const edit = useEdit(() => call("get", "/api/v1/organizations/{org}", { path: { org: id } }));
     const { base } = edit;
+    if (edit.problem instanceof ApiProblem && edit.problem.status === 404) {
+        return <NotFoundPage />;
+    }
     return (
         <>
             <PageHead title="Settings" place={base?.display_name ?? id} />

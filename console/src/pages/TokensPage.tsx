@@ -1,4 +1,4 @@
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { useLocation, useSearch } from "wouter-preact";
 import { ApiProblem } from "../api/problem";
 import { useLoad } from "../api/useLoad";
@@ -28,6 +28,12 @@ export function TokensPage({ home }: { home: Home }) {
     const search = useSearch();
     const filters = useMemo(() => filtersOf(search), [search]);
     const narrowed = isNarrowed(filters);
+    useEffect(() => {
+        // It was cut out.
+        if (filters.q !== (new URLSearchParams(search).get("q") || undefined)) {
+            navigate(path + searchOf(filters), { replace: true });
+        }
+    }, [search]);
     const [open, setOpen] = useState<Open | null>(null);
     const writes = home === null || may(me, home, "auth:tokens:write");
     const tokens = useTokens(home, filters);
@@ -69,6 +75,7 @@ export function TokensPage({ home }: { home: Home }) {
             </PageHead>
             {home !== null && organizationOf(me, home.organization)?.suspended && <Suspended />}
             <ProblemNote problem={tokens.problem ?? pages.problem}>
+                {pages.problem && <Button onClick={pages.reload}>Try again</Button>}{" "}
                 {pages.problem && narrowed && <Button onClick={clear}>Clear filters</Button>}
             </ProblemNote>
             {(items?.length || (!items && !pages.problem) || narrowed || pages.number > 1) && (
@@ -85,7 +92,7 @@ export function TokensPage({ home }: { home: Home }) {
             {items?.length === 0 ? (
                 <NoTokens
                     narrowed={narrowed}
-                    more={pages.next !== null}
+                    more={pages.next !== null || pages.number > 1}
                     own={home === null}
                     onClear={clear}
                 >

@@ -2,8 +2,8 @@
 
 // ak_7Hq… with the secret behind the dot; perhaps as a header field has it.
 const token = /^(?:authorization:\s*)?(?:bearer\s+|token\s+)?[A-Za-z0-9]{1,16}_([A-Za-z0-9]{1,64})\.[A-Za-z0-9]{16,}/i;
-// Of another format: longer than any word.
-const secret = /[A-Za-z0-9_~+/.-]{40,}/;
+// Of another format: longer than any word, and not made of words.
+const secret = /(?=[\w~+/.-]{40})(?=\S*[A-Za-z0-9]{24}|(?=\S*[a-z])(?=\S*[A-Z])\S*\d)\S/;
 
 // The text with a whole token cut to its id; what else looks like a secret is cut off.
 export function withoutSecret(text: string): string {

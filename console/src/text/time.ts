@@ -65,3 +65,9 @@ export function dayOf(milliseconds: number): string {
     const two = (value: number) => String(value).padStart(2, "0");
     return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
+
+// Days have 23 or 25 hours, too.
+export function dayBefore(milliseconds: number): string {
+    const at = new Date(milliseconds);
+    return dayOf(new Date(at.getFullYear(), at.getMonth(), at.getDate() - 1, 12).getTime());
+}

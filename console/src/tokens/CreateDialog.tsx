@@ -57,7 +57,9 @@ export function CreateDialog({ home, title, grants, onMade, onUnanswered, onClos
                 />
             ) : (
                 <div class="dialog-body waiting">
-                    <ProblemNote problem={grants.problem} />
+                    <ProblemNote problem={grants.problem}>
+                        <Button onClick={grants.reload}>Try again</Button>
+                    </ProblemNote>
                 </div>
             )}
         </Dialog>

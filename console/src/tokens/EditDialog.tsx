@@ -41,7 +41,16 @@ export function EditDialog({ home, id, grants, onSaved, onClose }: Props) {
             ) : (
                 <>
                     <div class={token || problem ? "dialog-body" : "dialog-body waiting"}>
-                        <ProblemNote problem={problem} />
+                        <ProblemNote problem={problem}>
+                            <Button
+                                onClick={() => {
+                                    edit.reload();
+                                    grants?.reload();
+                                }}
+                            >
+                                Try again
+                            </Button>
+                        </ProblemNote>
                         {token && <TokenFacts token={token} all />}
                     </div>
                     <footer class="dialog-foot">

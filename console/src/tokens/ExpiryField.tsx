@@ -19,6 +19,7 @@ export function ExpiryField({ value, onChange, policy, token, error }: Props) {
     const now = Date.now();
     const limit = latestExpiry(policy, token?.created ? Date.parse(token.created) : now);
     const longest = policy.max_life;
+    const last = lastDay(limit);
     const hint = [
         expirySentence(value, now),
         longest !== null && `Tokens live for ${durationText(longest)} at most here.`,
@@ -26,7 +27,7 @@ export function ExpiryField({ value, onChange, policy, token, error }: Props) {
     const choices = [
         ...(token ? [{ value: "keep", label: keptLabel(token.expires) }] : []),
         ...presetsOf(policy, limit, now).map((each) => ({ value: each, label: presetLabel(each) })),
-        { value: "date", label: "Until a day…" },
+        ...(last === undefined || last >= dayOf(now) ? [{ value: "date", label: "Until a day…" }] : []),
         ...(limit === null ? [{ value: "never", label: "Never" }] : []),
     ];
     return (
@@ -39,7 +40,7 @@ export function ExpiryField({ value, onChange, policy, token, error }: Props) {
             error={error}
         >
             {value.kind === "date" && (
-                <Day value={value.day} max={lastDay(limit)} onChange={(day) => onChange({ kind: "date", day })} />
+                <Day value={value.day} max={last} onChange={(day) => onChange({ kind: "date", day })} />
             )}
             {value.kind === "never" ? (
                 <Note tone="warn">

@@ -4,7 +4,7 @@ import { Empty } from "../components/Empty";
 
 interface Props {
     narrowed: boolean;
-    // Whether there are further pages: some filters leave out the whole of one.
+    // Whether there are other pages: some filters leave out the whole of one, or all of it was deleted.
     more: boolean;
     own: boolean;
     onClear: () => void;
@@ -16,7 +16,7 @@ export function NoTokens({ narrowed, more, own, onClear, children }: Props) {
     if (more) {
         return (
             <Empty icon="search" title="None on this page">
-                <p>The next pages may have some.</p>
+                <p>Other pages may have some.</p>
             </Empty>
         );
     }

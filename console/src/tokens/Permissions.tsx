@@ -16,7 +16,12 @@ export function Permissions({ catalogue, chosen, onChange, error }: Props) {
     const id = useId();
     const groups = groupsOf(catalogue, chosen);
     if (groups.length === 0) {
-        return <p class="hint">There are no permissions to choose from that you hold.</p>;
+        return (
+            <div class="field">
+                <p class="hint">There are no permissions to choose from that you hold.</p>
+                <FieldError id={`${id}-error`} error={error} />
+            </div>
+        );
     }
     return (
         <fieldset

@@ -1,5 +1,6 @@
+import { useId } from "preact/hooks";
 import type { GrantedRole } from "../api/schema";
-import { Field } from "../components/Field";
+import { Field, FieldError } from "../components/Field";
 
 interface Props {
     value: string | null;
@@ -59,12 +60,16 @@ interface ManagingProps {
 
 function ManagingRole({ roles, value, onChange, error }: ManagingProps) {
     const [first] = roles;
+    const choosing = roles.length > 1;
+    const id = useId();
     return (
         <div class="field">
             <label class="choice">
                 <input
                     type="checkbox"
                     checked={value !== null}
+                    aria-invalid={!choosing && value !== null && error ? true : undefined}
+                    aria-describedby={!choosing && value !== null && error ? `${id}-error` : undefined}
                     onChange={(event) => onChange(event.currentTarget.checked ? (first?.id ?? null) : null)}
                 />
                 <span>
@@ -80,7 +85,8 @@ function ManagingRole({ roles, value, onChange, error }: ManagingProps) {
                     </span>
                 </span>
             </label>
-            {roles.length > 1 && value !== null && (
+            {!choosing && value !== null && <FieldError id={`${id}-error`} error={error} />}
+            {choosing && value !== null && (
                 <Field label="Managing role" error={error}>
                     {(control) => (
                         <select {...control} value={value} onChange={(event) => onChange(event.currentTarget.value)}>

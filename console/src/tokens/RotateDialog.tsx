@@ -46,8 +46,8 @@ export function RotateDialog({ token, grants, onMade, onClose }: Props) {
             onClose();
         }
     });
-    if (made && grants.value) {
-        return <ShownOnce token={made} example={grants.value.example} onClose={onClose} />;
+    if (made) {
+        return <ShownOnce token={made} example={grants.value?.example ?? null} onClose={onClose} />;
     }
     return (
         <Dialog title="Rotate token" onClose={onClose}>

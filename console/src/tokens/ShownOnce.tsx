@@ -10,7 +10,8 @@ import { useLeaveGuard } from "./useLeaveGuard";
 
 interface Props {
     token: NewToken;
-    example: Grants["example"];
+    // null: not known.
+    example: Grants["example"] | null;
     onClose: () => void;
 }
 

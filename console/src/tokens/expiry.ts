@@ -1,6 +1,6 @@
 // How long a token is to live: what the dialogs offer, and what of it the policy lets through.
 import type { Policy } from "../api/schema";
-import { dateOf, dayOf, durationText, endOfDay, secondsOf } from "../text/time";
+import { dateOf, dayBefore, dayOf, durationText, endOfDay, secondsOf } from "../text/time";
 
 export type Expiry =
     | { kind: "preset"; duration: string }
@@ -46,7 +46,7 @@ export function lastDay(limit: number | null): string | undefined {
         return undefined;
     }
     const day = dayOf(limit);
-    return Date.parse(endOfDay(day)) <= limit ? day : dayOf(limit - 86400_000);
+    return Date.parse(endOfDay(day)) <= limit ? day : dayBefore(limit);
 }
 
 // As the API takes it; undefined: leave it as it is.

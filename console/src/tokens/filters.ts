@@ -1,6 +1,7 @@
 // What a list of tokens is narrowed by. It stands in the page's address, so that it can be kept and
 // sent on.
 import type { Status } from "../api/schema";
+import { withoutSecret } from "../text/secret";
 
 export interface Filters {
     q?: string | undefined;
@@ -15,14 +16,15 @@ export interface Filters {
 
 const names = ["q", "sort", "status", "role", "created_by", "expiring", "unused", "include"] as const;
 
-// The API says what is wrong with values that are none.
+// The API says what is wrong with values that are none. Whoever made the address may have put a token
+// into it.
 export function filtersOf(search: string): Filters {
     const params = new URLSearchParams(search);
     const filters: Record<string, string> = {};
     for (const name of names) {
         const value = params.get(name);
         if (value) {
-            filters[name] = value;
+            filters[name] = name === "q" ? withoutSecret(value) : value;
         }
     }
     return filters;

@@ -9,7 +9,7 @@ import type { Filters } from "./filters";
 export type Home = Place | null;
 
 // What may be given there; null: not known yet.
-export type GrantsState = Pick<Loaded<Grants | null>, "value" | "problem">;
+export type GrantsState = Pick<Loaded<Grants | null>, "value" | "problem" | "reload">;
 
 export function homeKey(home: Home): string {
     return home === null ? "me" : `${home.organization}/${home.group ?? ""}`;

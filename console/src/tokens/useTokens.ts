@@ -5,6 +5,7 @@ import type { Token } from "../api/schema";
 import { usePages, type Pages } from "../api/usePages";
 import { notify } from "../components/Toasts";
 import { searchOf, type Filters } from "./filters";
+import { readToken } from "./readToken";
 import { homeKey, listTokens, type Home } from "./source";
 
 export interface Tokens {
@@ -46,6 +47,10 @@ export function useTokens(home: Home, filters: Filters): Tokens {
         // At the top, whatever the order: there it is found.
         made: (token, wasLost) => {
             pages.setValue((page) => ({ ...page, items: [token, ...page.items] }));
+            if (token.predecessor !== null) {
+                // Until when it works on. What is seen is old then, no more.
+                readToken(token.predecessor).then(({ token: old }) => changed(old), () => undefined);
+            }
             if (wasLost) {
                 setLost((now) => new Set(now).add(token.id));
             }
