@@ -44,9 +44,11 @@ struct Exchange {
     bool has_fields = false;
     // What it will be refused with, known before the body is there: then the body is dropped.
     std::optional<Response> refusal{};
-    std::size_t received = 0;  // bytes of the body
+    std::size_t length = limits::body_size;  // of the body; the most there may be if none is told
+    std::size_t received = 0;                // bytes of it
+    std::size_t room = 0;                    // kept for it
     std::optional<Response> answer{};
-    std::function<void(RegistryConnection&)> if_unsent{};
+    std::optional<Undoing> if_unsent{};
     Clock::time_point whole{};
 
     const char* operation() const {
@@ -113,8 +115,9 @@ std::optional<std::uint64_t> length_of(const Request& request) {
     return error == std::errc() && at == end ? length : UINT64_MAX;
 }
 
-// libmicrohttpd takes "Content-Length :" for a field of another name. Source: RFC 9112 section 5.1.
-void require_field_names(const Request& request) {
+// libmicrohttpd takes "Content-Length :" for a field of another name, and any number of hosts.
+// Sources: RFC 9112 sections 5.1 and 3.2.
+void require_fields(const Request& request) {
     constexpr std::string_view others = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
     const auto is_token = [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -125,6 +128,10 @@ void require_field_names(const Request& request) {
             throw Problem(ProblemCode::body_malformed, "The name of a field is malformed.")
                 .header("Connection", "close");
         }
+    }
+    if (request.values("Host").size() > 1) {
+        throw Problem(ProblemCode::body_malformed, "The field Host must come once.")
+            .header("Connection", "close");
     }
 }
 
@@ -356,7 +363,7 @@ class HttpServer::Loop {
         loop.drop_body(*exchange);
         connection->deadline = Clock::now() + limits::request_time;
         if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange->if_unsent) {
-            loop.dispatcher_.run(std::move(exchange->if_unsent));
+            loop.dispatcher_.undo(std::move(*exchange->if_unsent));
         }
         if (loop.stopping_) {
             shutdown(connection->fd, SHUT_RD);
@@ -382,11 +389,12 @@ class HttpServer::Loop {
             &request);
         bool framed = false;  // it is known where the body ends, and that it may be read
         try {
-            require_field_names(request);
+            require_fields(request);
             const auto length = length_of(request);
             if (length && *length > limits::body_size) {
                 throw too_large();
             }
+            exchange.length = length.value_or(limits::body_size);
             framed = true;
             require_whole_target(exchange, version);
             router_.find(*exchange.call);
@@ -423,20 +431,29 @@ class HttpServer::Loop {
             metrics_.answered(exchange.operation(), response.status, Clock::duration::zero());
             return MHD_NO;
         }
-        if (!exchange.refusal && bodies_size_ + bytes.size() > limits::bodies_size) {
+        if (!exchange.refusal && exchange.room == 0 && !make_room(exchange)) {
             exchange.refusal = Problem(ProblemCode::overloaded).response();
-            drop_body(exchange);
         }
         if (!exchange.refusal) {
             exchange.call->request.body += bytes;
-            bodies_size_ += bytes.size();
         }
         return MHD_YES;
     }
 
+    // For all of the body at once: one that grows leaves copies of what it holds behind, and holes.
+    bool make_room(Exchange& exchange) {
+        if (bodies_size_ + exchange.length > limits::bodies_size) {
+            return false;
+        }
+        exchange.call->request.body.reserve(exchange.length);
+        exchange.room = exchange.length;
+        bodies_size_ += exchange.room;
+        return true;
+    }
+
     void drop_body(Exchange& exchange) {
         std::string& body = exchange.call->request.body;
-        bodies_size_ -= body.size();
+        bodies_size_ -= std::exchange(exchange.room, 0);
         explicit_bzero(body.data(), body.size());
         body = std::string();
     }
@@ -493,7 +510,7 @@ class HttpServer::Loop {
     Dispatcher& dispatcher_;
     Metrics& metrics_;
     std::unordered_set<Connection*> connections_;
-    std::size_t bodies_size_ = 0;
+    std::size_t bodies_size_ = 0;  // what is kept for bodies
     bool stopping_ = false;
     Clock::time_point next_tick_{};
     int epoll_fd_ = -1;

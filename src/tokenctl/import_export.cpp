@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/importer.hpp"
@@ -34,7 +35,6 @@ std::string text_of(const registry::ImportCounts& counts) {
 }
 
 int import_file(const Context& context, const std::string& file, bool replace) {
-    auto registry = context.open(registry::Access::write);
     const bool standard = file == "-";
     const std::string shown = standard ? "standard input" : base::redacted_path(file);
     std::ifstream opened;
@@ -47,9 +47,17 @@ int import_file(const Context& context, const std::string& file, bool replace) {
                             file_remedy(error, "check the path and its permissions")));
         }
     }
+    auto registry = context.open(registry::Access::write);
     std::istream& input = standard ? std::cin : opened;
     const auto mode = replace ? registry::ImportMode::replace : registry::ImportMode::merge;
     const auto counts = registry::import_lines(registry, context.author(), input, shown, mode);
+    if (counts.powerless != 0) {
+        cli::warn(fmt::format(
+            "{} that {} imported {} neither a role nor scopes: let in only where nginx asks for "
+            "none",
+            base::counted(counts.powerless, "token"), counts.powerless == 1 ? "was" : "were",
+            counts.powerless == 1 ? "has" : "have"));
+    }
     return finish(context, Report{json_of(counts), text_of(counts)});
 }
 

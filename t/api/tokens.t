@@ -8,7 +8,7 @@ use JSON::PP ();
 use Test::More;
 use TokenAuth::Api;
 use TokenAuth::Login qw(cookie_of);
-use TokenAuth::Util qw(eventually);
+use TokenAuth::Util qw(eventually spew);
 
 my $login = TokenAuth::Login->start;
 $login->person('ann', 'correct horse battery');
@@ -166,6 +166,16 @@ subtest 'rotated' => sub {
     is by($able, 'POST', "/tokens/$id/rotate")->{status}, 201, 'itself';
 };
 
+subtest 'a keyed digest, without the key' => sub {
+    my $key = spew($login->api->dir . '/key', 'k' x 32);
+    chomp(my $token = $login->ctl(qw(create --org acme --name keyed --role reader --key), $key));
+    my ($id) = $token =~ /_(.*?)\./;
+    my $refused = ann('POST', "/tokens/$id/rotate");
+    is_deeply [ code_of($refused), $refused->{json}{successor} ], [ '409 not_rotatable', undef ], 'gets no successor with a plain one';
+    like $refused->{json}{detail}, qr/keyed/, 'says why';
+    is $login->sql("SELECT count(*) FROM tokens WHERE name = 'keyed'")->[0], 1, 'nothing is made';
+};
+
 subtest 'an answer that cannot be written' => sub {
     my $count = sub { return $login->sql("SELECT count(*) FROM tokens WHERE name = 'Lost' AND revoked_at = 0")->[0] };
     my $send = sub {
@@ -198,6 +208,11 @@ subtest 'what may be given' => sub {
     is_deeply $grants->{scopes}, [ { scope => 'agents:read', description => 'Read agents' } ], 'scopes of the catalogue';
     is ann('GET', '/organizations/acme/groups/ops/grants')->{status}, 200, 'in a group';
     is_deeply ann('GET', '/me/grants')->{json}{roles}, [], 'personal ones have no role';
+    is_deeply $grants->{example}, { url => undef, organization_field => 'X-Org-Id' }, 'nothing to try it with but the API';
+    my $named = TokenAuth::Login->start(url => $login->url,
+        args => [ '--example-url', 'https://api.example.com/v1/agents?a=$b', '--organization-field', 'X-Anyreach-Org' ]);
+    is_deeply $named->call('GET', '/organizations/acme/grants', cookie => $cookie)->{json}{example},
+        { url => 'https://api.example.com/v1/agents?a=$b', organization_field => 'X-Anyreach-Org' }, 'what the operator names';
 };
 
 is_deeply [ $login->misfits ], [], 'all of it is as the document says';
