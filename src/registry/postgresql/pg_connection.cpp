@@ -24,6 +24,11 @@ constexpr std::chrono::seconds connect_patience{15};
 // A copy of millions of rows is sorted before its first row comes.
 constexpr std::chrono::minutes copy_patience{30};
 constexpr int rows_per_fetch = 1000;
+// Each shortens the log by more rows than so many transactions add, but large ones, whose rows wait
+// for the next ones.
+constexpr unsigned writes_per_prune = 32;
+// More than a program has: then they are of no use any more.
+constexpr std::size_t prepared_max = 200;
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
 
@@ -50,6 +55,11 @@ class Parameters {
     std::vector<std::string> texts_;
     std::vector<const char*> pointers_;
 };
+
+// Planned each time for its values: what is best for a small organization is not for a large one.
+bool is_page(const std::string& sql) {
+    return sql.find(" LIMIT ") != sql.npos;
+}
 
 }  // namespace
 
@@ -252,11 +262,15 @@ void PgConnection::run(const std::string& statements) {
 }
 
 // The name of the prepared statement, empty for the first use of it: most run once. Only within a
-// transaction: a pooler may give the next one another connection.
+// transaction, and unless the session is kept for that one alone: a pooler may give the next one
+// another connection.
 const std::string& PgConnection::prepared(const std::string& sql) {
     static const std::string none;
-    if (PQtransactionStatus(connection_.get()) != PQTRANS_INTRANS) {
+    if (PQtransactionStatus(connection_.get()) != PQTRANS_INTRANS || is_page(sql)) {
         return none;
+    }
+    if (prepared_.size() > prepared_max) {
+        forget_prepared();
     }
     const auto [found, first] = prepared_.try_emplace(sql);
     if (!first && found->second.empty()) {
@@ -267,6 +281,13 @@ const std::string& PgConnection::prepared(const std::string& sql) {
         deallocate_ = true;
     }
     return found->second;
+}
+
+void PgConnection::forget_prepared() {
+    if (std::exchange(deallocate_, false)) {
+        run("DEALLOCATE ALL");
+    }
+    prepared_.clear();
 }
 
 PgConnection::Result PgConnection::ask(const std::string& sql, const Values& values) {
@@ -388,34 +409,45 @@ void PgConnection::begin_snapshot(const std::string& statements) {
 }
 
 void PgConnection::begin(Access access) {
-    // Within the transaction: a pooler may give the next one another connection.
-    run(
-        fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; {}; "
-                    "SET LOCAL search_path = token_auth, pg_temp",
-                    access == Access::read ? "READ ONLY" : "READ WRITE", no_timeouts("LOCAL")));
     writes_ = access != Access::read;
+    std::string statements = fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}",
+                                         writes_ ? "READ WRITE" : "READ ONLY");
+    if (!kept_) {
+        // Within the transaction: a pooler may give the next one another connection.
+        statements +=
+            fmt::format("; {}; SET LOCAL search_path = token_auth, pg_temp", no_timeouts("LOCAL"));
+    }
     if (writes_) {
         // Before the first query, which is when the snapshot is taken. ROW SHARE goes beside others
         // of its kind, but not beside EXCLUSIVE.
-        run(fmt::format("SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN {} MODE",
-                        lock_seconds, access == Access::write ? "ROW SHARE" : "EXCLUSIVE"));
+        statements +=
+            fmt::format("; SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN {} MODE",
+                        lock_seconds, access == Access::write ? "ROW SHARE" : "EXCLUSIVE");
     }
+    run(statements);
 }
 
 void PgConnection::commit() {
-    // Behind a pooler, whoever gets this connection next would meet the names of our statements.
-    run(std::exchange(deallocate_, false) ? "DEALLOCATE ALL; COMMIT" : "COMMIT");
-    prepared_.clear();
-    if (std::exchange(writes_, false)) {
+    if (kept_) {
+        run("COMMIT");
+    } else {
+        // Behind a pooler, whoever gets this connection next would meet the names of our
+        // statements.
+        run(std::exchange(deallocate_, false) ? "DEALLOCATE ALL; COMMIT" : "COMMIT");
+        prepared_.clear();
+    }
+    if (std::exchange(writes_, false) && written_++ % writes_per_prune == 0) {
         prune();
     }
 }
 
 void PgConnection::roll_back() noexcept {
     try {
-        prepared_.clear();
         writes_ = false;
-        run(std::exchange(deallocate_, false) ? "ROLLBACK; DEALLOCATE ALL" : "ROLLBACK");
+        run("ROLLBACK");
+        if (!kept_) {
+            forget_prepared();
+        }
     } catch (...) {
         // The first error counts; without a connection nothing is left to roll back.
     }
@@ -443,6 +475,13 @@ bool PgConnection::claim_session() {
     }
     run(no_timeouts("SESSION"));
     return true;
+}
+
+void PgConnection::keep_session() {
+    if (claim_session()) {
+        run("SET SESSION search_path = token_auth, pg_temp");
+        kept_ = true;
+    }
 }
 
 std::string PgConnection::no_timeouts(std::string_view scope) const {
@@ -484,6 +523,7 @@ std::unique_ptr<PgConnection> open(const Location& location, int oldest,
     auto connection = std::make_unique<PgConnection>(location, -1, patience);
     connection->require_server();
     require_version(location, connection->version(), oldest);
+    connection->keep_session();
     return connection;
 }
 

@@ -52,6 +52,9 @@ class PgConnection final : public Session {
     // else as soon as it is idle. If so, ends what the server, the database or the account set to
     // end idle or slow sessions by.
     bool claim_session();
+    // For many transactions: if it can be claimed, what each of them would set is set once, and
+    // statements stay prepared.
+    void keep_session();
 
     // base::Error unless this program can work with the server.
     void require_server() const;
@@ -81,6 +84,7 @@ class PgConnection final : public Session {
     Result answer(const std::string& statements);
     Result ask(const std::string& sql, const Values& values);
     const std::string& prepared(const std::string& sql);
+    void forget_prepared();
     // The next line of a COPY and its size; null at the end.
     CopyText copied(std::size_t& size);
     // Shortens the change log, if there is something to shorten.
@@ -90,10 +94,13 @@ class PgConnection final : public Session {
     int stop_fd_;
     std::chrono::milliseconds patience_;
     std::unique_ptr<pg_conn, Freer> connection_;
-    std::map<std::string, std::string> prepared_;  // in this transaction: names by text
-    bool deallocate_ = false;                      // some have a name
-    bool writes_ = false;                          // this transaction does
-    unsigned names_ = 0;                           // given to statements and cursors
+    bool kept_ = false;  // by keep_session()
+    // Names by text; of this transaction alone, if the session is not kept.
+    std::map<std::string, std::string> prepared_;
+    bool deallocate_ = false;  // some have a name
+    bool writes_ = false;      // this transaction does
+    unsigned written_ = 0;     // transactions that did
+    unsigned names_ = 0;       // given to statements and cursors
 };
 
 // As open_session().
