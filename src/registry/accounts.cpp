@@ -46,6 +46,13 @@ std::string password_hash(Reader& reader, const std::string& user) {
     return row->next() ? std::string(row->text(0)) : std::string();
 }
 
+void claim_password(Writer& writer, const std::string& user) {
+    if (writer.session().engine() == Engine::postgresql) {
+        writer.session().execute(
+            "UPDATE passwords SET changed_at = changed_at WHERE user_id = $1", {user});
+    }
+}
+
 void put_password(Writer& writer, const std::string& user, const std::string& hash,
                   std::string_view kept) {
     const char* const what = password_hash(writer, user).empty() ? "set" : "changed";
@@ -94,11 +101,12 @@ std::string start_session(Writer& writer, const std::string& user) {
         "INSERT INTO sessions (id, user_id, created_at, used_at, address) VALUES ($1, $2, $3, $3, "
         "$4)",
         {session_key(id), user, writer.now(), writer.author().address});
-    const auto keys = column(
-        writer.session(),
-        "SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, used_at DESC, id",
-        {user});
-    for (std::size_t i = sessions_max; i < keys.size(); ++i) {
+    // Not the new one, whatever the clock says of the others.
+    const auto keys = column(writer.session(),
+                             "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 ORDER BY "
+                             "created_at DESC, used_at DESC, id",
+                             {user, session_key(id)});
+    for (std::size_t i = sessions_max - 1; i < keys.size(); ++i) {
         end_session(writer, keys[i]);
     }
     return id;

@@ -30,6 +30,9 @@ std::optional<User> person_of_sso(Reader& reader, const std::string& name);
 
 // argon2id (password.hpp); empty: none.
 std::string password_hash(Reader& reader, const std::string& user);
+// Keeps the password from being changed until this transaction ends, and a change that waits for it
+// from overlooking what this one does.
+void claim_password(Writer& writer, const std::string& user);
 // Sets a person's password. Ends their sessions but `kept` (a key; empty: none), and deletes the
 // tokens that the old password retrieved.
 void put_password(Writer& writer, const std::string& user, const std::string& hash,

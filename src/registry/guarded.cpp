@@ -362,6 +362,8 @@ void GuardedWriter::require_fit(const Token& token, NamedFields named) {
     }
     if (token.expires != 0 && named.expires && token.expires <= now_) {
         errors.push_back({"expires", "must be in the future"});
+    } else if (token.expires != 0 && named.expires && token.not_before >= token.expires) {
+        errors.push_back({"expires", "must be after the token begins to be valid"});
     }
     for (Problem& problem : policy_problems(policy_for(writer_, token), token, named)) {
         errors.push_back(std::move(problem));
@@ -443,6 +445,9 @@ TokenView GuardedWriter::change_token(const std::string& id, const TokenChange& 
     token.allow = change.allow.value_or(token.allow);
     request.after = grant_of(token);
     request.expires = change.expires;
+    // Its successor may be gone by now.
+    request.token.rotated =
+        request.token.rotated || (change.expires.has_value() && writer_.was_rotated(id));
     authorize(request);
     require_fit(token, {change.expires.has_value(), change.allow.has_value()});
     writer_.put(token);
@@ -480,10 +485,8 @@ RotatedToken GuardedWriter::rotate_token(const std::string& id, const Rotation& 
     if (rotation.grace < 0 || rotation.grace > grace_max) {
         require_valid({{"grace", "must be at most 30 days"}});
     }
-    Token successor = successor_of(predecessor, rotation, now_);
-    if (!rotation.expires) {
-        successor.expires = cut_expiry(policy_for(writer_, successor), now_, successor.expires);
-    }
+    const Token successor =
+        successor_of(predecessor, rotation, policy_for(writer_, predecessor), now_);
     require_fit(successor, {});
     require_room(successor, rotation.grace == 0 ? 1 : 0);
     return put_rotation(writer_, digester, predecessor, successor, rotation.grace);

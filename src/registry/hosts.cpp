@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/time.hpp"
 #include "registry/reports.hpp"
 #include "registry/schema.hpp"
 
@@ -55,11 +56,25 @@ void put_report(Session& reports, const HostReport& report) {
          static_cast<std::int64_t>(report.usage_lost), report.usage_problem});
 }
 
+std::optional<HostReport> report_of(Session& reports, const std::string& name) {
+    const auto row = reports.query(
+        fmt::format("SELECT generation, position FROM {} WHERE host = $1", hosts_table(reports)),
+        {name});
+    if (!row->next()) {
+        return std::nullopt;
+    }
+    HostReport report;
+    report.name = name;
+    report.generation = static_cast<std::uint64_t>(row->integer(0));
+    report.position = row->text(1);
+    return report;
+}
+
 std::vector<Host> hosts(Session& reports) {
     const auto rows = reports.query(
         fmt::format("SELECT host, version, generation, position, age, held_back, left_out, "
-                    "problem, usage_since, usage_lost, usage_problem, schema, {1} - seen "
-                    "FROM {0} WHERE {1} - seen < {2} ORDER BY host",
+                    "problem, usage_since, usage_lost, usage_problem, schema, seen, {1} "
+                    "FROM {0} WHERE seen > {1} - {2} ORDER BY host",
                     hosts_table(reports), clock(reports), forgotten_after));
     std::vector<Host> found;
     while (rows->next()) {
@@ -68,22 +83,22 @@ std::vector<Host> hosts(Session& reports) {
         host.report.version = rows->text(1);
         host.report.generation = static_cast<std::uint64_t>(rows->integer(2));
         host.report.position = rows->text(3);
-        host.report.age = rows->integer(4);
+        host.report.age = std::clamp<std::int64_t>(rows->integer(4), 0, base::time_max);
         host.report.held_back = static_cast<std::uint64_t>(rows->integer(5));
         host.report.left_out = static_cast<std::uint64_t>(rows->integer(6));
         host.report.problem = rows->text(7);
-        host.usage_since = std::max<std::int64_t>(rows->integer(8), without);
+        host.usage_since = std::clamp<std::int64_t>(rows->integer(8), without, base::time_max);
         host.report.tells_usage = host.usage_since == 0 ? TellsUsage::no : TellsUsage::yes;
         host.report.usage_lost = static_cast<std::uint64_t>(rows->integer(9));
         host.report.usage_problem = rows->text(10);
         host.schema = rows->integer(11);
-        host.seen = rows->integer(12);
+        host.seen = std::max<std::int64_t>(rows->integer(13) - rows->integer(12), 0);
     }
     return found;
 }
 
 void forget_hosts(Session& reports) {
-    reports.execute(fmt::format("DELETE FROM {} WHERE {} - seen >= {}", hosts_table(reports),
+    reports.execute(fmt::format("DELETE FROM {} WHERE seen <= {} - {}", hosts_table(reports),
                                 clock(reports), forgotten_after));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Host {
 
 // Puts it in place of the host's last one.
 void put_report(Session& reports, const HostReport& report);
+
+// Generation and position of the host's last one.
+std::optional<HostReport> report_of(Session& reports, const std::string& name);
 
 // By name; those that have not reported for 30 days are left out.
 std::vector<Host> hosts(Session& reports);

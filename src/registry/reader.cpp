@@ -158,6 +158,14 @@ std::optional<std::string> Reader::token_of_digest(const Digest& digest) {
                 [](const Rows& row) { return std::string(row.text(0)); });
 }
 
+bool Reader::was_rotated(const std::string& token) {
+    const auto row = session_.query(
+        "SELECT coalesce(sum(CASE action WHEN 'rotate' THEN 1 ELSE -1 END), 0) FROM audit WHERE "
+        "entity = 'token' AND key = $1 AND action IN ('rotate', 'unrotate')",
+        {token});
+    return row->next() && row->integer(0) > 0;
+}
+
 void Reader::roles(const std::function<void(const Role&)>& each) {
     all(session_.stream(sql(select_roles, " ORDER BY id")), role_of, each);
 }

@@ -102,6 +102,8 @@ class Reader {
     std::optional<TokenView> token(const std::string& id);
     // The id of the token with that digest, whatever its key.
     std::optional<std::string> token_of_digest(const Digest& digest);
+    // By the audit trail, which outlives the successor.
+    bool was_rotated(const std::string& token);
 
     void roles(const std::function<void(const Role&)>& each);
     void organizations(const std::function<void(const Organization&)>& each);

@@ -51,13 +51,15 @@ bool in_postgresql(const Session& session) {
 // Without opening it: to close it would let go of the locks that another session of this process
 // has on it (fcntl(2)).
 void make_file(const Location& location) {
-    if (::mknod(location.path.c_str(), S_IFREG | file_mode, 0) != 0 && errno != EEXIST) {
+    if (::mknod(location.path.c_str(), S_IFREG | file_mode, 0) == 0) {
+        ::chmod(location.path.c_str(), file_mode);  // whatever the umask; else tokenctl says so
+    } else if (errno != EEXIST) {
         const int problem = errno;
-        throw base::Error(fmt::format(
-            "registry {}: cannot be written: {}; {}", location.shown, std::strerror(problem),
-            file_remedy(problem,
-                        "name another file by --usage-db, in a directory of "
-                        "tokensync's own")));
+        throw base::Error(
+            fmt::format("{}: cannot be written: {}; {}", title(location), std::strerror(problem),
+                        file_remedy(problem,
+                                    "name another file by --usage-db, in a directory of "
+                                    "tokensync's own")));
     }
 }
 
@@ -69,10 +71,15 @@ std::unique_ptr<Session> open_file(const Location& location, Access access) {
         make_file(location);
     }
     auto session = std::make_unique<sqlite::SqliteSession>(location, location.path, access);
+    if (session->number("PRAGMA application_id") != 0) {
+        sqlite::fail(location, "is not tokensync's; name another file by --usage-db");
+    }
     if (access == Access::write) {
         session->run(tables);
     }
-    return session;
+    // Its maker may not have come further.
+    const bool is_made = session->number("SELECT count(*) FROM sqlite_master") != 0;
+    return is_made ? std::move(session) : nullptr;
 }
 
 }  // namespace
@@ -81,7 +88,7 @@ Location reports_location(const Location& registry, const std::string& usage_fil
     if (registry.engine == Engine::postgresql) {
         return registry;
     }
-    return {Engine::sqlite, usage_file, "reports " + base::redacted_path(usage_file)};
+    return {Engine::sqlite, usage_file, base::redacted_path(usage_file), false};
 }
 
 std::unique_ptr<Session> open_reports(const Location& location, Access access, int stop_fd) {

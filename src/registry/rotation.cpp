@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "registry/new_token.hpp"
 #include "registry/refusal.hpp"
+#include "registry/token_policy.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -36,7 +37,8 @@ void require_rotatable(const Token& token, std::int64_t now) {
     }
 }
 
-Token successor_of(const Token& predecessor, const Rotation& rotation, std::int64_t now) {
+Token successor_of(const Token& predecessor, const Rotation& rotation, const Policy& policy,
+                   std::int64_t now) {
     Token token = predecessor;
     token.predecessor = predecessor.id;
     token.created = now;
@@ -47,8 +49,11 @@ Token successor_of(const Token& predecessor, const Rotation& rotation, std::int6
     }
     if (rotation.expires) {
         token.expires = *rotation.expires;
-    } else if (token.expires != 0) {
-        token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
+    } else {
+        if (token.expires != 0) {
+            token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
+        }
+        token.expires = cut_expiry(policy, now, token.expires);
     }
     if (token.not_before <= now) {
         token.not_before = 0;

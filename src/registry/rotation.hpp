@@ -22,8 +22,9 @@ struct Rotation {
     std::string prefix{};                   // empty: the predecessor's
 };
 
-// What is to be put: the same rights, begun now.
-Token successor_of(const Token& predecessor, const Rotation& rotation, std::int64_t now);
+// What is to be put: the same rights, begun now. An expiry that is not named is cut to the policy.
+Token successor_of(const Token& predecessor, const Rotation& rotation, const Policy& policy,
+                   std::int64_t now);
 
 struct RotatedToken {
     Token before;

@@ -29,6 +29,10 @@ bool is_conflict(const SqlError& error) {
 
 }  // namespace
 
+std::string title(const Location& location) {
+    return fmt::format("{} {}", location.is_registry ? "registry" : "reports", location.shown);
+}
+
 Location parse_location(const std::string& url) {
     if (postgresql::is_url(url)) {
         return postgresql::parse(url);

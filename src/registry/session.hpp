@@ -24,9 +24,13 @@ enum class Engine { sqlite, postgresql };
 // Where a registry is.
 struct Location {
     Engine engine = Engine::sqlite;
-    std::string path;   // SQLite: the file; PostgreSQL: libpq's connection string
-    std::string shown;  // for messages: holds no password, nor what may be a token
+    std::string path;         // SQLite: the file; PostgreSQL: libpq's connection string
+    std::string shown;        // for messages: holds no password, nor what may be a token
+    bool is_registry = true;  // SQLite: or tokensync's file of reports (reports.hpp)
 };
+
+// For messages.
+std::string title(const Location& location);
 
 // "sqlite:<path>" or "postgresql://…"; base::Error (wrong usage) for anything else.
 Location parse_location(const std::string& url);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.hpp"
+#include "base/time.hpp"
 #include "registry/reports.hpp"
 
 namespace token_auth::registry {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::int64_t pruned_every = 86400;
 constexpr int prune_page = 1000;
+constexpr std::int64_t count_max = INT64_MAX;
 
 // Rows of a JSON array, which is one value for both engines.
 const char* rows_of_json(const Session& session) {
@@ -48,7 +50,7 @@ void add_use(TokenUse& known, const TokenUse& later) {
         known.time = later.time;
         known.address = later.address;
     }
-    known.count += later.count;
+    known.count = std::min<std::uint64_t>(known.count + later.count, count_max);
 }
 
 void put_usage(Session& reports, const TokenUses& uses) {
@@ -68,9 +70,10 @@ void put_usage(Session& reports, const TokenUses& uses) {
                     "address = CASE WHEN excluded.last_used >= known.last_used "
                     "THEN excluded.address ELSE known.address END, "
                     "last_used = {4}(known.last_used, excluded.last_used), "
-                    "count = known.count + excluded.count",
+                    "count = CASE WHEN known.count > {5} - excluded.count THEN {5} "
+                    "ELSE known.count + excluded.count END",
                     usage_table(reports), least(reports), clock(reports), rows_of_json(reports),
-                    greatest(reports)),
+                    greatest(reports), count_max),
         {rows.dump()});
 }
 
@@ -81,19 +84,22 @@ TokenUses usage_of(Session& reports, const std::vector<std::string>& ids) {
                       {reports.list({ids.begin(), ids.end()})});
     TokenUses found;
     while (rows->next()) {
-        found.insert_or_assign(std::string(rows->text(0)),
-                               TokenUse{rows->integer(1), std::string(rows->text(2)),
-                                        static_cast<std::uint64_t>(rows->integer(3))});
+        found.insert_or_assign(
+            std::string(rows->text(0)),
+            TokenUse{std::clamp<std::int64_t>(rows->integer(1), 0, base::time_max),
+                     std::string(rows->text(2)),
+                     static_cast<std::uint64_t>(std::max<std::int64_t>(rows->integer(3), 0))});
     }
     return found;
 }
 
 bool claim_prune(Session& reports, const std::string& host) {
-    const auto row = reports.query(
-        fmt::format("SELECT (SELECT max(pruned) FROM {0}) - ({1} - {2}) FROM {0} WHERE host = $1",
-                    hosts_table(reports), clock(reports), pruned_every),
-        {host});
-    if (!row->next() || row->integer(0) > 0) {
+    const auto row =
+        reports.query(fmt::format("SELECT 1 FROM {0} WHERE host = $1 AND NOT EXISTS "
+                                  "(SELECT 1 FROM {0} WHERE pruned > {1} - {2} AND pruned <= {1})",
+                                  hosts_table(reports), clock(reports), pruned_every),
+                      {host});
+    if (!row->next()) {
         return false;
     }
     reports.execute(fmt::format("UPDATE {} SET pruned = {} WHERE host = $1", hosts_table(reports),

@@ -64,6 +64,10 @@ void compare(PasswordCheck& check) {
 
 bool finish_check(registry::Writer& writer, const Call&, const PasswordCheck& check) {
     const std::string& name = check.given.name;
+    if (check.is_right) {
+        // A new password ends what the old one begins here.
+        registry::claim_password(writer, name);
+    }
     if (check.is_right && registry::person_to_log_in(writer, name) &&
         registry::password_hash(writer, name) == check.hash) {
         registry::forget_try(writer, check.tried);

@@ -17,6 +17,7 @@
 namespace token_auth::tokenctl {
 namespace {
 
+constexpr std::int64_t wait_max = 86400;     // hosts report at each commit meanwhile
 constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
 
 std::string default_actor() {
@@ -55,15 +56,25 @@ registry::Author Context::author() const {
     return {name, base::now()};
 }
 
+void Context::refuse_wait() const {
+    if (!wait.empty()) {
+        throw base::Error(
+            "--wait is for commands that change tokens or what they depend on; leave it out",
+            base::ErrorKind::invalid_argument);
+    }
+}
+
 registry::Registry Context::open(registry::Access access) const {
     if (wait.empty()) {
         return {registry_url, access};
     }
     if (access == registry::Access::read) {
-        throw base::Error("--wait is for commands that change the registry; leave it out",
-                          base::ErrorKind::invalid_argument);
+        refuse_wait();
     }
     const std::int64_t seconds = cli::duration_option("--wait", wait);
+    if (seconds > wait_max) {
+        throw base::Error("--wait is at most 24h", base::ErrorKind::invalid_argument);
+    }
     registry::Registry registry(registry_url, access);
     registry.announce_wait(seconds + longest_change);
     return registry;

@@ -21,6 +21,9 @@ struct Context {
 
     // For writing, the hosts are told that --wait will wait for them.
     registry::Registry open(registry::Access access) const;
+
+    // base::Error (invalid argument) if --wait is given, to a command that hosts apply nothing of.
+    void refuse_wait() const;
 };
 
 // One thing that a command did: its JSON object, and the line for people.

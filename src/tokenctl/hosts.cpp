@@ -69,6 +69,7 @@ std::string json_of(const registry::Host& host, std::int64_t now) {
 }
 
 int list(const Context& context) {
+    context.refuse_wait();
     cli::Table table({"HOST", "GENERATION", "AGE", "SEEN", "VERSION", "PROBLEMS"});
     std::vector<std::string> objects;
     const auto reports = open_reports(context);

@@ -10,6 +10,7 @@ namespace token_auth::tokenctl {
 namespace {
 
 int init(const Context& context) {
+    context.refuse_wait();
     const auto location = registry::parse_location(context.registry_url);
     const registry::NewRegistry made = registry::create_registry(location);
     if (!made.roles_made) {

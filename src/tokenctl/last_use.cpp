@@ -18,9 +18,18 @@ LastUse::LastUse(const Context& context) {
             return;
         }
         for (const registry::Host& host : registry::hosts(*reports_)) {
+            const std::string& name = host.report.name;
             since_ = std::max(since_, host.usage_since);
             if (host.usage_since == 0) {
-                silent_.push_back(host.report.name);
+                silent_.push_back(name);
+            } else if (host.seen > seen_of_late) {
+                late_.push_back(
+                    fmt::format("{} (not seen for {})", name, base::format_duration(host.seen)));
+            } else if (!host.report.usage_problem.empty()) {
+                late_.push_back(fmt::format("{} ({})", name, host.report.usage_problem));
+            }
+            if (host.report.usage_lost != 0) {
+                lossy_.push_back(name);
             }
         }
     } catch (const base::Error& error) {
@@ -45,6 +54,15 @@ void LastUse::require_since(std::int64_t cutoff) const {
     if (!silent_.empty()) {
         cli::warn(fmt::format("not told of, as these hosts do not tell of tokens' last use: {}",
                               fmt::join(silent_, ", ")));
+    }
+    if (!late_.empty()) {
+        cli::warn(fmt::format("not told of at present, so they may have been used since: {}",
+                              fmt::join(late_, "; ")));
+    }
+    if (!lossy_.empty()) {
+        cli::warn(
+            fmt::format("not told of, as nginx had no room for all uses: {}; see `tokenctl hosts`",
+                        fmt::join(lossy_, ", ")));
     }
     if (since_ > cutoff) {
         cli::warn(

@@ -24,7 +24,7 @@ class LastUse {
     registry::TokenUses of(const std::vector<std::string>& ids) const;
 
     // For whoever takes a token for unused since `cutoff`: base::Error if nobody tells; warns if
-    // not all hosts do, or not for that long.
+    // not all hosts do, or not of all, or not for that long.
     void require_since(std::int64_t cutoff) const;
 
   private:
@@ -32,6 +32,8 @@ class LastUse {
     std::string problem_;              // that keeps it from being read
     std::int64_t since_ = 0;           // Unix seconds: all hosts that tell have done so since
     std::vector<std::string> silent_;  // hosts that do not tell
+    std::vector<std::string> late_;    // hosts that do not at present, and why
+    std::vector<std::string> lossy_;   // hosts that could not note all
 };
 
 }  // namespace token_auth::tokenctl

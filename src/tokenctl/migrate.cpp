@@ -70,6 +70,7 @@ void announce(const registry::Location& location, const registry::Migration& mig
 }
 
 int migrate(const Context& context, bool dry_run, bool force) {
+    context.refuse_wait();
     const auto location = registry::parse_location(context.registry_url);
     std::vector<std::string> too_old;
     const auto announced = [&](const registry::Migration& migration) {

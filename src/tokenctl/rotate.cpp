@@ -1,14 +1,13 @@
 // rotate: makes a token's successor, shows it once, and ends the token soon.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "base/error.hpp"
 #include "base/time.hpp"
 #include "cli/output.hpp"
 #include "cli/time_options.hpp"
-#include "registry/new_token.hpp"
+#include "registry/rotation.hpp"
 #include "registry/token_policy.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
@@ -27,23 +26,6 @@ struct Options {
     NewTokenOptions common;
 };
 
-void require_rotatable(const registry::Token& token, std::int64_t now) {
-    if (token.revoked != 0) {
-        throw base::Error(
-            fmt::format("token {} is revoked; `tokenctl restore` it first, or "
-                        "`tokenctl create` a new one",
-                        token.id));
-    }
-    if (token.expires != 0 && token.expires <= now) {
-        throw base::Error(fmt::format("token {} expired at {}; `tokenctl create` a new one",
-                                      token.id, base::format_time(token.expires)));
-    }
-    if (!token.successor.empty()) {
-        throw base::Error(fmt::format("token {} was rotated already; rotate its successor {}",
-                                      token.id, token.successor));
-    }
-}
-
 void require_key(const registry::Token& token, const registry::TokenDigester& key) {
     if (token.digest.key_id != no_key && !key.has_key()) {
         throw base::Error(fmt::format(
@@ -52,82 +34,49 @@ void require_key(const registry::Token& token, const registry::TokenDigester& ke
     }
 }
 
-registry::Token successor_of(const registry::Token& predecessor, const NewTokenOptions& options,
-                             const registry::Policy& policy, std::int64_t now) {
-    registry::Token token = predecessor;
-    token.predecessor = predecessor.id;
-    token.created = now;
-    if (!options.prefix.empty()) {
-        token.prefix = options.prefix;
-    } else if (token.prefix.empty()) {
-        token.prefix = registry::default_prefix(token.kind);
+registry::Rotation rotation_of(const Options& options, std::int64_t now) {
+    registry::Rotation rotation;
+    rotation.grace = cli::duration_option("--grace", options.grace);
+    if (!options.common.expires.empty()) {
+        rotation.expires = expiry_of(options.common.expires, now);
     }
-    if (!options.expires.empty()) {
-        token.expires = expiry_of(options.expires, now);
-    } else {
-        if (token.expires != 0) {
-            token.expires = std::min(now + (token.expires - predecessor.created), base::time_max);
-        }
-        token.expires = cut_expiry(policy, now, token.expires);
-    }
-    if (token.not_before <= now) {
-        token.not_before = 0;
-    }
-    require_valid(token);
-    return token;
+    rotation.prefix = options.common.prefix;
+    return rotation;
 }
 
-// Takes a rotation back whose new token nobody has seen.
-void undo_rotation(registry::Writer& writer, const registry::Token& before,
-                   const registry::Token& rotated) {
-    writer.set_revoked(rotated.successor, true);
-    auto view = writer.token(before.id);
-    if (view && view->token.successor == rotated.successor) {
-        view->token.successor.clear();
-        if (view->token.expires == rotated.expires) {
-            view->token.expires = before.expires;
-        }
-        writer.put(view->token, "unrotate");
-    }
+registry::RotatedToken put_rotation(registry::Writer& writer, registry::TokenDigester& key,
+                                    const registry::Token& predecessor,
+                                    const registry::Rotation& rotation) {
+    require_rotatable(predecessor, writer.now());
+    require_key(predecessor, key);
+    const auto policy = policy_for(writer, predecessor);
+    const auto successor = successor_of(predecessor, rotation, policy, writer.now());
+    require_valid(successor);
+    require_policy(writer, policy, successor, rotation.grace == 0 ? 1 : 0);
+    return registry::put_rotation(writer, key, predecessor, successor, rotation.grace);
 }
 
 int rotate(const Context& context, const Options& options) {
     require_token_ids({options.id});
     const auto author = context.author();
-    const std::int64_t grace = cli::duration_option("--grace", options.grace);
-    if (!options.common.expires.empty()) {
-        expiry_of(options.common.expires,
-                  author.now);  // wrong usage, before the registry is opened
-    }
+    const registry::Rotation rotation = rotation_of(options, author.now);
     registry::TokenDigester key({options.common.key_file});
-    registry::Token before;
-    registry::Token predecessor;
     registry::TokenView made;
-    registry::Token& token = made.token;
-    std::unique_ptr<registry::TokenText> text;
+    registry::RotatedToken rotated;
     auto registry = context.open(registry::Access::write);
     registry.write(author, [&](registry::Writer& writer) {
         made = need_token(writer, options.id);
-        before = made.token;
-        predecessor = before;
-        require_rotatable(predecessor, author.now);
-        require_key(predecessor, key);
-        const auto policy = policy_for(writer, predecessor);
-        token = successor_of(predecessor, options.common, policy, author.now);
-        require_policy(writer, policy, token, grace == 0 ? 1 : 0);
-        text = registry::put_new_token(writer, key, token);
-
-        const std::int64_t end = std::min(author.now + grace, base::time_max);
-        predecessor.expires = predecessor.expires == 0 ? end : std::min(predecessor.expires, end);
-        predecessor.successor = token.id;
-        writer.put(predecessor, "rotate");
+        rotated = put_rotation(writer, key, made.token, rotation);
     });
-    show_token(context, *text, json_of_successor(made, author.now, predecessor.expires), [&] {
-        registry.write(
-            author, [&](registry::Writer& writer) { undo_rotation(writer, before, predecessor); });
-        return fmt::format("token {} is revoked again, and {} goes on as before", token.id,
-                           before.id);
-    });
+    const registry::Token& token = made.token = rotated.successor;
+    const registry::Token& predecessor = rotated.predecessor;
+    show_token(context, *rotated.text, json_of_successor(made, author.now, predecessor.expires),
+               [&] {
+                   registry.write(
+                       author, [&](registry::Writer& writer) { undo_rotation(writer, rotated); });
+                   return fmt::format("token {} is revoked again, and {} goes on as before",
+                                      token.id, predecessor.id);
+               });
     tell_of_new_token(context, token, author.now);
     if (!context.json) {
         cli::note(fmt::format("its predecessor {} {} {}", predecessor.id,

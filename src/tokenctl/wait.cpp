@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,23 +30,49 @@ struct Progress {
     std::vector<std::string> unseen;  // of late
 };
 
-Progress look(registry::Session* reports, registry::Source& source, const std::string& target) {
-    Progress progress;
-    if (reports == nullptr) {
+// The hosts that a change is waited for: those that were seen of late at any look, so that one that
+// falls silent meanwhile is not taken for one that has applied it.
+class Hosts {
+  public:
+    // `reports`: null if there are none.
+    Hosts(registry::Session* reports, registry::Source& source)
+        : reports_(reports), source_(source), target_(source.position()) {}
+
+    Progress look() {
+        Progress progress;
+        if (reports_ == nullptr) {
+            return progress;
+        }
+        for (const registry::Host& host : registry::hosts(*reports_)) {
+            const std::string& name = host.report.name;
+            if (host.seen <= seen_of_late || awaited_.contains(name)) {
+                awaited_[name] = has_applied(host.report.position);
+            } else {
+                progress.unseen.push_back(name);
+            }
+        }
+        for (const auto& [name, applied] : awaited_) {
+            (applied ? progress.applied : progress.behind).push_back(name);
+        }
         return progress;
     }
-    for (const registry::Host& host : registry::hosts(*reports)) {
-        const std::string& name = host.report.name;
-        if (host.seen > seen_of_late) {
-            progress.unseen.push_back(name);
-        } else if (source.no_change_between(host.report.position, target)) {
-            progress.applied.push_back(name);
-        } else {
-            progress.behind.push_back(name);
+
+  private:
+    // Many hosts are at few positions, and each is asked again and again.
+    bool has_applied(const std::string& position) {
+        const auto known = known_.find(position);
+        if (known != known_.end()) {
+            return known->second;
         }
+        return known_[position] = source_.no_change_between(position, target_);
     }
-    return progress;
-}
+
+    registry::Session* reports_;
+    registry::Source& source_;
+    std::string target_;
+    std::map<std::string, bool> awaited_;  // by name: whether it has applied the change
+    std::map<std::string, bool> known_;    // by position
+};
 
 int conclude(const Progress& progress, const std::string& waited) {
     if (!progress.unseen.empty()) {
@@ -86,11 +114,11 @@ int wait_for_hosts(const Context& context) {
             Clock::now() + std::chrono::seconds(cli::duration_option("--wait", context.wait));
         const auto source = registry::open_registry(context.registry_url);
         const auto reports = open_reports(context);
-        const std::string target = source->position();
-        Progress progress = look(reports.get(), *source, target);
+        Hosts hosts(reports.get(), *source);
+        Progress progress = hosts.look();
         while (!progress.behind.empty() && Clock::now() < deadline) {
             std::this_thread::sleep_for(between_looks);
-            progress = look(reports.get(), *source, target);
+            progress = hosts.look();
         }
         return conclude(progress, context.wait);
     } catch (const base::Error& error) {

@@ -17,6 +17,12 @@ namespace token_auth::tokensync {
 namespace {
 
 constexpr std::chrono::seconds interval{5};
+// How long another host of this one's name is believed in.
+constexpr std::chrono::seconds shared_for{15};
+
+std::string mark_of(std::uint64_t generation, const std::string& position) {
+    return fmt::format("{} {}", generation, position);
+}
 
 }  // namespace
 
@@ -96,6 +102,22 @@ void Reporter::work() {
     }
 }
 
+// Who finds in its row what it did not leave there shares its name.
+void Reporter::look_for_another(const registry::HostReport& report) {
+    if (left_.empty()) {
+        return;
+    }
+    const auto there = registry::report_of(*session_, report.name);
+    if (there && mark_of(there->generation, there->position) != left_) {
+        if (!shared_) {
+            log_.shared_name(report.name);
+        }
+        shared_ = Clock::now();
+    } else if (shared_ && Clock::now() - *shared_ > shared_for) {
+        shared_.reset();
+    }
+}
+
 bool Reporter::report(const State& state) {
     try {
         if (!session_) {
@@ -110,13 +132,24 @@ bool Reporter::report(const State& state) {
         }
         registry::HostReport now = state.report;
         now.age = base::now() - state.synced / 1000;
+        look_for_another(now);
+        if (shared_) {
+            // --wait must take none of the two for the other one.
+            now.position.clear();
+            now.problem = fmt::format(
+                "another tokensync reports itself under this name; give each its own by --host{}{}",
+                now.problem.empty() ? "" : "; ", now.problem);
+        }
+        left_.clear();
         registry::put_report(*session_, now);
+        left_ = mark_of(now.generation, now.position);
         problem_.clear();
         return true;
     } catch (const registry::Stopped&) {
         return false;
     } catch (const std::runtime_error& error) {
         session_.reset();
+        left_.clear();  // a server that takes another one's place may know less
         if (problem_ != error.what()) {
             problem_ = error.what();
             log_.unreported(problem_);

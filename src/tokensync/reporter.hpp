@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -46,6 +47,7 @@ class Reporter {
 
     void work();
     bool report(const State& state);
+    void look_for_another(const registry::HostReport& report);
 
     registry::Location location_;
     const WatchLog& log_;
@@ -53,6 +55,8 @@ class Reporter {
     std::unique_ptr<registry::Session> session_;  // the thread's, once that runs
     std::string problem_;                         // the thread's: logged last
     bool forgot_ = false;                         // the thread's: hosts of long ago are removed
+    std::string left_;                            // the thread's: what it left in the row
+    std::optional<Clock::time_point> shared_;     // the thread's: another one was there last
     mutable std::mutex mutex_;                    // of all below
     std::condition_variable changed_;
     State state_;

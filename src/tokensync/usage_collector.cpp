@@ -148,8 +148,13 @@ void UsageCollector::prune() {
         registry::prune_usage(*session_, *session_);
         return;
     }
-    const auto registry = registry::open_session(options_.registry, registry::Access::read,
-                                                 registry::oldest_readable_schema);
+    std::unique_ptr<registry::Session> registry;
+    try {
+        registry = registry::open_session(options_.registry, registry::Access::read,
+                                          registry::oldest_readable_schema);
+    } catch (const base::Error&) {
+        return;  // Syncing says what is wrong, unless it opened it with rights that were given up.
+    }
     registry::prune_usage(*session_, *registry);
 }
 

@@ -2,7 +2,9 @@
 
 #include <curl/curl.h>
 #include <fmt/core.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -20,9 +22,14 @@ namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
 constexpr std::string_view http_scheme = "http://";
+constexpr std::size_t socket_max = sizeof(sockaddr_un::sun_path) - 1;  // unix(7)
 constexpr long connect_seconds = 5;
 constexpr long answer_seconds = 20;
-constexpr std::size_t answer_max = 64 << 20;
+// nginx's answers have less than a megabyte, their lines some hundred bytes.
+constexpr std::size_t answer_max = 16 << 20;
+constexpr std::size_t line_max = 4096;
+constexpr const char* no_page =
+    "does not answer as token_auth_usage does; name a location that has it";
 
 struct Closer {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
@@ -77,6 +84,9 @@ std::string get(const UsageAddress& address, const std::string& cursor,
     const CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_ABORTED_BY_CALLBACK) {
         throw registry::Stopped();
+    }
+    if (code == CURLE_WRITE_ERROR) {
+        fail(address, no_page);
     }
     if (code != CURLE_OK) {
         fail(address, fmt::format("cannot be read: {}; see whether nginx runs and listens there, "
@@ -149,12 +159,23 @@ UsageAddress parse_usage_address(const std::string& text) {
     }
     const bool is_unix =
         address.socket.starts_with("/") && address.url.starts_with("http://localhost/");
-    const bool is_tcp = address.socket.empty() && text.starts_with(http_scheme);
-    if ((!is_unix && !is_tcp) || text.find_first_of("?# @") != std::string::npos) {
+    const std::size_t path = text.find('/', http_scheme.size());
+    const bool is_tcp = address.socket.empty() && text.starts_with(http_scheme) &&
+                        path != std::string::npos && path > http_scheme.size();
+    const bool is_odd = text.find_first_of("?#@") != std::string::npos ||
+                        std::any_of(text.begin(), text.end(), [](char c) { return c <= ' '; });
+    if ((!is_unix && !is_tcp) || is_odd) {
         throw base::Error(
             fmt::format("--usage {} is not understood: write unix:/path/of/the/socket:/path or "
                         "http://host:port/path, where nginx has token_auth_usage",
                         base::quoted(text)),
+            base::ErrorKind::invalid_argument);
+    }
+    if (address.socket.size() > socket_max) {
+        throw base::Error(
+            fmt::format("--usage {}: a Unix socket's path has at most {} bytes; put nginx's into "
+                        "another directory",
+                        base::quoted(text), socket_max),
             base::ErrorKind::invalid_argument);
     }
     return address;
@@ -168,15 +189,16 @@ UsageAnswer ask_usage(const UsageAddress& address, const std::string& cursor,
     try {
         for (std::size_t at = 0; sound && at < body.size();) {
             const std::size_t end = body.find('\n', at);
-            sound = answer.cursor.empty() &&
+            sound = answer.cursor.empty() && end - at <= line_max &&
                     take_line(std::string_view(body).substr(at, end - at), answer);
             at = end + 1;
         }
     } catch (const base::Json::exception&) {
         sound = false;
     }
-    if (!sound || answer.cursor.empty()) {
-        fail(address, "does not answer as token_auth_usage does; name a location that has it");
+    // What begins anew again and again would count without end.
+    if (!sound || answer.cursor.empty() || (answer.more && answer.cursor == cursor)) {
+        fail(address, no_page);
     }
     return answer;
 }

@@ -94,6 +94,17 @@ void WatchLog::unreported(const std::string& problem) const {
           fields);
 }
 
+void WatchLog::shared_name(const std::string& host) const {
+    base::Json fields;
+    fields["host"] = host;
+    write(
+        "warning", "shared_name",
+        fmt::format("another tokensync reports itself as host {}, too; --wait waits in vain until "
+                    "each has its own name by --host",
+                    host),
+        fields);
+}
+
 void WatchLog::usage_failed(const std::string& problem) const {
     base::Json fields;
     fields["error"] = problem;

@@ -20,6 +20,7 @@ class WatchLog {
     void held_back(std::uint64_t tokens, const std::string& store, const std::string& source) const;
     void failed(const std::string& problem) const;
     void recovered() const;
+    void shared_name(const std::string& host) const;
     void unreported(const std::string& problem) const;
     void usage_failed(const std::string& problem) const;
     void usage_lost(std::uint64_t uses) const;

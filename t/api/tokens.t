@@ -79,6 +79,7 @@ subtest 'in a group, and personal' => sub {
 subtest 'what is wrong, all at once' => sub {
     is wrong(create(name => '', description => 5, role => 'nobody', scopes => [], expires => '2020-01-01', allow => ['x'], prefix => 'ab')),
         '422 fields_invalid: allow description expires name prefix role scopes', 'fields';
+    is wrong(create(not_before => '8d', expires => '7d')), '422 fields_invalid: expires', 'an end before it begins';
     is wrong(ann('POST', '/organizations/acme/tokens', json => {})), '422 fields_invalid: name', 'none';
     is wrong(ann('POST', '/me/tokens', json => { name => 'x', role => 'reader' })), '422 fields_invalid: role', 'a personal one has no role';
     is code_of(ann('POST', '/organizations/acme/tokens', json => '{"name":')), '400 body_malformed', 'no JSON';
@@ -170,17 +171,16 @@ subtest 'an answer that cannot be written' => sub {
     my $send = sub {
         my ($path, $body) = @_;
         my $connection = $login->api->connection;
+        shutdown $connection, 0;  # it reads nothing
         print $connection TokenAuth::Api::request_text('POST', "/api/v1$path", body => $body,
             headers => { Cookie => $cookie, Origin => 'https://localhost', 'Content-Type' => 'application/json', 'X-Real-IP' => '192.0.2.1' });
-        close $connection;
-        return;
+        return $connection;
     };
-    my $before = $login->sql("SELECT count(*) FROM audit")->[0];
-    $send->('/organizations/acme/tokens', '{"name":"Lost"}') for 1 .. 5;
-    ok eventually(sub { $login->sql("SELECT count(*) FROM tokens WHERE name = 'Lost'")->[0] > 0 }), 'some were made';
+    my @connections = map { $send->('/organizations/acme/tokens', '{"name":"Lost"}') } 1 .. 5;
+    ok eventually(sub { $login->sql("SELECT count(*) FROM tokens WHERE name = 'Lost'")->[0] == 5 }), 'they were made';
     ok eventually(sub { $count->() == 0 }), 'none that nobody has seen is left' or diag $count->();
     my $token = create()->{json};
-    $send->("/tokens/$token->{id}/rotate", '{}');
+    push @connections, $send->("/tokens/$token->{id}/rotate", '{}');
     ok eventually(sub { $login->sql("SELECT count(*) FROM audit WHERE action = 'unrotate' AND key = '$token->{id}'")->[0] == 1 }), 'a rotation is taken back';
     is_deeply [ @{ ann('GET', "/tokens/$token->{id}")->{json} }{qw(successor expires)} ], [ undef, $token->{expires} ], 'as it was';
 };

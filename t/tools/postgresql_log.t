@@ -305,7 +305,7 @@ subtest 'a registry restored from a backup' => sub {
     my $other = TokenAuth::Postgres->start;
     my $there = $other->database;
     $own->as_server("$own->{bin}/pg_dump", '-Fc', '-f', $own->dir . '/dump', '-d', $own->url($database));
-    $other->sql('postgres', join '', map { "CREATE ROLE token_auth_$_;" } qw(reader writer reporter));
+    $other->sql('postgres', join '', map { "CREATE ROLE token_auth_$_;" } qw(reader writer reporter api));
     $own->as_server("$own->{bin}/pg_restore", '-d', $other->url($there), $own->dir . '/dump');
     $world->{url} = $other->url($there);
     $world->ctl_ok('restore', 't2');

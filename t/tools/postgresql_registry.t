@@ -153,7 +153,7 @@ subtest 'what is for logging in' => sub {
     my $x = 'a' x 64;
     for my $sql (
         "UPDATE passwords SET changed_at = 1", "INSERT INTO sessions VALUES ('$x', 'eve', 1, 1, '')", 'SELECT * FROM sessions', 'DELETE FROM sessions',
-        "INSERT INTO throttle (key, tries, since) VALUES ('$x', 1, 1) ON CONFLICT (key) DO UPDATE SET tries = throttle.tries + 1",
+        "INSERT INTO throttle (key, tries, at) VALUES ('$x', 1, 1) ON CONFLICT (key, at) DO UPDATE SET tries = throttle.tries + 1",
         "INSERT INTO login_addresses VALUES ('eve', '192.0.2.1', 1)", "INSERT INTO idempotency_keys VALUES ('user eve', '/', 'k', '$x', 't', 1)",
     ) {
         ok succeeds($psql->('api', $sql)), "api: $sql";

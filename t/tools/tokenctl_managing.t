@@ -215,10 +215,10 @@ subtest 'by SQL' => sub {
         [ "INSERT INTO passwords VALUES ('ann', '\$argon2i\$v=19\$x', 1)", 'a hash of another kind' ],
         [ (on_postgresql() ? '' : 'PRAGMA foreign_keys = ON; ') . "INSERT INTO passwords VALUES ('nix', '$hash', 1)", 'a password of nobody' ],
         [ "INSERT INTO sessions VALUES ('cookie', 'ann', 1, 1, '')", 'a session that is no digest' ],
-        [ "INSERT INTO throttle (key, tries, since) VALUES ('ann', 1, 1)", 'a name in the throttle' ],
+        [ "INSERT INTO throttle (key, tries, at) VALUES ('ann', 1, 1)", 'a name in the throttle' ],
         [ "INSERT INTO idempotency_keys VALUES ('user ann', '/x', '', '" . 'a' x 64 . "', 't', 1)", 'an empty key' ],
         [ "INSERT INTO idempotency_keys VALUES ('user ann', '/x', 'k', 'body', 't', 1)", 'a body that is no digest' ];
-    sql("INSERT INTO throttle (key, tries, since) VALUES ('" . 'b' x 64 . "', 1, 1); INSERT INTO idempotency_keys VALUES ('user ann', '/x', 'k', '" . 'a' x 64 . "', 't', 1); INSERT INTO passwords VALUES ('ann', '$hash', 1)");
+    sql("INSERT INTO throttle (key, tries, at) VALUES ('" . 'b' x 64 . "', 1, 1); INSERT INTO idempotency_keys VALUES ('user ann', '/x', 'k', '" . 'a' x 64 . "', 't', 1); INSERT INTO passwords VALUES ('ann', '$hash', 1)");
     unlike export(), qr/argon2id|aaaaaaaa|bbbbbbbb/, 'nothing of that is exported';
 };
 

@@ -263,6 +263,12 @@ subtest 'list --unused, --expiring' => sub {
     is_deeply unused('90d', '--expiring', '7d'), ['soon'], 'and soon expired';
     is_deeply [ map { $_->{id} } @{ decode_json($world->ctl_ok('list', '--expiring', '7d', '--json')) } ], ['soon'], 'soon expired alone';
     is_deeply unused('90d', '--org', 'acme', '--role', 'reader'), [qw(old2 old3 old4 old5)], 'with other filters';
+    reports('UPDATE hosts SET seen = seen - 120 WHERE host = \'web2\'');
+    like $world->ctl('list', '--unused', '90d')->{err},
+        qr/^warning: not told of at present, so they may have been used since: web2 \(not seen for \d+m\)$/m, 'names a host that is away';
+    reports('UPDATE hosts SET usage_lost = 3 WHERE host = \'web2\'');
+    like $world->ctl('list', '--unused', '90d')->{err},
+        qr/^warning: not told of, as nginx had no room for all uses: web2; see `tokenctl hosts`$/m, 'and one that lost some';
     reports('UPDATE hosts SET seen = seen - 2592000 WHERE host = \'web2\'');
     my $warned = $world->ctl('list', '--unused', '90d')->{err};
     like $warned, qr/^warning: the last use of tokens is told of since \S+ only; they may have been used before$/m, 'warns of a short past';
@@ -331,6 +337,8 @@ subtest 'metrics' => sub {
     ok eventually(sub { $metrics->()->{tokensync_commits_total} > $commits }), 'commits are counted';
     $web1->{server}->stop;
     ok eventually(sub { !$metrics->()->{tokensync_usage_up} }), 'an nginx that is down shows';
+    ok eventually(sub { host('web1')->{problems}[0] }), 'also in hosts';
+    like $world->ctl('list', '--unused', '90d')->{err}, qr/^warning: not told of at present, [^\n]*web1 \(nginx's page /m, 'and in list --unused';
     is $world->stop($watch), 0, 'ended';
     my $unwritable = watch('web1', '--metrics', $world->dir . '/none/tokensync.prom');
     ok eventually(sub { $world->log_of($unwritable) =~ m{^the metrics file \S+/none/tokensync\.prom cannot be written: No such file or directory; .*; syncing goes on without --metrics$}m }),
@@ -356,13 +364,14 @@ subtest 'reports that cannot be read' => sub {
     local $ENV{TOKEN_AUTH_USAGE_DB} = $world->dir . '/noise';
     my $list = $world->ctl('list');
     is $list->{status}, 0, 'list';
-    like $list->{err}, qr/^warning: the last use of tokens cannot be read: registry reports \S+noise: /, 'warns';
+    like $list->{err}, qr/^warning: the last use of tokens cannot be read: reports \S+noise: is damaged, or not tokensync's; remove it/, 'warns';
     is $world->ctl('list', '--unused', '90d')->{status}, 1, 'and cannot say what is unused';
 };
 
 subtest 'wrong usage' => sub {
     for my $case (['web1'], ['unix:/run/nginx.sock'], ['unix:nginx.sock:/usage'], ['unix:/run/nginx.sock:usage'], ['https://localhost/usage'],
-        ['unix:/run/nginx.sock:/usage?x'], [$web1->{page}, '--usage-interval', '0s'], [$web1->{page}, '--usage-interval', 'x']) {
+        ['unix:/run/nginx.sock:/usage?x'], ['unix:/' . 'x' x 107 . ':/usage'], ['http://'], ['http://host'], ['http:///usage'], ["http://host/a\nb"],
+        [$web1->{page}, '--usage-interval', '0s'], [$web1->{page}, '--usage-interval', 'x']) {
         my ($page, @more) = @$case;
         my $result = $world->sync('watch', '--usage', $page, @more);
         is $result->{status}, 2, "$page @more";

@@ -186,7 +186,15 @@ std::vector<Fate> SqliteSource::fates(const std::vector<HeldToken>& tokens) {
 bool SqliteSource::no_change_between(const std::string& position, const std::string& latest) {
     const std::optional<Position> from = parse_position(position);
     const std::optional<Position> to = parse_position(latest);
-    return from && to && (*from == *to || from->seq > to->seq);
+    if (!from || !to || from->seq < to->seq) {
+        return false;
+    }
+    bool known = *from == *to;
+    if (!known && from->seq > to->seq) {
+        // That of a registry in whose place a backup was put says nothing of this one.
+        read([&](sqlite::SqliteSession& session) { known = in_log(session, *from); });
+    }
+    return known;
 }
 
 std::string SqliteSource::position() {

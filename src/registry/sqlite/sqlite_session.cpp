@@ -23,7 +23,26 @@ constexpr const char* not_a_registry =
     "this file is no token-auth registry; name another by --registry or TOKEN_AUTH_REGISTRY";
 
 // `system` is the errno behind the code, or 0.
-std::string explain(int code, int system, const char* message) {
+std::string explain(const Location& location, int code, int system, const char* message) {
+    if (!location.is_registry) {
+        switch (code & 0xff) {
+            case SQLITE_NOTADB:
+            case SQLITE_CORRUPT:
+                return "is damaged, or not tokensync's; remove it, tokensync makes it anew, or "
+                       "name "
+                       "another by --usage-db";
+            case SQLITE_READONLY:
+            case SQLITE_CANTOPEN:
+            case SQLITE_PERM:
+            case SQLITE_AUTH:
+                return fmt::format(
+                    "cannot be opened or written{}{}; tokensync's account writes it and its "
+                    "directory, that account's group reads it",
+                    system == 0 ? "" : ": ", system == 0 ? "" : std::strerror(system));
+            default:
+                break;
+        }
+    }
     switch (code & 0xff) {
         case SQLITE_NOTADB:
             return not_a_registry;
@@ -93,7 +112,7 @@ void check_file(const Location& location, Access access) {
 }  // namespace
 
 void fail(const Location& location, const std::string& text) {
-    throw base::Error(fmt::format("registry {}: {}", location.shown, text));
+    throw base::Error(fmt::format("{}: {}", title(location), text));
 }
 
 // A statement that runs; idle again when it goes.
@@ -186,7 +205,7 @@ SqliteSession::SqliteSession(Location location, const std::string& path, Access 
 SqlError SqliteSession::error(int code) const {
     const char* const message = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
     const int system = database_ ? sqlite3_system_errno(database_.get()) : 0;
-    return {fmt::format("registry {}: {}", location().shown, explain(code, system, message)),
+    return {fmt::format("{}: {}", title(location()), explain(location(), code, system, message)),
             std::to_string(code)};
 }
 
