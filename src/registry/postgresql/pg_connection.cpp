@@ -444,10 +444,12 @@ void PgConnection::commit() {
 void PgConnection::roll_back() noexcept {
     try {
         writes_ = false;
-        run("ROLLBACK");
-        if (!kept_) {
-            forget_prepared();
+        if (kept_) {
+            run("ROLLBACK");
+            return;
         }
+        prepared_.clear();
+        run(std::exchange(deallocate_, false) ? "ROLLBACK; DEALLOCATE ALL" : "ROLLBACK");
     } catch (...) {
         // The first error counts; without a connection nothing is left to roll back.
     }
