@@ -48,8 +48,8 @@ std::string password_hash(Reader& reader, const std::string& user) {
 
 void claim_password(Writer& writer, const std::string& user) {
     if (writer.session().engine() == Engine::postgresql) {
-        writer.session().execute(
-            "UPDATE passwords SET changed_at = changed_at WHERE user_id = $1", {user});
+        writer.session().execute("UPDATE passwords SET changed_at = changed_at WHERE user_id = $1",
+                                 {user});
     }
 }
 

@@ -134,7 +134,15 @@ void Writer::log(std::string_view action, std::string_view entity, const std::st
 void Writer::log_if(bool stays, std::string_view action, std::string_view entity,
                     const std::string& key, const Json& detail) {
     session_.execute("SAVEPOINT unlogged", {});
-    log(action, entity, key, detail);
+    if (stays) {
+        log(action, entity, key, detail);
+    } else {
+        // PostgreSQL's files keep a row that is taken back, and the name may be a password.
+        constexpr const char* nobody = "-";
+        Author author = author_;
+        author.name = nobody;
+        Writer(session_, author).log(action, entity, nobody, Json::object());
+    }
     session_.execute(stays ? "RELEASE SAVEPOINT unlogged" : "ROLLBACK TO SAVEPOINT unlogged", {});
 }
 

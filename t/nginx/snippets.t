@@ -53,6 +53,7 @@ sub configuration {
     $block =~ s{/var/lib/tokensync/\w+}{$store}g;
     $block =~ s{/var/log/nginx}{$dir}g;
     $block =~ s{/etc/nginx/\S+\.key}{$dir/key}g;
+    $block =~ s{/etc/nginx/\w+_secret}{$dir/secret}g;
     $block =~ s/\blisten\s+[^;]+;//g;
     my $servers = 0;
     $block =~ s/^(\s*server \{)/"$1 listen unix:$dir\/" . ++$servers . '.sock;'/gme;
@@ -69,6 +70,7 @@ sub tested {
 }
 
 spew("$dir/key", '0' x 32);
+spew("$dir/secret", 'proxy_set_header X-Sso-Secret "x";');
 my $root = root_dir();
 for my $file ('README.md', map { s{^\Q$root\E/}{}r } sort(glob("$root/docs/*.md"), glob("$root/examples/*.md"), glob("$root/examples/*/README.md"))) {
     my ($text, $count) = (slurp("$root/$file"), 0);

@@ -106,7 +106,7 @@ subtest 'two of one name' => sub {
     mkdir $dir or die;
     my $twin = $world->watch({ db => "$dir/db" }, '--host', 'web1');
     my $told = qr/^another tokensync reports itself as host web1, too; .*--host$/m;
-    ok eventually(sub { $world->log_of($web1) =~ $told && $world->log_of($twin) =~ $told }), 'both say so';
+    ok eventually(sub { $world->log_of($web1) =~ $told && $world->log_of($twin) =~ $told }, 60), 'both say so';
     ok eventually(sub { (hosts()->{web1}{problems}[0] // '') =~ /^another tokensync reports itself under this name; give each its own by --host$/ }),
         'it is listed';
     my $result = $world->ctl('revoke', 't17', '--wait', '2s');

@@ -280,9 +280,8 @@ void rotation() {
     check_equal(
         world.as(person("olga"), [&](GuardedWriter& g) { g.change_token(rotator, longer); }),
         "token_final", "not moved on");
-    check_equal(
-        world.as(person("olga"), [&](GuardedWriter& g) { g.delete_token(successor); }), "ok",
-        "the successor goes");
+    check_equal(world.as(person("olga"), [&](GuardedWriter& g) { g.delete_token(successor); }),
+                "ok", "the successor goes");
     check_equal(
         world.as(person("olga"), [&](GuardedWriter& g) { g.change_token(rotator, longer); }),
         "token_final", "nor then");
