@@ -8,8 +8,8 @@
 
 namespace token_auth::nginx {
 
-// Has a look-up bring along the memory that note_use() needs. (Worth 4 to 6 % of requests/s with
-// a million tokens: docs/BENCHMARKS.md.)
+// Has a look-up bring along the memory that note_use() needs: 1 to 3 % of requests/s with a million
+// tokens at random (docs/BENCHMARKS.md has what is left).
 void prepare_use(ngx_http_request_t* r, Identify& identify) noexcept;
 
 // Notes that the access phase let the token of the context in.
