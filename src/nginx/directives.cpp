@@ -105,6 +105,12 @@ char* set_token_auth(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noe
         conf->realm = nullptr;
         return NGX_CONF_OK;
     }
+    if (view(args[1]) == "on") {
+        ngx_conf_log_error(
+            NGX_LOG_WARN, cf, 0,
+            "\"on\" in \"token_auth\" is the realm that clients are shown; any realm "
+            "turns it on, so give a name, such as \"token_auth api\"");
+    }
     conf->realm = compile(cf, args[1]);
     if (conf->realm == nullptr) {
         return failed;
@@ -224,6 +230,38 @@ constexpr OrganizationModeName organization_modes[] = {
     {"off", OrganizationMode::off},
 };
 
+// Whether a text reads like the name of a field or a variable rather than that of an organization.
+bool reads_like_field(std::string_view text) noexcept {
+    constexpr std::string_view beginnings[] = {"x-", "http_", "arg_", "cookie_"};
+    return std::any_of(std::begin(beginnings), std::end(beginnings), [&](std::string_view first) {
+        return text.size() > first.size() &&
+               ngx_strncasecmp(str(text).data, str(first).data, first.size()) == 0;
+    });
+}
+
+// Checks an organization that is the same for each request.
+bool check_organization(ngx_conf_t* cf, ngx_str_t& value) noexcept {
+    if (ngx_http_script_variables_count(&value) != 0) {
+        return true;
+    }
+    if (!is_identifier(view(value))) {
+        ngx_conf_log_error(
+            NGX_LOG_EMERG, cf, 0,
+            "invalid organization \"%V\" in \"token_auth_org\", it has 1 to 64 "
+            "characters of A-Z a-z 0-9 . _ -; a request field is given as $http_name",
+            &value);
+        return false;
+    }
+    if (reads_like_field(view(value))) {
+        ngx_conf_log_error(
+            NGX_LOG_WARN, cf, 0,
+            "\"token_auth_org\" takes \"%V\" for the organization of each request; "
+            "a request field is given as $http_name, such as \"from=$http_x_org_id\"",
+            &value);
+    }
+    return true;
+}
+
 // token_auth_org required | optional | off [from=<value>]
 char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) noexcept {
     auto* conf = static_cast<LocConf*>(data);
@@ -253,7 +291,7 @@ char* set_organization(ngx_conf_t* cf, ngx_command_t* /*command*/, void* data) n
                                &args[2]);
             return failed;
         }
-        conf->organization = compile(cf, value);
+        conf->organization = check_organization(cf, value) ? compile(cf, value) : nullptr;
         if (conf->organization == nullptr) {
             return failed;
         }

@@ -362,12 +362,22 @@ std::vector<Check> list_of(const Rules& rules) {
     return list.take();
 }
 
+const Rules& rules_of(Engine engine) {
+    static const SqliteRules sqlite;
+    static const PostgresqlRules postgresql;
+    return engine == Engine::sqlite ? static_cast<const Rules&>(sqlite) : postgresql;
+}
+
 }  // namespace
 
 const std::vector<Check>& checks(Engine engine) {
-    static const std::vector<Check> sqlite = list_of(SqliteRules());
-    static const std::vector<Check> postgresql = list_of(PostgresqlRules());
+    static const std::vector<Check> sqlite = list_of(rules_of(Engine::sqlite));
+    static const std::vector<Check> postgresql = list_of(rules_of(Engine::postgresql));
     return engine == Engine::sqlite ? sqlite : postgresql;
+}
+
+std::string identifier_check(Engine engine, std::string_view column) {
+    return rules_of(engine).identifier(column);
 }
 
 }  // namespace token_auth::registry

@@ -24,4 +24,7 @@ struct Check {
 // of it.
 const std::vector<Check>& checks(Engine engine);
 
+// The expression for a column that is an identifier.
+std::string identifier_check(Engine engine, std::string_view column);
+
 }  // namespace token_auth::registry

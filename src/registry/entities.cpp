@@ -14,6 +14,7 @@
 #include "base/redact.hpp"
 #include "base/text.hpp"
 #include "registry/bad_row.hpp"
+#include "registry/checks.hpp"
 #include "registry/token_columns.hpp"
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
@@ -22,17 +23,6 @@ namespace token_auth::registry {
 namespace {
 
 constexpr std::size_t keys_per_query = 5000;
-
-// What SQL says of a column that must be an identifier. (SQLite: length() stops at a NUL.)
-std::string is_identifier_in_sql(Engine engine, std::string_view column) {
-    if (engine == Engine::sqlite) {
-        return fmt::format(
-            "(typeof({0}) = 'text' AND length({0}) BETWEEN 1 AND 64 AND length({0}) = "
-            "length(CAST({0} AS BLOB)) AND {0} NOT GLOB '*[^A-Za-z0-9._-]*')",
-            column);
-    }
-    return fmt::format("({} COLLATE \"C\" ~ '^[A-Za-z0-9._-]{{1,64}}$')", column);
-}
 
 // What is wrong with a membership m, with organizations o joined by LEFT JOIN. One that is not
 // sound counts as none.
@@ -46,8 +36,8 @@ std::string membership_state(Engine engine) {
     return fmt::format(
         "CASE WHEN ({} AND {} AND {}) IS NOT TRUE THEN {} WHEN o.id IS NULL THEN {} "
         "WHEN (o.suspended IN (0, 1)) IS NOT TRUE THEN {} ELSE {} END",
-        is_identifier_in_sql(engine, "m.user_id"), is_identifier_in_sql(engine, "m.organization"),
-        is_identifier_in_sql(engine, "m.role"), std::int64_t{membership_malformed},
+        identifier_check(engine, "m.user_id"), identifier_check(engine, "m.organization"),
+        identifier_check(engine, "m.role"), std::int64_t{membership_malformed},
         std::int64_t{membership_without_organization}, std::int64_t{membership_in_bad_organization},
         std::int64_t{membership_sound});
 }

@@ -481,7 +481,7 @@ RotatedToken GuardedWriter::rotate_token(const std::string& id, const Rotation& 
     request.expires = rotation.expires;
     const Token predecessor = ask_about(id, request).token;
     authorize(request);
-    require_rotatable(predecessor, now_);
+    require_rotatable(predecessor, digester, now_);
     if (rotation.grace < 0 || rotation.grace > grace_max) {
         require_valid({{"grace", "must be at most 30 days"}});
     }

@@ -220,9 +220,22 @@ class Import {
         }
     }
 
+    static bool is_powerless(const Token& token) {
+        return token.kind != kind_user && token.role.empty() && token.scopes.empty();
+    }
+    template <typename T>
+    static bool is_powerless(const T& /*value*/) {
+        return false;
+    }
+
     template <typename T>
     void put(T value) {
-        switch (writer_.put(std::move(value))) {
+        const bool powerless = is_powerless(value);
+        const Outcome outcome = writer_.put(std::move(value));
+        if (powerless && outcome != Outcome::unchanged) {
+            ++counts_.powerless;
+        }
+        switch (outcome) {
             case Outcome::added:
                 ++counts_.added;
                 break;

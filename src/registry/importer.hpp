@@ -15,6 +15,9 @@ struct ImportCounts {
     std::size_t updated = 0;
     std::size_t unchanged = 0;
     std::size_t left_out = 0;  // removed since the line was written
+    // Of the tokens added or updated, those of organizations and groups with neither role nor
+    // scopes.
+    std::size_t powerless = 0;
 };
 
 // What becomes of a field that a line leaves out, and of what was removed from the registry.

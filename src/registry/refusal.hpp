@@ -19,7 +19,8 @@ class Refusal : public base::Error {
     std::string scope;                // scope_missing
     std::vector<std::string> scopes;  // grant_exceeds
     std::vector<Problem> errors;      // fields_invalid; the one of limit_reached
-    std::string successor;            // not_rotatable; empty: it is revoked or expired
+    std::string successor;            // not_rotatable; empty: it has none
+    bool lacks_key = false;           // not_rotatable: the digest is keyed, and there is no key
 };
 
 }  // namespace token_auth::registry

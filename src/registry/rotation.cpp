@@ -8,6 +8,7 @@
 #include "registry/new_token.hpp"
 #include "registry/refusal.hpp"
 #include "registry/token_policy.hpp"
+#include "registry/validate.hpp"
 
 namespace token_auth::registry {
 namespace {
@@ -18,7 +19,7 @@ Refusal not_rotatable(const std::string& text) {
 
 }  // namespace
 
-void require_rotatable(const Token& token, std::int64_t now) {
+void require_rotatable(const Token& token, const TokenDigester& digester, std::int64_t now) {
     if (token.revoked != 0) {
         throw not_rotatable(
             fmt::format("token {} is revoked; `tokenctl restore` it first, or "
@@ -33,6 +34,13 @@ void require_rotatable(const Token& token, std::int64_t now) {
         Refusal refusal = not_rotatable(fmt::format(
             "token {} was rotated already; rotate its successor {}", token.id, token.successor));
         refusal.successor = token.successor;
+        throw refusal;
+    }
+    if (token.digest.key_id != no_key && !digester.has_key()) {
+        Refusal refusal =
+            not_rotatable(fmt::format("token {} has a keyed digest (key {}); give the key by --key",
+                                      token.id, format_key_id(token.digest.key_id)));
+        refusal.lacks_key = true;
         throw refusal;
     }
 }

@@ -12,8 +12,9 @@
 
 namespace token_auth::registry {
 
-// Refusal (not_rotatable) of a token that is revoked or expired, or has a successor.
-void require_rotatable(const Token& token, std::int64_t now);
+// Refusal (not_rotatable) of a token that is revoked or expired, or has a successor; or has a keyed
+// digest, if there is no key for another one.
+void require_rotatable(const Token& token, const TokenDigester& digester, std::int64_t now);
 
 struct Rotation {
     std::int64_t grace = 86400;             // seconds that the predecessor lives on

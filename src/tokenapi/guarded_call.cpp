@@ -83,7 +83,10 @@ Problem problem_of(const registry::Refusal& refusal, bool by_token) {
     if (found == plain_codes.end()) {
         throw base::Error("no problem is named " + refusal.code);
     }
-    Problem problem(found->second);
+    Problem problem = refusal.lacks_key
+                          ? Problem(found->second,
+                                    "Its digest is keyed, and the server has not been given a key.")
+                          : Problem(found->second);
     if (refusal.code == "grant_exceeds") {
         problem.with("scopes", refusal.scopes);
     } else if (refusal.code == "not_rotatable") {

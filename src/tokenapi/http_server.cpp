@@ -44,7 +44,9 @@ struct Exchange {
     bool has_fields = false;
     // What it will be refused with, known before the body is there: then the body is dropped.
     std::optional<Response> refusal{};
-    std::size_t received = 0;  // bytes of the body
+    std::size_t length = limits::body_size;  // of the body; the most there may be if none is told
+    std::size_t received = 0;                // bytes of it
+    std::size_t room = 0;                    // kept for it
     std::optional<Response> answer{};
     std::function<void(RegistryConnection&)> if_unsent{};
     Clock::time_point whole{};
@@ -387,6 +389,7 @@ class HttpServer::Loop {
             if (length && *length > limits::body_size) {
                 throw too_large();
             }
+            exchange.length = length.value_or(limits::body_size);
             framed = true;
             require_whole_target(exchange, version);
             router_.find(*exchange.call);
@@ -423,20 +426,29 @@ class HttpServer::Loop {
             metrics_.answered(exchange.operation(), response.status, Clock::duration::zero());
             return MHD_NO;
         }
-        if (!exchange.refusal && bodies_size_ + bytes.size() > limits::bodies_size) {
+        if (!exchange.refusal && exchange.room == 0 && !make_room(exchange)) {
             exchange.refusal = Problem(ProblemCode::overloaded).response();
-            drop_body(exchange);
         }
         if (!exchange.refusal) {
             exchange.call->request.body += bytes;
-            bodies_size_ += bytes.size();
         }
         return MHD_YES;
     }
 
+    // For all of the body at once: one that grows leaves copies of what it holds behind, and holes.
+    bool make_room(Exchange& exchange) {
+        if (bodies_size_ + exchange.length > limits::bodies_size) {
+            return false;
+        }
+        exchange.call->request.body.reserve(exchange.length);
+        exchange.room = exchange.length;
+        bodies_size_ += exchange.room;
+        return true;
+    }
+
     void drop_body(Exchange& exchange) {
         std::string& body = exchange.call->request.body;
-        bodies_size_ -= body.size();
+        bodies_size_ -= std::exchange(exchange.room, 0);
         explicit_bzero(body.data(), body.size());
         body = std::string();
     }
@@ -493,7 +505,7 @@ class HttpServer::Loop {
     Dispatcher& dispatcher_;
     Metrics& metrics_;
     std::unordered_set<Connection*> connections_;
-    std::size_t bodies_size_ = 0;
+    std::size_t bodies_size_ = 0;  // what is kept for bodies
     bool stopping_ = false;
     Clock::time_point next_tick_{};
     int epoll_fd_ = -1;

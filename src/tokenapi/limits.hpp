@@ -21,7 +21,7 @@ inline constexpr std::chrono::seconds stop_time{30};
 inline constexpr std::size_t header_size = 20 * 1024;
 inline constexpr std::size_t body_size = 64 * 1024;
 // Of all requests that are being received; then 503. Keeps 1,000 connections within memory.
-inline constexpr std::size_t bodies_size = 8 * 1024 * 1024;
+inline constexpr std::size_t bodies_size = 4 * 1024 * 1024;
 inline constexpr std::size_t json_levels = 16;
 inline constexpr std::size_t json_names = 100;  // in one object
 inline constexpr std::size_t parameters = 32;   // of a query or a form

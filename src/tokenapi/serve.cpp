@@ -30,6 +30,9 @@ namespace {
 constexpr rlim_t other_descriptors = 100;
 // glibc's default, eight for each processor, would let the workers' memory grow apart.
 constexpr int arenas = 2;
+// What is as large as the largest body goes back to the system when it is freed; glibc would learn
+// to keep it.
+constexpr int own_mapping = 64 * 1024;
 
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -62,6 +65,7 @@ void serve(const Options& options, std::span<const Route> routes) {
     const Settings settings(options.login);
     raise_descriptor_limit();
     mallopt(M_ARENA_MAX, arenas);
+    mallopt(M_MMAP_THRESHOLD, own_mapping);
     signal(SIGPIPE, SIG_IGN);
     const base::FileDescriptor stop = base::signal_descriptor({SIGTERM, SIGINT});
     ListeningSocket socket(options.listen);

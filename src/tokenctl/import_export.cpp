@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/redact.hpp"
+#include "base/text.hpp"
 #include "cli/exit.hpp"
 #include "cli/output.hpp"
 #include "registry/importer.hpp"
@@ -50,6 +51,13 @@ int import_file(const Context& context, const std::string& file, bool replace) {
     std::istream& input = standard ? std::cin : opened;
     const auto mode = replace ? registry::ImportMode::replace : registry::ImportMode::merge;
     const auto counts = registry::import_lines(registry, context.author(), input, shown, mode);
+    if (counts.powerless != 0) {
+        cli::warn(fmt::format(
+            "{} that {} imported {} neither a role nor scopes: let in only where nginx asks for "
+            "none",
+            base::counted(counts.powerless, "token"), counts.powerless == 1 ? "was" : "were",
+            counts.powerless == 1 ? "has" : "have"));
+    }
     return finish(context, Report{json_of(counts), text_of(counts)});
 }
 

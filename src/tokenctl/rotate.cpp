@@ -26,14 +26,6 @@ struct Options {
     NewTokenOptions common;
 };
 
-void require_key(const registry::Token& token, const registry::TokenDigester& key) {
-    if (token.digest.key_id != no_key && !key.has_key()) {
-        throw base::Error(fmt::format(
-            "token {} has a keyed digest (key {}); give the key by --key or TOKEN_AUTH_KEY",
-            token.id, registry::format_key_id(token.digest.key_id)));
-    }
-}
-
 registry::Rotation rotation_of(const Options& options, std::int64_t now) {
     registry::Rotation rotation;
     rotation.grace = cli::duration_option("--grace", options.grace);
@@ -47,8 +39,7 @@ registry::Rotation rotation_of(const Options& options, std::int64_t now) {
 registry::RotatedToken put_rotation(registry::Writer& writer, registry::TokenDigester& key,
                                     const registry::Token& predecessor,
                                     const registry::Rotation& rotation) {
-    require_rotatable(predecessor, writer.now());
-    require_key(predecessor, key);
+    require_rotatable(predecessor, key, writer.now());
     const auto policy = policy_for(writer, predecessor);
     const auto successor = successor_of(predecessor, rotation, policy, writer.now());
     require_valid(successor);

@@ -78,10 +78,10 @@ subtest 'as many sessions as there may be, all newer by the clock' => sub {
     $cookies{eve} = $cookie;
 };
 
-subtest 'a log-in while the password changes' => sub {
-    plan skip_all => 'SQLite writes one after the other' if !on_postgresql();
+# Holds up eve's log-in where it begins its session, runs tokenctl beside it, and lets it go on; the answer.
+sub log_in_beside {
+    my ($expected, @arguments) = @_;
     $login->sql("DELETE FROM sessions WHERE user_id = 'eve'");
-    # Holds up the log-in where it begins its session.
     my ($process, $from, $to) = open_registry($login->url);
     print $to "BEGIN; LOCK TABLE sessions IN SHARE MODE; SELECT 'locked';\n";
     $to->flush;
@@ -93,16 +93,33 @@ subtest 'a log-in while the password changes' => sub {
     ok eventually(sub { $login->sql($waiting)->[0] > 0 }), 'the log-in waits';
     my $child = fork // die "fork: $!";
     if ($child == 0) {
-        eval { $login->ctl(qw(user password eve), { stdin => "another $password\n" }) };
+        eval { $login->ctl(@arguments) };
         POSIX::_exit($@ ? 1 : 0);
     }
     sleep 1;  # it waits for the log-in, or has ended
     print $to "COMMIT;\n";
     close $to;
     waitpid $_, 0 for $process, $child;
-    is $?, 0, 'the password is changed';
-    TokenAuth::Api::read_answer($connection);
-    is $login->sql("SELECT count(*) FROM sessions WHERE user_id = 'eve'")->[0], 0, 'no session of the old one is left';
+    is $?, 0, $expected;
+    return TokenAuth::Api::read_answer($connection);
+}
+
+sub eves_sessions { return $login->sql("SELECT count(*) FROM sessions WHERE user_id = 'eve'")->[0] }
+
+subtest 'a log-in while the password changes' => sub {
+    plan skip_all => 'SQLite writes one after the other' if !on_postgresql();
+    log_in_beside('the password is changed', qw(user password eve), { stdin => "$password\n" });
+    is eves_sessions(), 0, 'no session of the old one is left';
+};
+
+subtest 'a log-in while its person is disabled' => sub {
+    plan skip_all => 'SQLite writes one after the other' if !on_postgresql();
+    my $answer = log_in_beside('disabled', qw(user disable eve));
+    my $cookie = $answer->{status} == 200 ? cookie_of($answer) : undef;
+    is code_of($login->call('GET', '/me', cookie => $cookie)), '401 session_ended', 'nobody goes on' if $cookie;
+    $login->ctl(qw(user enable eve));
+    is code_of($login->call('GET', '/me', cookie => $cookie)), '401 session_ended', 'nor when she is enabled again' if $cookie;
+    is eves_sessions(), 0, 'no session is left';
 };
 
 is_deeply [ $login->misfits ], [], 'all of it is as the document says';

@@ -135,13 +135,13 @@ subtest '1,000 connections' => sub {
     sleep 0.5;
     my $used = $api->memory;
     note "$used KiB";
-    cmp_ok $used, '<', 64 * 1024, 'memory has its limit';
+    cmp_ok $used, '<', 57 * 1024, 'memory has its limit';
     my $rest = 'x' x (65536 - 65006 - 2) . '"}';
     $_->blocking(1), syswrite $_, $rest for @connections;
     %statuses = ();
     ++$statuses{ (read_answer($_) // { status => 'none' })->{status} } for @connections;
     is join(' ', sort keys %statuses), '200 503', 'what is beyond it is refused: ' . join ', ', %statuses;
-    cmp_ok $statuses{200}, '>', 100, 'and only that';
+    cmp_ok $statuses{200}, '>', 50, 'and only that';
     @connections = ();
     eventually { $api->metrics->{token_auth_api_connections} == 1 };
     is $api->metrics->{token_auth_api_connections}, 1, 'all are gone';

@@ -8,7 +8,7 @@ use JSON::PP ();
 use Test::More;
 use TokenAuth::Api;
 use TokenAuth::Login qw(cookie_of);
-use TokenAuth::Util qw(eventually);
+use TokenAuth::Util qw(eventually spew);
 
 my $login = TokenAuth::Login->start;
 $login->person('ann', 'correct horse battery');
@@ -164,6 +164,16 @@ subtest 'rotated' => sub {
     my ($id) = $able =~ /_(.*?)\./;
     is wrong(by($able, 'POST', "/tokens/$id/rotate", json => { expires => '90d' })), '422 fields_invalid: expires', 'its life is not its own to say';
     is by($able, 'POST', "/tokens/$id/rotate")->{status}, 201, 'itself';
+};
+
+subtest 'a keyed digest, without the key' => sub {
+    my $key = spew($login->api->dir . '/key', 'k' x 32);
+    chomp(my $token = $login->ctl(qw(create --org acme --name keyed --role reader --key), $key));
+    my ($id) = $token =~ /_(.*?)\./;
+    my $refused = ann('POST', "/tokens/$id/rotate");
+    is_deeply [ code_of($refused), $refused->{json}{successor} ], [ '409 not_rotatable', undef ], 'gets no successor with a plain one';
+    like $refused->{json}{detail}, qr/keyed/, 'says why';
+    is $login->sql("SELECT count(*) FROM tokens WHERE name = 'keyed'")->[0], 1, 'nothing is made';
 };
 
 subtest 'an answer that cannot be written' => sub {

@@ -246,6 +246,14 @@ rejected("$_: \"\" beside another value", location("token_auth api;\n $_; #!"), 
     for 'token_auth_scope "" a', 'token_auth_scope_any a ""', 'token_auth_role a ""', 'token_auth_group "" ""',
     "token_auth_scope a;\n token_auth_scope \"\"";
 
+warned('the realm "on"', location("token_auth on; #!"), qr/"on" in "token_auth" is the realm that clients are shown; any realm turns it on/);
+warned("a field's name for an organization: $_", location("token_auth api;\n token_auth_org required from=$_; #!"),
+    qr/"token_auth_org" takes "\Q$_\E" for the organization of each request; a request field is given as \$http_name/)
+    for 'X-Org-Id', 'x-org', 'http_x_org_id', 'arg_org', 'Cookie_org';
+accepted("an organization: $_", location("token_auth api; token_auth_org required from=$_;")) for 'acme', 'x', 'x-', '$http_x_org', 'x-$host';
+rejected("no organization: $_", location("token_auth api;\n token_auth_org optional from=$_; #!"), qr/invalid organization "\Q$_\E" in "token_auth_org", it has 1 to 64/)
+    for 'a/b', '..', 'é', 'a' x 65;
+
 # nginx starts without the store, and does not make one.
 warned('a store that is not there yet', "token_auth_db $dir/nowhere/; #!\n token_auth api; server { }",
     qr/there is no token store at "\Q$dir\E\/nowhere" yet, so requests get 503; make it by "tokensync run --db \Q$dir\E\/nowhere", or correct/);

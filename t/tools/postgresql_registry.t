@@ -52,7 +52,7 @@ subtest 'init' => sub {
     like $made->{registry}, qr{\Apostgresql://postgres\@:$port/$database\?host=/\S+\z}, 'names it';
     like $made->{id}, qr/\A[0-9a-f]{32}\z/, 'and its id';
     ok(fails_with(tokenctl('init'), 1, qr/is a registry already .*; nothing was changed/), 'once only');
-    ok(fails_with(tokenctl('--registry', $server->url('nonesuch'), 'init'), 1, qr/cannot be reached: .*"nonesuch" does not exist/),
+    ok(fails_with(tokenctl('--registry', $server->url('nonesuch'), 'init'), 1, qr/cannot be reached: .*"nonesuch" does not exist.*createdb/),
         'a database that is not there');
     $server->sql($database, "UPDATE token_auth.meta SET value = '99' WHERE name = 'schema_version'");
     for my $result (tokenctl(qw(org list)), tokensync($server->url($database), 'run')) {

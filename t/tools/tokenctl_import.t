@@ -58,6 +58,15 @@ subtest 'there and back' => sub {
     is(export(), export(), 'and each time');
 };
 
+subtest 'tokens that are let in nowhere' => sub {
+    init_registry(new_dir());
+    my $line = qq({"type":"token","id":"n1","digest":"$other","kind":"organization","organization":"acme","name":"n"}\n);
+    my $first = done(imported($world . $line))->{err};
+    like($first, qr/warning: 1 token that was imported has neither a role nor scopes/, 'are warned of');
+    unlike(done(imported($world . $line))->{err}, qr/neither/, 'not of those that were there');
+    unlike(done(imported($line =~ s/"name"/"scopes":["a:read"],"name"/r))->{err}, qr/neither/, 'nor of one that has');
+};
+
 subtest 'the change log' => sub {
     my $url = init_registry(new_dir());
     ok(succeeds(imported($world)), 'import');

@@ -65,8 +65,9 @@ std::string remedy(std::string_view sqlstate, std::string_view message) {
     }
     if (sqlstate.empty() || group == "08" || group == "57") {
         return fmt::format(
-            "cannot be reached: {}; check the URL, that the server runs and "
-            "lets this account in, and the password file (this account's own, mode 0600)",
+            "cannot be reached: {}; check the URL, that the server runs, has this database "
+            "(createdb makes it) and lets this account in, and the password file (this account's "
+            "own, mode 0600)",
             first_line(message));
     }
     return fmt::format("PostgreSQL answered: {} (SQLSTATE {})", first_line(message), sqlstate);

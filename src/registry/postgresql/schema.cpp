@@ -238,7 +238,10 @@ BEGIN
             UNION SELECT 'token', digest FROM tokens WHERE user_id IN (
                 SELECT id FROM new_rows n WHERE technical = 1
                     OR NOT EXISTS (SELECT 1 FROM old_rows o WHERE o.id = n.id));
-        DELETE FROM sessions WHERE user_id IN (SELECT id FROM new_rows WHERE disabled <> 0);
+        -- When one is enabled, too: a log-in beside the disabling may have left one.
+        DELETE FROM sessions WHERE user_id IN (
+            SELECT id FROM new_rows WHERE disabled <> 0
+            UNION SELECT id FROM old_rows WHERE disabled <> 0);
     END IF;
     RETURN NULL;
 END

@@ -17,8 +17,16 @@ namespace token_auth::registry::sqlite {
 namespace {
 
 constexpr int busy_seconds = 10;
+// What a connection may keep of the file. tokensync reads much; of tokenapi's there are many.
+constexpr int reader_cache = 64 * 1024;  // KiB
+constexpr int writer_cache = 512;
 // Room for what a large import changes, so that little of it is written twice.
-constexpr int cache_kibibytes = 64 * 1024;
+constexpr int import_cache = 64 * 1024;
+
+std::string cache_of(int size) {
+    return fmt::format("PRAGMA cache_size = -{}", size);
+}
+
 constexpr const char* not_a_registry =
     "this file is no token-auth registry; name another by --registry or TOKEN_AUTH_REGISTRY";
 
@@ -257,6 +265,9 @@ void SqliteSession::keep_wal() {
 }
 
 void SqliteSession::begin(Access access) {
+    if (access == Access::write_alone) {
+        run(cache_of(import_cache));
+    }
     run(access == Access::read ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
@@ -278,9 +289,8 @@ std::unique_ptr<SqliteSession> open_any(const Location& location, Access access)
 std::unique_ptr<SqliteSession> open(const Location& location, Access access, int oldest) {
     auto session = open_any(location, access);
     require_version(location, session->version(), oldest);
-    session->run(
-        fmt::format("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -{}",
-                    cache_kibibytes));
+    session->run("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; " +
+                 cache_of(access == Access::read ? reader_cache : writer_cache));
     return session;
 }
 
