@@ -46,6 +46,15 @@ std::string json_text(const Json& value) {
     return out;
 }
 
+void append_json(std::string& out, std::string_view text) {
+    const auto is_plain = [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; };
+    if (std::all_of(text.begin(), text.end(), is_plain)) {
+        out.append(1, '"').append(text).append(1, '"');
+    } else {
+        out += json_text(Json(text));
+    }
+}
+
 std::string json_line(const Json& value) {
     return json_text(value) + "\n";
 }

@@ -56,8 +56,7 @@ void add_place(Reader& reader, const Token& token, Identity& identity) {
 std::optional<TokenView> find_token(Reader& reader, TokenDigester& digester,
                                     std::string_view text) {
     for (const TokenDigest& digest : digester.digests(text)) {
-        const auto id = reader.token_of_digest(digest.bytes);
-        auto view = id ? reader.token(*id) : std::nullopt;
+        auto view = reader.token_by_digest(digest.bytes);
         if (view && view->token.digest == digest) {
             return view;
         }
@@ -120,6 +119,12 @@ TokenIdentity identity_of_token(Reader& reader, TokenDigester& digester, std::st
         return {Code::token_unknown, std::nullopt};
     }
     const Code code = decide_on(*view, now, client);
+    if (view->token.kind != kind_user) {
+        reader.expect_organization(view->token.organization);
+        if (!view->token.role.empty()) {
+            reader.expect_role(view->token.role);
+        }
+    }
     const auto user = reader.user(view->token.user);
     if (code != Code::ok || !user) {
         return {code != Code::ok ? code : Code::token_unknown, std::nullopt};
