@@ -87,7 +87,7 @@ Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     entry.subject = token.user;
     entry.allow = allow;
     entry.user_key = token.kind == kind_user ? user_key(token.user) : 0;
-    std::array<char, token_entry_max> record{};
+    std::array<char, token_entry_max> record;
     const std::size_t size = encode(entry, false, record.data(), record.size());
     Claims claims;
     if (size == 0 || !claims.token.parse({record.data(), size})) {

@@ -23,6 +23,10 @@ class Rules {
     virtual std::string scopes(std::string_view column) const = 0;
     virtual std::string blocks(std::string_view column) const = 0;
     virtual std::string email(std::string_view column) const = 0;
+    // Of a column that may be NULL, what it is otherwise.
+    virtual std::string or_null(std::string_view column, const std::string& expression) const {
+        return fmt::format("{} IS NULL OR ({})", column, expression);
+    }
     // For people; at most so many bytes of UTF-8.
     virtual std::string text(std::string_view column, std::size_t most) const = 0;
     // With something to see in it, and nothing that is not.
@@ -167,6 +171,14 @@ class PostgresqlTableRules final : public PostgresqlRules {
     std::string identifier(std::string_view column) const override {
         return fmt::format("token_auth.is_identifier({})", column);
     }
+    // Of NULL, the functions say NULL, which is not false.
+    std::string or_null(std::string_view /*column*/, const std::string& expression) const override {
+        return expression;
+    }
+    std::string number(std::string_view column, std::int64_t most) const override {
+        return most == base::time_max ? fmt::format("token_auth.is_time({})", column)
+                                      : PostgresqlRules::number(column, most);
+    }
     std::string digest(std::string_view column) const override {
         return fmt::format("token_auth.is_digest({})", column);
     }
@@ -216,8 +228,7 @@ class List {
     }
     void identifier(std::string_view column) { add(column, id_rule, rules_.identifier(column)); }
     void identifier_or_null(std::string_view column, std::string mend = {}) {
-        add(column, id_rule, fmt::format("{} IS NULL OR ({})", column, rules_.identifier(column)),
-            mend);
+        add(column, id_rule, rules_.or_null(column, rules_.identifier(column)), mend);
     }
     void flag(std::string_view column) { add(column, flag_rule, rules_.number(column, 1)); }
     void digest(std::string_view column) { add(column, digest_rule, rules_.digest(column)); }
@@ -417,18 +428,23 @@ std::vector<std::string> postgresql_check_functions() {
     const PostgresqlRules rules;
     constexpr std::string_view value = "value";
     std::vector<std::string> statements;
-    for (const auto& [name, expression] :
-         {std::pair("is_identifier", rules.identifier(value)),
-          std::pair("is_digest", rules.digest(value)), std::pair("is_scopes", rules.scopes(value)),
-          std::pair("is_allow_list", rules.blocks(value)),
-          std::pair("is_email", rules.email(value)),
-          std::pair("is_visible", rules.visible(value))}) {
+    const auto add = [&](std::string_view name, std::string_view type,
+                         const std::string& expression) {
+        statements.push_back(fmt::format(
+            "CREATE OR REPLACE FUNCTION token_auth.{0}(value {1}) RETURNS boolean LANGUAGE plpgsql "
+            "IMMUTABLE PARALLEL SAFE AS $$\nBEGIN\n    RETURN {2};\nEND\n$$",
+            name, type, expression));
+        // whoever may write to a table
         statements.push_back(
-            fmt::format("CREATE OR REPLACE FUNCTION token_auth.{}(value TEXT) RETURNS boolean "
-                        "LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$\nBEGIN\n    RETURN {};\n"
-                        "END\n$$",
-                        name, expression));
-    }
+            fmt::format("GRANT EXECUTE ON FUNCTION token_auth.{}({}) TO PUBLIC", name, type));
+    };
+    add("is_identifier", "TEXT", rules.identifier(value));
+    add("is_digest", "TEXT", rules.digest(value));
+    add("is_scopes", "TEXT", rules.scopes(value));
+    add("is_allow_list", "TEXT", rules.blocks(value));
+    add("is_email", "TEXT", rules.email(value));
+    add("is_visible", "TEXT", rules.visible(value));
+    add("is_time", "BIGINT", rules.number(value, base::time_max));
     return statements;
 }
 

@@ -623,11 +623,6 @@ void add_checks(Statements& statements) {
 void add_functions(Statements& statements) {
     append(statements, functions);
     statements.emplace_back("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA token_auth FROM PUBLIC");
-    // whoever may write to a table
-    statements.emplace_back(
-        "GRANT EXECUTE ON FUNCTION token_auth.is_identifier(TEXT), token_auth.is_digest(TEXT), "
-        "token_auth.is_scopes(TEXT), token_auth.is_allow_list(TEXT), token_auth.is_email(TEXT), "
-        "token_auth.is_visible(TEXT) TO PUBLIC");
 }
 
 }  // namespace
@@ -637,8 +632,8 @@ Statements postgresql_schema() {
     append(statements, version_1);
     append(statements, version_2);
     append(statements, version_2_managing);
-    add_checks(statements);
     add_functions(statements);
+    add_checks(statements);
     append(statements, triggers);
     return statements;
 }
@@ -652,8 +647,8 @@ Statements postgresql_upgrade_before() {
 
 Statements postgresql_upgrade_behind() {
     Statements statements{std::string(drop_checks)};
-    add_checks(statements);
     add_functions(statements);
+    add_checks(statements);
     for (const RoleGrants& grants : role_grants()) {
         statements.push_back(regrant(grants));
     }
