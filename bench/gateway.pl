@@ -16,13 +16,15 @@ use TokenAuth::Util qw(slurp spew);
 use TokenAuth::Wire;
 
 my %options = (tokens => 1_000_000, rounds => 100, slice => 12, connections => 32);
-GetOptions(\%options, qw(tokens=i rounds=i slice=i connections=i record smoke)) && !@ARGV
-    && !grep { $_ <= 0 } @options{qw(tokens rounds slice connections)}
+GetOptions(\%options, qw(tokens=i rounds=i slice=i connections=i only=s record smoke)) && !@ARGV
+    && !(grep { $_ <= 0 } @options{qw(tokens rounds slice connections)}) && !($options{only} && $options{record})
     or do { print STDERR "bench gateway: see scripts/bench --help\n"; exit 2 };
 
 my $root = $ENV{TOKEN_AUTH_ROOT} // die "run scripts/bench\n";
 my $build = $ENV{TOKEN_AUTH_BUILD};
 @options{qw(tokens record)} = (2000, 0) if $options{smoke};
+my %only = map { $_ => 1 } qw(unprotected organization), split /,/, $options{only} // '';
+sub is_asked { return !$options{only} || $only{ $_[0] } }
 $options{smoke} || cpus() > 1 or die "bench gateway: needs two processors, one for the servers and one for the load\n";
 my $dir = "$build/bench/gateway";
 remove_tree($dir);
@@ -38,7 +40,7 @@ sub instructions {
     my $text = run($^X, (map { "-I$_" } @INC), "$root/bench/instructions.pl");
     return { $text =~ /^(organization|user|unknown) +(\d+)/mg };
 }
-my $instructions = $options{smoke} ? {} : instructions();
+my $instructions = $options{smoke} || $options{only} ? {} : instructions();
 
 # A store with that many organization tokens and a third as many user tokens, and lists of both.
 my $all = int(($tokens * 4 + 2) / 3);
@@ -70,7 +72,7 @@ sub start_redis {
 }
 
 # The servers that others ask run on nginx's processor, as on a machine whose processors are all busy.
-my ($redis, $socket) = start_redis();
+my ($redis, $socket) = is_asked('lua') ? start_redis() : ();
 my $service = start_nginx(dir => "$dir/service", cpu => 'measured', http => <<"END");
     server { listen 127.0.0.1:%PORT%; location = /grant { return 204; } }
 END
@@ -94,8 +96,11 @@ my @variants = (
     { name => 'lua', beside => $redis, refuses => 1,
       main => "load_module $modules/ndk_http_module.so; load_module $modules/ngx_http_lua_module.so;",
       http => "lua_package_path '$root/bench/gateway/?.lua;/usr/share/lua/5.1/?.lua;;';",
-      protection => "access_by_lua_block { require('auth').by_redis('unix:$socket') }" },
+      protection => "access_by_lua_block { require('auth').by_redis('unix:" . ($socket // '') . "') }" },
 );
+my @unknown = grep { my $name = $_; !grep { $_->{name} eq $name } @variants } keys %only;
+!@unknown or die "bench gateway: no variant @unknown; there are: @{[ map { $_->{name} } @variants ]}\n";
+@variants = grep { is_asked($_->{name}) } @variants;
 my %statuses = (static => 200, 204 => 204);
 
 # An nginx of a variant's own. "return" answers before the access phase; behind try_files it comes after it.

@@ -139,7 +139,8 @@ inline constexpr std::size_t key_index_at = 46;
 inline constexpr std::size_t version_at = 47;
 inline constexpr std::size_t texts_at = 48;
 
-inline constexpr unsigned kind_bits = 0x3;  // 0 organization, 1 group, 2 user
+inline constexpr unsigned kind_bits = 0x3;  // 0 organization, 1 group
+inline constexpr unsigned user_kind = 2;
 inline constexpr unsigned revoked_bit = 1U << 2;
 inline constexpr unsigned disabled_bit = 1U << 3;
 inline constexpr unsigned digest_bit = 1U << 4;  // the one that the key leaves out
@@ -174,6 +175,7 @@ class TokenView {
     bool is_of(const Digest& digest) const noexcept;
 
     Kind kind() const noexcept;
+    bool is_user() const noexcept;
     bool revoked() const noexcept;
     bool disabled() const noexcept;
     bool held_back() const noexcept;
@@ -233,6 +235,10 @@ inline Kind TokenView::kind() const noexcept {
     return static_cast<Kind>(
         1U << (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::kind_bits));
 }
+inline bool TokenView::is_user() const noexcept {
+    return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::kind_bits) ==
+           token_layout::user_kind;
+}
 inline bool TokenView::revoked() const noexcept {
     return (load<std::uint16_t>(at_ + token_layout::flags_at) & token_layout::revoked_bit) != 0;
 }
@@ -252,13 +258,13 @@ inline std::int64_t TokenView::not_before() const noexcept {
     return not_before_ == 0 ? 0 : load<std::int64_t>(at_ + not_before_);
 }
 inline std::uint32_t TokenView::organization_number() const noexcept {
-    return kind() == kind_user ? 0 : load<std::uint32_t>(at_ + token_layout::number_at);
+    return is_user() ? 0 : load<std::uint32_t>(at_ + token_layout::number_at);
 }
 inline std::uint16_t TokenView::role() const noexcept {
-    return kind() == kind_user ? no_role : load<std::uint16_t>(at_ + token_layout::role_at);
+    return is_user() ? no_role : load<std::uint16_t>(at_ + token_layout::role_at);
 }
 inline std::uint64_t TokenView::user_key() const noexcept {
-    return kind() == kind_user ? load<std::uint64_t>(at_ + token_layout::number_at) : 0;
+    return is_user() ? load<std::uint64_t>(at_ + token_layout::number_at) : 0;
 }
 
 inline std::string_view TokenView::id() const noexcept {

@@ -27,13 +27,6 @@ class Identify {
 
     Found operator()(Snapshot& snapshot) noexcept;
 
-    // Tells the listener each digest before it is looked up.
-    using Listener = void (*)(void* context, const Digest& digest) noexcept;
-    void tell(Listener listener, void* context) noexcept {
-        listener_ = listener;
-        context_ = context;
-    }
-
     // Once the pass has found a token; else they know none.
     Claims claims{};
 
@@ -54,8 +47,6 @@ class Identify {
     std::string_view token_;
     std::string_view organization_;
     OrganizationMode mode_;
-    Listener listener_ = nullptr;
-    void* context_ = nullptr;
     // Made once, however often the pass is run.
     std::array<Digest, key_uses_max> digests_;
     std::array<KeyId, key_uses_max> ids_;

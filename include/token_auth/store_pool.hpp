@@ -59,14 +59,15 @@ class StorePool {
                 break;
             }
             // Read before the pass: whoever raised it had seen a commit that this pass sees, too.
-            const std::uint64_t least = min_generation(index).load(std::memory_order_acquire);
+            MinGeneration& min = min_generation(index);
+            const std::uint64_t least = min.load(std::memory_order_acquire);
             const Lookup found = store->read(pass);
             if (found == Lookup::broken) {
                 fail(index, *store);
                 break;
             }
             if (store->meta().generation >= least) {
-                raise(index, store->meta().generation);
+                raise(min, store->meta().generation);
                 return found;
             }
             // The mapping is of a store that was replaced since the last look, or an older copy was
@@ -98,10 +99,9 @@ class StorePool {
     Shared* acquire(const Slot& slot, const FileIdentity& identity,
                     char (&why)[problem_size]) noexcept;
     static void release(Shared*& shared) noexcept;
-    void raise(std::size_t index, std::uint64_t generation) noexcept {
-        MinGeneration& least = min_generation(index);
-        std::uint64_t seen = least.load(std::memory_order_relaxed);
-        while (seen < generation && !least.compare_exchange_weak(seen, generation)) {
+    static void raise(MinGeneration& min, std::uint64_t generation) noexcept {
+        std::uint64_t seen = min.load(std::memory_order_relaxed);
+        while (seen < generation && !min.compare_exchange_weak(seen, generation)) {
         }
     }
 

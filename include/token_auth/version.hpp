@@ -1,8 +1,8 @@
-// The project's version; CMakeLists.txt reads it here.
+// The project's version, said here alone: CMakeLists.txt reads it, and debian/changelog agrees (t/package/version.t).
 #pragma once
 
 namespace token_auth {
 
-inline constexpr char version[] = "0.1.0";
+inline constexpr char version[] = "0.2.0";
 
 }  // namespace token_auth

@@ -42,8 +42,9 @@ packages_beside=(
     libnginx-mod-http-ndk libnginx-mod-http-lua libnginx-mod-http-js libnginx-mod-http-echo
     libnginx-mod-http-headers-more-filter libnginx-mod-nchan lua-resty-core lua-resty-lrucache libluajit2-5.1-2 libpcre3
 )
+packages_package=(debootstrap util-linux iproute2)
 packages_sanitize=(valgrind libc6-dbg)
-packages_test=("${packages_unit[@]}" perl curl ca-certificates sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
+packages_test=("${packages_unit[@]}" perl curl ca-certificates groff-base sqlite3 lmdb-utils procps util-linux git openssl libio-pty-perl
     prometheus fail2ban python3-grpcio python3-jsonschema python3-websockets python3-requests
     httpie nodejs caddy)
 packages_postgresql=(
@@ -163,13 +164,17 @@ test_nginx_from_unstable() {
     apt_quiet install --no-install-recommends "$state"/libtest-nginx-perl_*.deb
 }
 
+# Debian's main mirror, as this system has it: the one for security updates has no other release.
+debian_mirror() {
+    apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
+        awk '$1 !~ /security/ { print $2; exit }'
+}
+
 # Fetches package lists of another Debian release, of type deb or deb-src, into a separate directory.
 # apt-get "${apt_options[@]}" then uses that release; the system's sources stay as they are.
 apt_release() {
     local state=$1 release=$2 type=$3 mirror keyring signed=
-    # Debian's main mirror: the one for security updates has no other release.
-    mirror=$(apt-get indextargets --format '$(SUITE) $(REPO_URI)' 'Created-By: Packages' |
-        awk '$1 !~ /security/ { print $2; exit }')
+    mirror=$(debian_mirror)
     [ -n "$mirror" ] || return 1
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -47,7 +47,7 @@ Code decide_organization(const Claims& claims, OrganizationMode mode,
     if (named && !stored && !is_identifier(organization)) {
         return Code::organization_malformed;
     }
-    if (named && !stored && claims.token.kind() != kind_user) {
+    if (named && !stored && !claims.token.is_user()) {
         return Code::organization_mismatch;
     }
     if (claims.organization.empty()) {

@@ -110,7 +110,7 @@ std::uint64_t big_endian(const unsigned char* at, std::size_t bytes) noexcept {
 }
 
 unsigned kind_number(Kind kind) noexcept {
-    return kind == kind_organization ? 0U : kind == kind_group ? 1U : 2U;
+    return kind == kind_organization ? 0U : kind == kind_group ? 1U : user_kind;
 }
 
 bool is_subject(std::string_view text) noexcept {
@@ -168,7 +168,7 @@ bool are_of_kind(unsigned flags, std::size_t organization, std::size_t subject) 
             return is_size(organization) && of_kinds == 0;
         case 1:
             return is_size(organization) && of_kinds == group_bit;
-        case 2:
+        case user_kind:
             return organization == 0 && subject != 0 && (of_kinds & group_bit) == 0;
         default:
             return false;

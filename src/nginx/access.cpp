@@ -149,7 +149,6 @@ Code decide_identified(ngx_http_request_t* r, const Basis& basis, StorePool* sto
     }
     Identify identify(digester(), basis.token, basis.requirements->organization_mode,
                       basis.organization);
-    prepare_use(r, identify);
     const EarlyDecision* const before = context == nullptr ? nullptr : context->kept.early;
     const bool taken = before != nullptr && take_look_up(*before, basis, identify);
     const Code code = decide_identified(r, basis, taken ? nullptr : stores, identify, denial);

@@ -83,7 +83,7 @@ bool remember(ngx_http_request_t* r, Context& context, const Claims& claims, boo
     const bool everything = let_in || context.deciding_early;
     const std::size_t token_size = claims.token.bytes().size();
     // A user token's organization is the one that the request named.
-    const bool named = everything && claims.token.kind() == kind_user;
+    const bool named = everything && claims.token.is_user();
     const std::size_t size = token_size +
                              (everything ? claims.role.size() + claims.role_scopes.size() : 0) +
                              (named ? claims.organization.size() : 0);

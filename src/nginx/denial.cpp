@@ -249,16 +249,6 @@ bool is_refusal(const Kept& kept, ngx_uint_t status) noexcept {
              status == proxy_authentication_required));
 }
 
-void mend_header(ngx_http_request_t* r, Context& context) noexcept {
-    if (r->err_status == NGX_HTTP_BAD_REQUEST && context.keep_connection &&
-        may_keep_connection(r)) {
-        r->keepalive = 1;
-    }
-    if (context.kept.field_count != 0 && !is_refusal(context.kept, r->headers_out.status)) {
-        retract(context);
-    }
-}
-
 void replace_page(ngx_http_request_t* r, std::string_view content_type, off_t size) noexcept {
     ngx_http_clear_accept_ranges(r);
     ngx_http_clear_last_modified(r);
@@ -324,34 +314,48 @@ bool become_grpc(ngx_http_request_t* r, const Context& context) noexcept {
            add_response_field(r, "grpc-message", answer(context.code).detail) != nullptr;
 }
 
+// The header of an answer to a request that was denied at some time.
+[[gnu::noinline]] ngx_int_t filter_denied_header(ngx_http_request_t* r, Context& context) noexcept {
+    if (r->err_status == NGX_HTTP_BAD_REQUEST && context.keep_connection &&
+        may_keep_connection(r)) {
+        r->keepalive = 1;
+    }
+    if (context.kept.field_count != 0 && !is_refusal(context.kept, r->headers_out.status)) {
+        retract(context);
+    }
+    // An error_page clears r->ctx, so with a context, this is nginx's own page.
+    const bool is_own = ngx_http_get_module_ctx(r, ngx_http_token_auth_module) != nullptr &&
+                        context.denied && context.conf->error_body != error_html &&
+                        r->headers_out.status == context.kept.status;
+    if (is_own &&
+        !(refuses_in_grpc(r, context) ? become_grpc(r, context) : become_problem(r, context))) {
+        return NGX_ERROR;
+    }
+    return next_header_filter(r);
+}
+
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept {
     Context* const context = r == r->main ? note_answer(r) : nullptr;
-    if (context == nullptr) {
-        return next_header_filter(r);
-    }
-    mend_header(r, *context);
-    // An error_page clears r->ctx, so with a context, this is nginx's own page.
-    if (ngx_http_get_module_ctx(r, ngx_http_token_auth_module) == nullptr || !context->denied ||
-        context->conf->error_body == error_html || r->headers_out.status != context->kept.status) {
-        return next_header_filter(r);
-    }
-    return (refuses_in_grpc(r, *context) ? become_grpc(r, *context) : become_problem(r, *context))
+    return context == nullptr ||
+                   (context->kept.field_count == 0 && !context->denied && !context->keep_connection)
                ? next_header_filter(r)
-               : NGX_ERROR;
+               : filter_denied_header(r, *context);
+}
+
+// nginx sends its page in one chain, so the document replaces all of it at once.
+[[gnu::noinline]] ngx_int_t send_document(ngx_http_request_t* r, Context& context) noexcept {
+    ngx_chain_t out{context.body, nullptr};
+    context.body->last_buf = 1;
+    context.body->last_in_chain = 1;
+    context.body = nullptr;
+    return next_body_filter(r, &out);
 }
 
 ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept {
     auto* context = static_cast<Context*>(ngx_http_get_module_ctx(r, ngx_http_token_auth_module));
-    if (context == nullptr || context->body == nullptr || in == nullptr || r != r->main) {
-        return next_body_filter(r, in);
-    }
-    // nginx sends its page in one chain, so the document replaces all of it at once.
-    ngx_buf_t* const document = context->body;
-    context->body = nullptr;
-    document->last_buf = 1;
-    document->last_in_chain = 1;
-    ngx_chain_t out{document, nullptr};
-    return next_body_filter(r, &out);
+    return context == nullptr || context->body == nullptr || in == nullptr || r != r->main
+               ? next_body_filter(r, in)
+               : send_document(r, *context);
 }
 
 }  // namespace

@@ -63,16 +63,8 @@ bool is_of_client(const ngx_table_elt_t& field) noexcept {
     return is_identity(field) && !is_own(field);
 }
 
-inline bool any_of_client(const ngx_list_part_t& fields) noexcept {
-    for (const ngx_list_part_t* part = &fields; part != nullptr; part = part->next) {
-        const auto* field = static_cast<const ngx_table_elt_t*>(part->elts);
-        for (const auto* const end = field + part->nelts; field != end; ++field) {
-            if (may_be_identity(*field) && is_of_client(*field)) {
-                return true;
-            }
-        }
-    }
-    return false;
+bool any_of_client(const ngx_list_part_t& fields) noexcept {
+    return any_field(fields, [](const ngx_table_elt_t& field) { return is_of_client(field); });
 }
 
 // Where headers_in has a pointer to a field, lets it point to the copy, or if there is none, to the
@@ -202,6 +194,9 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
 
 // Takes the client's fields off, and keeps the list that had them for restore().
 [[gnu::noinline]] ngx_int_t strip_any(ngx_http_request_t* r) noexcept {
+    if (!any_of_client(r->headers_in.headers.part)) {
+        return NGX_DECLINED;
+    }
     Context* const context = obtain_context(r);
     if (context == nullptr || !snapshot(r, context->kept.unstripped)) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -211,7 +206,8 @@ bool snapshot(ngx_http_request_t* r, const ngx_list_part_t*& out) noexcept {
 }
 
 [[gnu::noinline]] ngx_int_t strip(ngx_http_request_t* r) noexcept {
-    return any_of_client(r->headers_in.headers.part) ? strip_any(r) : NGX_DECLINED;
+    const auto may = [](const ngx_table_elt_t& field) { return may_be_identity(field); };
+    return any_field(r->headers_in.headers.part, may) ? strip_any(r) : NGX_DECLINED;
 }
 
 // Puts the client's fields in again, but not beside an identity.
@@ -304,15 +300,12 @@ ngx_int_t post_read_handler(ngx_http_request_t* r) noexcept {
 ngx_int_t rewrite_handler(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
-    if (conf.store == NGX_CONF_UNSET_UINT) {
-        return NGX_DECLINED;
-    }
-    if (conf.forward == 0) {
-        return conf.strips_early ? restore(r) : NGX_DECLINED;
-    }
     // An error_page of a request that nginx could not read skips the post-read phase; and a
     // redirect may come from a location that restored the fields.
-    return !conf.strips_early || r->internal ? strip(r) : NGX_DECLINED;
+    if (strips(conf)) {
+        return !conf.strips_early || r->internal ? strip(r) : NGX_DECLINED;
+    }
+    return conf.strips_early ? restore(r) : NGX_DECLINED;
 }
 
 bool note_further_check(ngx_http_request_t* r, Context& context, const LocConf& conf) noexcept {

@@ -17,9 +17,8 @@ bool is_same_variable(std::string_view name, std::string_view other) noexcept {
                       [](char a, char b) { return a == b || (a == '_' && b == '-'); });
 }
 
-}  // namespace
-
-std::string_view field_value(const ngx_list_part_t& fields, std::string_view name) noexcept {
+[[gnu::noinline]] std::string_view single_value(const ngx_list_part_t& fields,
+                                                std::string_view name) noexcept {
     const ngx_str_t* value = nullptr;
     bool same = true;
     for_each_field(fields, [&](const ngx_table_elt_t& field) {
@@ -30,6 +29,13 @@ std::string_view field_value(const ngx_list_part_t& fields, std::string_view nam
         }
     });
     return !same ? std::string_view{","} : value == nullptr ? std::string_view{} : view(*value);
+}
+
+}  // namespace
+
+std::string_view field_value(const ngx_list_part_t& fields, std::string_view name) noexcept {
+    const auto may = [&](const ngx_table_elt_t& field) { return field.key.len == name.size(); };
+    return any_field(fields, may) ? single_value(fields, name) : std::string_view{};
 }
 
 bool SavedRequest::save(ngx_http_request_t* r) noexcept {

@@ -21,6 +21,19 @@ void for_each_field(const ngx_list_part_t& first, Visit visit) noexcept {
     }
 }
 
+template <typename Is>
+bool any_field(const ngx_list_part_t& first, Is is) noexcept {
+    for (const ngx_list_part_t* part = &first; part != nullptr; part = part->next) {
+        const auto* field = static_cast<const ngx_table_elt_t*>(part->elts);
+        for (const auto* const end = field + part->nelts; field != end; ++field) {
+            if (is(*field)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // CONNECT asks a proxy, which has fields and a status of its own (RFC 9110 section 11.7).
 inline bool is_connect(const ngx_http_request_t* r) noexcept {
     return r->method == NGX_HTTP_CONNECT;

@@ -84,8 +84,8 @@ void add_address(Page& page, const Address& address) noexcept {
 
 void add_use(Page& page, const Use& use) noexcept {
     page << "{\"id\":";
-    page.add_json(use.id) << ",\"time\":" << static_cast<std::uint64_t>(use.time)
-                          << ",\"address\":";
+    page.add_json(use.id_view()) << ",\"time\":" << static_cast<std::uint64_t>(use.time)
+                                 << ",\"address\":";
     add_address(page, use.address);
     page << ",\"count\":" << use.count << "}\n";
 }
@@ -108,6 +108,32 @@ std::uint64_t tag_of(const char* rest) noexcept {
     return load<std::uint64_t>(rest);
 }
 
+// The uses of a round of nginx's event loop, which go into the table together at its end. nginx
+// runs what is posted before it looks whether the worker is to exit.
+constexpr std::size_t waiting_max = 64;
+
+struct Waiting {
+    UsageTable* table;
+    std::size_t count;
+    Use uses[waiting_max];
+    ngx_event_t flush;
+};
+
+Waiting waiting;
+
+void flush() noexcept {
+    if (waiting.count != 0) {
+        waiting.table->note(waiting.uses, waiting.count);
+        waiting.count = 0;
+    }
+}
+
+void post_flush() noexcept {
+    waiting.flush.handler = [](ngx_event_t*) noexcept { flush(); };
+    waiting.flush.log = ngx_cycle->log;
+    ngx_post_event(&waiting.flush, &ngx_posted_events);
+}
+
 bool may_ask(ngx_http_request_t* r) noexcept {
     const auto& conf =
         *static_cast<const LocConf*>(ngx_http_get_module_loc_conf(r, ngx_http_token_auth_module));
@@ -115,18 +141,6 @@ bool may_ask(ngx_http_request_t* r) noexcept {
 }
 
 }  // namespace
-
-void prepare_use(ngx_http_request_t* r, Identify& identify) noexcept {
-    UsageTable* const table = main_conf(r).usage;
-    if (table != nullptr) {
-        identify.tell(
-            [](void* told, const Digest& digest) noexcept {
-                const auto* const bytes = reinterpret_cast<const char*>(digest.data());
-                static_cast<UsageTable*>(told)->prefetch(tag_of(bytes + sizeof(std::uint64_t)));
-            },
-            table);
-    }
-}
 
 void note_use(ngx_http_request_t* r, Context& context) noexcept {
     UsageTable* const table = main_conf(r).usage;
@@ -138,7 +152,16 @@ void note_use(ngx_http_request_t* r, Context& context) noexcept {
         return;
     }
     context.kept.noted = tag;
-    table->note({tag, context.token.id(), ngx_time(), client_address(r)});
+    if (waiting.table != table || waiting.count == waiting_max) {
+        flush();
+        waiting.table = table;
+    }
+    Use& use = waiting.uses[waiting.count++];
+    use.tag = tag;
+    use.time = ngx_time();
+    use.address = client_address(r);
+    use.set_id(context.token.id());
+    post_flush();
 }
 
 UsageTable* make_usage_table(ngx_slab_pool_t& pool, std::size_t room) noexcept {

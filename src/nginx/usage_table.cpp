@@ -7,11 +7,11 @@
 
 namespace token_auth::nginx {
 
-// What a use of a known token touches is one cache line.
+// What a use of a known token writes is one cache line.
 struct UsageEntry {
     std::atomic<std::uint32_t> version;  // odd: somebody writes, or died over it
     std::uint8_t id_size;
-    std::uint8_t family;
+    Address address;
     std::atomic<std::uint64_t> tag;  // 0 and period 0: empty
     std::atomic<std::uint64_t> period;
     std::uint64_t pending_period;  // the last one of the uses that are pending
@@ -19,7 +19,6 @@ struct UsageEntry {
     // Billions that nobody asks for come about within days, so these stay at their highest value.
     std::uint32_t fresh;    // uses in `period`
     std::uint32_t pending;  // in earlier ones
-    std::uint8_t address[16];
     alignas(64) char id[64];
 };
 
@@ -48,7 +47,8 @@ std::uint32_t saturated_sum(std::uint32_t a, std::uint32_t b) noexcept {
 }
 
 void unlock(UsageEntry& entry) noexcept {
-    entry.version.store(entry.version.load(std::memory_order_relaxed) + 1);
+    entry.version.store(entry.version.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
 }
 
 }  // namespace
@@ -81,47 +81,68 @@ UsageEntry* UsageTable::choose(std::uint64_t tag, bool wait) noexcept {
 }
 
 void UsageTable::prefetch(std::uint64_t tag) const noexcept {
-    const std::size_t first = tag & (count_ - 1) & ~(ways - 1);
+    const std::size_t first = tag & (count_ - 1);
     for (std::size_t i = 0; i < ways; ++i) {
-        __builtin_prefetch(&entries_[first + i], 1);
+        __builtin_prefetch(&entries_[first ^ i], 1);
     }
+    __builtin_prefetch(entries_[first].id, 1);  // a token that is new mostly goes there
 }
 
-void UsageTable::note(const Use& use) noexcept {
+// Null if no place can be had.
+UsageEntry* UsageTable::choose_and_lock(std::uint64_t tag) noexcept {
     for (int i = 0; i < tries; ++i) {
         // If the token's entry does not get free, its writer sleeps or died: it gets another one.
-        UsageEntry* const entry = choose(use.tag, i < tries / 2);
-        if (entry == nullptr || !lock(*entry)) {
-            continue;
-        }
-        const std::uint64_t period = period_.load();
-        write(*entry, use, period);
-        unlock(*entry);
-        // A round that began meanwhile may have passed the entry by: then it goes into the next.
-        // Rather count a use twice than tell of it never.
-        if (period_.load() == period) {
-            return;
+        UsageEntry* const entry = choose(tag, i < tries / 2);
+        if (entry != nullptr && lock(*entry)) {
+            return entry;
         }
     }
-    lost_.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
 }
 
-void UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) noexcept {
-    const std::uint64_t before = entry.period.load(std::memory_order_relaxed);
-    if (entry.tag.load(std::memory_order_relaxed) != use.tag || before == 0) {
-        if (before > confirmed_.load(std::memory_order_relaxed)) {
-            lost_.fetch_add(1, std::memory_order_relaxed);
+void UsageTable::note(const Use* uses, std::size_t count) noexcept {
+    for (const Use* use = uses; use != uses + count; ++use) {
+        prefetch(use->tag);
+    }
+    std::uint64_t lost = 0;
+    std::uint64_t period = 0;
+    do {
+        period = period_.load();
+        for (const Use* use = uses; use != uses + count; ++use) {
+            UsageEntry* const entry = choose_and_lock(use->tag);
+            if (entry == nullptr) {
+                ++lost;
+                continue;
+            }
+            lost += write(*entry, *use, period) ? 1 : 0;
+            unlock(*entry);
         }
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        // A round that began meanwhile may have passed some entries by: then they go into the next.
+        // Rather count a use twice than tell of it never.
+    } while (period_.load() != period);
+    if (lost != 0) {
+        lost_.fetch_add(lost, std::memory_order_relaxed);
+    }
+}
+
+// True if another token loses its uses by it.
+bool UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) noexcept {
+    const std::uint64_t before = entry.period.load(std::memory_order_relaxed);
+    const std::uint64_t confirmed = confirmed_.load(std::memory_order_relaxed);
+    bool lost = false;
+    if (entry.tag.load(std::memory_order_relaxed) != use.tag || before == 0) {
+        lost = before > confirmed;
         entry.tag.store(use.tag, std::memory_order_relaxed);
         entry.period.store(period, std::memory_order_relaxed);
         entry.pending_period = 0;
         entry.pending = 0;
         entry.fresh = 0;
         entry.time = 0;
-        entry.id_size = static_cast<std::uint8_t>(std::min(use.id.size(), sizeof(entry.id)));
-        std::memcpy(entry.id, use.id.data(), entry.id_size);
+        entry.id_size = use.id_size;
+        std::memcpy(entry.id, use.id, sizeof(entry.id));
     } else if (before != period) {
-        if (entry.pending_period <= confirmed_.load(std::memory_order_relaxed)) {
+        if (entry.pending_period <= confirmed) {
             entry.pending = 0;
         }
         entry.pending = saturated_sum(entry.pending, entry.fresh);
@@ -131,8 +152,8 @@ void UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) 
     }
     entry.fresh = saturated_sum(entry.fresh, 1);
     entry.time = std::max(entry.time, use.time);
-    entry.family = use.address.family;
-    std::memcpy(entry.address, use.address.bytes.data(), sizeof(entry.address));
+    entry.address = use.address;
+    return lost;
 }
 
 bool UsageTable::is_possible(const UsageCursor& cursor) const noexcept {
@@ -155,7 +176,7 @@ std::size_t UsageTable::end_of_part(const UsageCursor& cursor) const noexcept {
 }
 
 // Copies the entry that the cursor stands at; false if this round tells nothing of it.
-bool UsageTable::copy(const UsageCursor& cursor, Use& out, char (&id)[64]) noexcept {
+bool UsageTable::copy(const UsageCursor& cursor, Use& out) noexcept {
     const UsageEntry& entry = entries_[cursor.next];
     const auto is_asked = [&](std::uint64_t period) {
         return period > cursor.since && period <= cursor.until;
@@ -169,11 +190,9 @@ bool UsageTable::copy(const UsageCursor& cursor, Use& out, char (&id)[64]) noexc
         out.count = is_asked(entry.period.load(std::memory_order_relaxed)) ? entry.fresh : 0;
         out.count += is_asked(entry.pending_period) ? entry.pending : 0;
         if (out.count != 0) {
-            out.id = {id, std::min<std::size_t>(entry.id_size, sizeof(id))};
-            std::memcpy(id, entry.id, sizeof(id));
+            out.set_id({entry.id, entry.id_size});
             out.time = entry.time;
-            out.address.family = entry.family;
-            std::memcpy(out.address.bytes.data(), entry.address, sizeof(entry.address));
+            out.address = entry.address;
         }
         std::atomic_thread_fence(std::memory_order_acquire);
         if (entry.version.load(std::memory_order_relaxed) == version) {

@@ -9,21 +9,31 @@
 // last period, and apart from these, earlier ones that no cursor has confirmed.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "token_auth/address.hpp"
 
 namespace token_auth::nginx {
 
+// Plain data: nothing runs when the module is loaded or unloaded.
 struct Use {
-    std::uint64_t tag = 0;  // of the token: some bits of its digest
-    std::string_view id{};  // at most 64 bytes
-    std::int64_t time = 0;  // Unix seconds
-    Address address{};
-    std::uint64_t count = 1;
+    std::uint64_t tag;  // of the token: some bits of its digest
+    std::int64_t time;  // Unix seconds
+    std::uint64_t count;
+    Address address;
+    std::uint8_t id_size;
+    char id[64];
+
+    std::string_view id_view() const noexcept { return {id, id_size}; }
+    void set_id(std::string_view text) noexcept {
+        id_size = static_cast<std::uint8_t>(std::min(text.size(), sizeof(id)));
+        std::memcpy(id, text.data(), id_size);
+    }
 };
 
 // How far a reader is.
@@ -45,9 +55,9 @@ class UsageTable {
     UsageTable(const UsageTable&) = delete;
     UsageTable& operator=(const UsageTable&) = delete;
 
-    void note(const Use& use) noexcept;
-    // Begins to bring along the memory that note() needs for a tag.
-    void prefetch(std::uint64_t tag) const noexcept;
+    // Of each use all but the count. It fetches the memory that all of them need at once, which
+    // takes little longer than for one.
+    void note(const Use* uses, std::size_t count) noexcept;
 
     // Whether a table of this epoch may have given the cursor.
     bool is_possible(const UsageCursor& cursor) const noexcept;
@@ -60,8 +70,7 @@ class UsageTable {
         const std::size_t end = end_of_part(cursor);
         for (; cursor.next < end; ++cursor.next) {
             Use use;
-            char id[64];
-            if (copy(cursor, use, id)) {
+            if (copy(cursor, use)) {
                 visit(use);
             }
         }
@@ -76,11 +85,13 @@ class UsageTable {
     std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
   private:
+    void prefetch(std::uint64_t tag) const noexcept;
     UsageEntry* choose(std::uint64_t tag, bool wait) noexcept;
-    void write(UsageEntry& entry, const Use& use, std::uint64_t period) noexcept;
+    UsageEntry* choose_and_lock(std::uint64_t tag) noexcept;
+    bool write(UsageEntry& entry, const Use& use, std::uint64_t period) noexcept;
     void begin_round(UsageCursor& cursor) noexcept;
     std::size_t end_of_part(const UsageCursor& cursor) const noexcept;
-    bool copy(const UsageCursor& cursor, Use& out, char (&id)[64]) noexcept;
+    bool copy(const UsageCursor& cursor, Use& out) noexcept;
     bool end_part(UsageCursor& cursor) const noexcept;
 
     UsageEntry* entries_;

@@ -191,8 +191,8 @@ inline bool PageReader::search(const Page& page, std::size_t probe, std::uint64_
         }
     }
     above = low;
-    if (!is_leaf && low == 1) {
-        return page.first_node(node);
+    if (!is_leaf) {
+        return node != nullptr || page.first_node(node);
     }
     return node == nullptr || load_once<std::uint16_t>(node + node_key_size_at) == key_size;
 }

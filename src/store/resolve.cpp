@@ -12,11 +12,7 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         return found;
     }
     Membership membership;
-    out.member = out.token.kind() != kind_user;
-    out.suspended = false;
-    out.role = {};
-    out.role_scopes = {};
-    out.role_meets = nullptr;
+    out.member = !out.token.is_user();
     if (out.member) {
         out.organization = out.token.organization();
         membership.number = out.token.organization_number();
@@ -33,21 +29,23 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
         out.organization =
             out.member || is_identifier(organization) ? organization : std::string_view{};
     }
-    if (out.member) {
-        found = snapshot.suspended(membership.number, out.organization);
-        if (found == Found::torn) {
-            return found;
+    found = out.member ? snapshot.suspended(membership.number, out.organization) : Found::absent;
+    if (found == Found::torn) {
+        return found;
+    }
+    out.suspended = found == Found::found;
+    if (out.member && membership.role != no_role) {
+        const Role* const role = snapshot.role(membership.role);
+        if (role == nullptr) {
+            return Found::torn;
         }
-        out.suspended = found == Found::found;
-        if (membership.role != no_role) {
-            const Role* const role = snapshot.role(membership.role);
-            if (role == nullptr) {
-                return Found::torn;
-            }
-            out.role = role->name;
-            out.role_meets = &role->meets;
-            out.role_scopes = role->scopes;  // of a role that is only named: none, grants nothing
-        }
+        out.role = role->name;
+        out.role_scopes = role->scopes;  // of a role that is only named: none, grants nothing
+        out.role_meets = &role->meets;
+    } else {
+        out.role = {};
+        out.role_scopes = {};
+        out.role_meets = nullptr;
     }
     out.known = true;
     return Found::found;
@@ -80,7 +78,6 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
     synced = meta.synced;
     missing_key = no_key;
     no_digest = false;
-    claims.known = false;
     for (std::size_t i = 0; i < meta.keys_end; ++i) {
         if (meta.keys[i].tokens == 0) {
             continue;
@@ -95,16 +92,13 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
                 no_digest = true;
                 continue;
         }
-        if (listener_ != nullptr) {
-            listener_(context_, digests_[i]);
-        }
         const Found found = resolve(snapshot, digests_[i], mode_, organization_, claims);
         // An entry that was stored for another key's digest is not this token's.
         if (found == Found::torn || (found == Found::found && claims.token.key_index() == i)) {
             return found;
         }
-        claims.known = false;
     }
+    claims.known = false;
     return Found::absent;
 }
 

@@ -180,9 +180,8 @@ bool StoreParts::measure() noexcept {
 }
 
 bool Store::begin(unsigned& attempts) noexcept {
-    const StoreParts& parts = *parts_;
-    // Whether the map is lost, is_whole() asks.
-    if (attempts == 0 && parts.known && parts.reader.is_newest(parts.commit)) {
+    // Whether its commit is still the newest, and the map whole, is_whole() asks.
+    if (attempts == 0 && parts_->known) {
         TOKEN_AUTH_TEST_STEP(1);
         return true;
     }

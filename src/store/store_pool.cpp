@@ -164,7 +164,7 @@ void StorePool::look(Slot& slot, std::int64_t now) noexcept {
     slot.missed = -1;
     slot.refused = FileIdentity{};
     slot.told[0] = '\0';
-    raise(static_cast<std::size_t>(&slot - slots_), generation);
+    raise(*slot.least, generation);
     listener_(context_, replaces ? StoreEvent::replaced : StoreEvent::opened, slot.path, text);
 }
 

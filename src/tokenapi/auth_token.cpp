@@ -16,6 +16,7 @@
 #include "tokenapi/problem.hpp"
 #include "tokenapi/registry_connection.hpp"
 #include "tokenapi/settings.hpp"
+#include "tokenapi/shapes.hpp"
 
 namespace token_auth::tokenapi {
 namespace {
@@ -99,9 +100,7 @@ Response give_token(const Call& call, registry::Writer& writer, const registry::
     make_room(writer, policy, token);
     const auto text = registry::put_new_token(writer, call.settings->digester(), token);
     Response response = shown_once(*text, token.expires);
-    response.if_unsent = [id = token.id, author = writer.author()](RegistryConnection& registry) {
-        registry.write(author, [&](registry::Writer& later) { later.set_revoked(id, true); });
-    };
+    response.if_unsent = revocation(token.id, writer.author());
     return response;
 }
 

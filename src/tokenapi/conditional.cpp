@@ -55,11 +55,12 @@ std::string entity_tag(std::string_view content) {
 }
 
 void require_match(const Request& request, std::string_view tag) {
+    const auto one_matches = [&](const std::vector<std::string_view>& lists) {
+        return std::any_of(lists.begin(), lists.end(),
+                           [&](std::string_view list) { return list == "*" || names(list, tag); });
+    };
     const auto lists = request.values("If-Match");
-    const bool matches = std::any_of(lists.begin(), lists.end(), [&](std::string_view list) {
-        return list == "*" || names(list, tag);
-    });
-    if (!lists.empty() && !matches) {
+    if ((!lists.empty() && !one_matches(lists)) || one_matches(request.values("If-None-Match"))) {
         throw Problem(ProblemCode::changed_meanwhile);
     }
 }

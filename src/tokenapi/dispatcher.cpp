@@ -15,7 +15,7 @@
 namespace token_auth::tokenapi {
 namespace {
 
-void log(const char* what) {
+void log(std::string_view what) {
     cli::note(fmt::format("tokenapi: {}", base::redacted(what)));
 }
 
@@ -47,6 +47,7 @@ Dispatcher::Dispatcher(const std::string& registry_url, Metrics& metrics, const 
 }
 
 Dispatcher::~Dispatcher() {
+    undo_what_is_left();
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -56,6 +57,12 @@ Dispatcher::~Dispatcher() {
     for (std::thread& thread : threads_) {
         thread.join();
     }
+    for (const Undoing& each : undone_) {
+        log(
+            fmt::format("token {} could not be revoked, though nobody got the answer with it: run "
+                        "`tokenctl revoke {}`",
+                        each.token, each.token));
+    }
 }
 
 void Dispatcher::submit(std::shared_ptr<Call> call, Done done) {
@@ -63,8 +70,19 @@ void Dispatcher::submit(std::shared_ptr<Call> call, Done done) {
     push({std::move(call), std::move(done), handler, {}});
 }
 
-void Dispatcher::run(std::function<void(RegistryConnection&)> job) {
-    push({nullptr, {}, {}, std::move(job)});
+void Dispatcher::undo(Undoing undoing) {
+    push({nullptr, {}, {}, std::move(undoing)});
+}
+
+void Dispatcher::undo_what_is_left() {
+    std::vector<Undoing> left;
+    {
+        const std::lock_guard lock(mutex_);
+        left.swap(undone_);
+    }
+    for (Undoing& each : left) {
+        undo(std::move(each));
+    }
 }
 
 void Dispatcher::push(Job job) {
@@ -93,6 +111,7 @@ void Dispatcher::expire() {
     for (Job& job : late) {
         job.done(answer_of(ProblemCode::overloaded));
     }
+    undo_what_is_left();
 }
 
 void Dispatcher::work() {
@@ -124,11 +143,7 @@ void Dispatcher::work() {
 
 void Dispatcher::take_on(Job& job, RegistryConnection& registry) {
     if (!job.call) {
-        try {
-            job.other(registry);
-        } catch (const std::exception& error) {
-            log(error.what());
-        }
+        try_to_undo(std::move(job.undoing), registry);
         return;
     }
     Call& call = *job.call;
@@ -150,6 +165,18 @@ void Dispatcher::take_on(Job& job, RegistryConnection& registry) {
     }
     call.registry = nullptr;
     job.done(std::get<Response>(std::move(step)));
+}
+
+void Dispatcher::try_to_undo(Undoing undoing, RegistryConnection& registry) {
+    try {
+        undoing.run(registry);
+    } catch (const Problem&) {
+        const std::lock_guard lock(mutex_);
+        undone_.push_back(std::move(undoing));
+    } catch (const std::exception& error) {
+        log(fmt::format("token {} could not be revoked, though nobody got the answer with it: {}",
+                        undoing.token, error.what()));
+    }
 }
 
 bool Dispatcher::push_hash(Job& job, Hashing& hashing) {

@@ -36,20 +36,21 @@ class Dispatcher {
     Dispatcher& operator=(const Dispatcher&) = delete;
 
     void submit(std::shared_ptr<Call> call, Done done);
-    // Runs it in a worker; whatever it throws is logged.
-    void run(std::function<void(RegistryConnection&)> job);
+    // Undoes it in a worker: until the registry answers, or this ends, which tells the log of it.
+    void undo(Undoing undoing);
 
-    // Answers those that have waited for a worker for too long. To be called a few times a second.
+    // Answers those that have waited for a worker for too long, and tries again what is to be
+    // undone. To be called a few times a second.
     void expire();
 
   private:
     using Clock = std::chrono::steady_clock;
 
     struct Job {
-        std::shared_ptr<Call> call;  // null: `other` is what there is to do
+        std::shared_ptr<Call> call;  // null: `undoing` is what there is to do
         Done done;
         std::function<Step(Call&)> step;
-        std::function<void(RegistryConnection&)> other;
+        Undoing undoing;
         bool is_new = true;  // has not run yet: may be refused
         Clock::time_point since = Clock::now();
     };
@@ -62,6 +63,8 @@ class Dispatcher {
     void hash();
     void push(Job job);
     void take_on(Job& job, RegistryConnection& registry);
+    void try_to_undo(Undoing undoing, RegistryConnection& registry);
+    void undo_what_is_left();
     // False if there is too much to do.
     bool push_hash(Job& job, Hashing& hashing);
 
@@ -74,7 +77,8 @@ class Dispatcher {
     std::condition_variable hash_came_;
     std::deque<Job> jobs_;
     std::deque<Hash> hashes_;
-    unsigned busy_ = 0;  // threads that may still give work to others
+    std::vector<Undoing> undone_;  // what the registry did not take
+    unsigned busy_ = 0;            // threads that may still give work to others
     bool stopping_ = false;
     std::vector<std::thread> threads_;
 };

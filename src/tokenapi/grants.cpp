@@ -4,6 +4,7 @@
 #include "tokenapi/guarded_call.hpp"
 #include "tokenapi/operations.hpp"
 #include "tokenapi/places.hpp"
+#include "tokenapi/settings.hpp"
 #include "tokenapi/shapes.hpp"
 
 namespace token_auth::tokenapi {
@@ -15,7 +16,12 @@ Step get_grants(Call& call) {
     read_guarded(call, [&](registry::GuardedReader& reader) {
         grants = place.organization.empty() ? reader.personal_grants() : reader.grants(place);
     });
-    return json_response(200, grants_json(grants));
+    base::Json answer = grants_json(grants);
+    const Settings& settings = *call.settings;
+    answer["example"] = {
+        {"url", settings.example_url().empty() ? base::Json() : base::Json(settings.example_url())},
+        {"organization_field", settings.organization_field()}};
+    return json_response(200, answer);
 }
 
 }  // namespace token_auth::tokenapi

@@ -48,7 +48,7 @@ struct Exchange {
     std::size_t received = 0;                // bytes of it
     std::size_t room = 0;                    // kept for it
     std::optional<Response> answer{};
-    std::function<void(RegistryConnection&)> if_unsent{};
+    std::optional<Undoing> if_unsent{};
     Clock::time_point whole{};
 
     const char* operation() const {
@@ -115,8 +115,9 @@ std::optional<std::uint64_t> length_of(const Request& request) {
     return error == std::errc() && at == end ? length : UINT64_MAX;
 }
 
-// libmicrohttpd takes "Content-Length :" for a field of another name. Source: RFC 9112 section 5.1.
-void require_field_names(const Request& request) {
+// libmicrohttpd takes "Content-Length :" for a field of another name, and any number of hosts.
+// Sources: RFC 9112 sections 5.1 and 3.2.
+void require_fields(const Request& request) {
     constexpr std::string_view others = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
     const auto is_token = [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -127,6 +128,10 @@ void require_field_names(const Request& request) {
             throw Problem(ProblemCode::body_malformed, "The name of a field is malformed.")
                 .header("Connection", "close");
         }
+    }
+    if (request.values("Host").size() > 1) {
+        throw Problem(ProblemCode::body_malformed, "The field Host must come once.")
+            .header("Connection", "close");
     }
 }
 
@@ -358,7 +363,7 @@ class HttpServer::Loop {
         loop.drop_body(*exchange);
         connection->deadline = Clock::now() + limits::request_time;
         if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange->if_unsent) {
-            loop.dispatcher_.run(std::move(exchange->if_unsent));
+            loop.dispatcher_.undo(std::move(*exchange->if_unsent));
         }
         if (loop.stopping_) {
             shutdown(connection->fd, SHUT_RD);
@@ -384,7 +389,7 @@ class HttpServer::Loop {
             &request);
         bool framed = false;  // it is known where the body ends, and that it may be read
         try {
-            require_field_names(request);
+            require_fields(request);
             const auto length = length_of(request);
             if (length && *length > limits::body_size) {
                 throw too_large();

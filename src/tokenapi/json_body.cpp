@@ -97,8 +97,10 @@ class Builder {
 
 Json parse_object(std::string_view text) {
     Builder builder;
-    // The library takes a NUL for the end, and would not see what stands behind it.
-    if (!base::is_utf8(text) || !Json::sax_parse(text, &builder)) {
+    // The library takes a NUL for the end, and would not see what stands behind it; a byte order
+    // mark it leaves out (RFC 8259 section 8.1 forbids to send one).
+    if (!base::is_utf8(text) || text.starts_with("\xef\xbb\xbf") ||
+        !Json::sax_parse(text, &builder)) {
         throw Problem(ProblemCode::body_malformed,
                       builder.problem().empty() ? "The body is not JSON." : builder.problem());
     }

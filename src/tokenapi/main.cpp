@@ -27,6 +27,11 @@ int main(int argc, char** argv) {
     root.flag("--no-passwords", login.no_passwords, "Nobody logs in by a password");
     root.flag("--auth-token", login.auth_token,
               "Give tokens for user name and password at /api/v1/auth_token");
+    root.option("--example-url", "URL", login.example_url,
+                "What the console's curl line calls with a new token (default: GET /api/v1/me)");
+    root.option("--organization-field", "NAME", login.organization_field,
+                "The field that names the organization there, as token_auth_org has it")
+        .show_default();
     root.option("--usage-db", "FILE", login.usage_db,
                 "Where tokensync reports when tokens were used last, with an SQLite registry")
         .env("TOKEN_AUTH_USAGE_DB")

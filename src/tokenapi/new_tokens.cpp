@@ -46,9 +46,7 @@ Response make(const Call& call, GuardedWriter& writer, const registry::PlaceName
     const registry::NewToken made = writer.create_token(place, fields, call.settings->digester());
     Response response = new_token_response(writer, made.view, *made.text);
     id = made.view.token.id;
-    response.if_unsent = [id, author = writer.author()](RegistryConnection& registry) {
-        registry.write(author, [&](registry::Writer& later) { later.set_revoked(id, true); });
-    };
+    response.if_unsent = revocation(id, writer.author());
     return response;
 }
 

@@ -62,6 +62,7 @@ Step get_scopes(Call& call);
 Step put_scopes(Call& call);
 
 // session.cpp
+Step get_log_in_methods(Call& call);
 Step log_in(Call& call);
 Step log_in_by_sso(Call& call);
 Step log_out(Call& call);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,13 +14,19 @@ namespace token_auth::tokenapi {
 
 class RegistryConnection;
 
+// What is to be undone if the client cannot have got an answer with a new token.
+struct Undoing {
+    std::string token{};  // its id
+    // In a worker; again while it throws a Problem, which is that the registry does not answer.
+    std::function<void(RegistryConnection&)> run{};
+};
+
 struct Response {
     unsigned status = 200;
     // Beside those that every answer has (Cache-Control, X-Content-Type-Options).
     std::vector<std::pair<std::string, std::string>> headers{};
     std::string body{};  // the server wipes it
-    // What is to be undone if the client cannot have got the answer; runs in a worker.
-    std::function<void(RegistryConnection&)> if_unsent{};
+    std::optional<Undoing> if_unsent{};
 };
 
 // An answer in JSON.

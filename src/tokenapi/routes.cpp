@@ -8,6 +8,7 @@ namespace {
 constexpr Route table[] = {
     {"GET", "/healthz", "getHealth", Takes::nothing, Runs::here, get_health},
     {"GET", "/metrics", "getMetrics", Takes::nothing, Runs::here, get_metrics},
+    {"GET", "/api/v1/session", "getLogInMethods", Takes::nothing, Runs::worker, get_log_in_methods},
     {"POST", "/api/v1/session", "logIn", Takes::json, Runs::worker, log_in},
     {"DELETE", "/api/v1/session", "logOut", Takes::nothing, Runs::worker, log_out},
     {"POST", "/api/v1/session/sso", "logInBySso", Takes::json_or_nothing, Runs::worker,

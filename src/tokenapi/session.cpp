@@ -43,6 +43,13 @@ void require_page_of_ours(const Call& call) {
 
 }  // namespace
 
+// For a page on which nobody has logged in yet.
+Step get_log_in_methods(Call& call) {
+    ParameterReader(call.parameters).finish();
+    return json_response(200, {{"passwords", call.settings->passwords()},
+                               {"sso", !call.settings->sso_header().empty()}});
+}
+
 Step log_in(Call& call) {
     if (!call.settings->passwords()) {
         throw Problem(ProblemCode::not_found);

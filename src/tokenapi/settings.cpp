@@ -45,12 +45,27 @@ std::string origin_of(const std::string& text) {
 }
 
 // RFC 9110 section 5.1: a token.
-std::string field_name_of(const std::string& text) {
+std::string field_name_of(std::string_view option, const std::string& text,
+                          std::string_view example) {
     const bool sound = std::all_of(text.begin(), text.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '-' || c == '_';
     });
+    if (!sound || text.empty()) {
+        misused(fmt::format("{} {} is no name of a field: write {}", option, base::quoted(text),
+                            example));
+    }
+    return text;
+}
+
+// Pages show it in a line for a shell, in single quotes: RFC 3986 has it without them.
+std::string url_of(const std::string& text) {
+    const bool sound =
+        (text.starts_with("https://") || text.starts_with("http://")) &&
+        std::all_of(text.begin(), text.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || std::strchr("-._~:/?#[]@!$&()*+,;=%", c) != nullptr;
+        });
     if (!sound) {
-        misused(fmt::format("--sso-header {} is no name of a field: write X-Remote-User",
+        misused(fmt::format("--example-url {} is none: write https://api.example.com/v1/agents",
                             base::quoted(text)));
     }
     return text;
@@ -79,6 +94,8 @@ std::string secret_of(const std::string& path) {
 Settings::Settings(const LoginOptions& options)
     : passwords_(!options.no_passwords),
       auth_token_(options.auth_token),
+      organization_field_(
+          field_name_of("--organization-field", options.organization_field, "X-Org-Id")),
       usage_db_(options.usage_db),
       digester_(options.key_files) {
     for (const std::string& origin : options.origins) {
@@ -91,8 +108,11 @@ Settings::Settings(const LoginOptions& options)
         misused("--auth-token needs passwords: leave --no-passwords out, or --auth-token");
     }
     if (!options.sso_header.empty()) {
-        sso_header_ = field_name_of(options.sso_header);
+        sso_header_ = field_name_of("--sso-header", options.sso_header, "X-Remote-User");
         sso_secret_ = secret_of(options.sso_secret_file);
+    }
+    if (!options.example_url.empty()) {
+        example_url_ = url_of(options.example_url);
     }
     if (passwords_) {
         // Now, so that the first one who has none does not wait for it.

@@ -17,6 +17,8 @@ struct LoginOptions {
     std::string sso_secret_file;
     bool no_passwords = false;
     bool auth_token = false;
+    std::string example_url;
+    std::string organization_field = "X-Org-Id";
     std::string usage_db = "/var/lib/tokensync/usage.db";
 };
 
@@ -36,6 +38,10 @@ class Settings {
     // The field that names who has signed on; empty: there is no single sign-on.
     const std::string& sso_header() const { return sso_header_; }
     bool is_sso_secret(std::string_view text) const;
+    // What a new token can be tried with (empty: GET /me), and the field that names the
+    // organization of a personal one there.
+    const std::string& example_url() const { return example_url_; }
+    const std::string& organization_field() const { return organization_field_; }
     // Of an SQLite registry's tokensync (registry/reports.hpp).
     const std::string& usage_db() const { return usage_db_; }
     registry::TokenDigester& digester() const { return digester_; }
@@ -46,6 +52,8 @@ class Settings {
     std::vector<std::string> origins_;
     std::string sso_header_;
     std::string sso_secret_;
+    std::string example_url_;
+    std::string organization_field_;
     std::string usage_db_;
     mutable registry::TokenDigester digester_;
 };

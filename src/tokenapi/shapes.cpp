@@ -10,6 +10,7 @@
 #include "token_auth/record.hpp"
 #include "tokenapi/conditional.hpp"
 #include "tokenapi/guarded_call.hpp"
+#include "tokenapi/registry_connection.hpp"
 
 namespace token_auth::tokenapi {
 namespace {
@@ -144,6 +145,13 @@ Response new_token_response(registry::GuardedReader& reader, const registry::Tok
     body.reserve(body.size() + name.size() + text.view().size() + 2);
     body.append(name).append(text.view()).append("\"}");
     return response;
+}
+
+Undoing revocation(const std::string& token, const registry::Author& author) {
+    return {token, [token, author](RegistryConnection& registry) {
+                registry.write(author,
+                               [&](registry::Writer& later) { later.set_revoked(token, true); });
+            }};
 }
 
 Json policy_json(const registry::Policy& policy) {

@@ -21,6 +21,8 @@ Response token_response(registry::GuardedReader& reader, const registry::TokenVi
 // 201, with the token itself, which stands nowhere else.
 Response new_token_response(registry::GuardedReader& reader, const registry::TokenView& view,
                             const registry::TokenText& text);
+// What undoes it: revokes the token.
+Undoing revocation(const std::string& token, const registry::Author& author);
 
 base::Json policy_json(const registry::Policy& policy);
 base::Json organization_json(const registry::Organization& organization);

@@ -196,10 +196,11 @@ Step rotate_token(Call& call) {
         view.token = rotated->successor;
         response = new_token_response(writer, view, *rotated->text);
         rotated->text.reset();
-        response.if_unsent = [rotated, author = writer.author()](RegistryConnection& registry) {
+        const auto undo = [rotated, author = writer.author()](RegistryConnection& registry) {
             registry.write(
                 author, [&](registry::Writer& later) { registry::undo_rotation(later, *rotated); });
         };
+        response.if_unsent = Undoing{rotated->successor.id, undo};
     });
     return response;
 }

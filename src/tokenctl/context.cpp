@@ -12,6 +12,7 @@
 #include "cli/time_options.hpp"
 #include "registry/token_text.hpp"
 #include "registry/validate.hpp"
+#include "tokenctl/owner.hpp"
 #include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
@@ -19,16 +20,6 @@ namespace {
 
 constexpr std::int64_t wait_max = 86400;     // hosts report at each commit meanwhile
 constexpr std::int64_t longest_change = 60;  // seconds that it may take before the wait begins
-
-std::string default_actor() {
-    if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') {
-        return sudo;
-    }
-    if (const passwd* entry = ::getpwuid(::geteuid()); entry != nullptr) {
-        return entry->pw_name;
-    }
-    return fmt::format("uid-{}", ::geteuid());
-}
 
 std::string array_of(const std::vector<std::string>& objects) {
     return fmt::format("[{}]\n", fmt::join(objects, ","));
@@ -45,8 +36,18 @@ void print_result(const std::string& text) {
 
 }  // namespace
 
+std::string login_name() {
+    if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') {
+        return sudo;
+    }
+    if (const passwd* entry = ::getpwuid(::geteuid()); entry != nullptr) {
+        return entry->pw_name;
+    }
+    return fmt::format("uid-{}", ::geteuid());
+}
+
 registry::Author Context::author() const {
-    const std::string name = actor.empty() ? default_actor() : actor;
+    const std::string name = actor.empty() ? login : actor;
     if (!registry::is_display_text(name, registry::actor_max) || registry::holds_token(name)) {
         throw base::Error(fmt::format("--actor must be 1 to {} bytes of {}, and must not hold "
                                       "a token; name the person or the program",
@@ -65,6 +66,7 @@ void Context::refuse_wait() const {
 }
 
 registry::Registry Context::open(registry::Access access) const {
+    become_owner(registry::parse_location(registry_url));
     if (wait.empty()) {
         return {registry_url, access};
     }

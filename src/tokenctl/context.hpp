@@ -9,8 +9,12 @@
 
 namespace token_auth::tokenctl {
 
+// The person who runs this: SUDO_USER, or the login name.
+std::string login_name();
+
 struct Context {
     std::string registry_url;
+    std::string login = login_name();  // asked at once: become_owner() changes it
     std::string actor;
     bool json = false;
     std::string usage_db = "/var/lib/tokensync/usage.db";  // of an SQLite registry's tokensync

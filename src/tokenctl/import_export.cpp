@@ -35,7 +35,6 @@ std::string text_of(const registry::ImportCounts& counts) {
 }
 
 int import_file(const Context& context, const std::string& file, bool replace) {
-    auto registry = context.open(registry::Access::write);
     const bool standard = file == "-";
     const std::string shown = standard ? "standard input" : base::redacted_path(file);
     std::ifstream opened;
@@ -48,6 +47,7 @@ int import_file(const Context& context, const std::string& file, bool replace) {
                             file_remedy(error, "check the path and its permissions")));
         }
     }
+    auto registry = context.open(registry::Access::write);
     std::istream& input = standard ? std::cin : opened;
     const auto mode = replace ? registry::ImportMode::replace : registry::ImportMode::merge;
     const auto counts = registry::import_lines(registry, context.author(), input, shown, mode);

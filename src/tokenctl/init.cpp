@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
+#include "tokenctl/owner.hpp"
 
 namespace token_auth::tokenctl {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 int init(const Context& context) {
     context.refuse_wait();
     const auto location = registry::parse_location(context.registry_url);
+    become_owner(location);
     const registry::NewRegistry made = registry::create_registry(location);
     if (!made.roles_made) {
         cli::warn(

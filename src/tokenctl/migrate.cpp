@@ -13,6 +13,7 @@
 #include "registry/version.hpp"
 #include "tokenctl/commands.hpp"
 #include "tokenctl/format.hpp"
+#include "tokenctl/owner.hpp"
 #include "tokenctl/wait.hpp"
 
 namespace token_auth::tokenctl {
@@ -72,6 +73,7 @@ void announce(const registry::Location& location, const registry::Migration& mig
 int migrate(const Context& context, bool dry_run, bool force) {
     context.refuse_wait();
     const auto location = registry::parse_location(context.registry_url);
+    become_owner(location);
     std::vector<std::string> too_old;
     const auto announced = [&](const registry::Migration& migration) {
         if (!force) {

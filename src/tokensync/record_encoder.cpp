@@ -264,7 +264,7 @@ std::vector<std::string> differing_fields(const TokenView& left, const TokenView
     compare("subject", left.subject() == right.subject());
     compare("organization", left.organization() == right.organization());
     compare("group", left.group() == right.group());
-    compare("role", left.kind() == kind_user || left.role() == right.role());
+    compare("role", left.is_user() || left.role() == right.role());
     compare("memberships", same_memberships());
     compare("scopes", left.scopes() == right.scopes());
     compare("name", left.name() == right.name());

@@ -89,7 +89,8 @@ Step unsent(Call& call) {
     reader.finish();
     sleep_for(milliseconds);
     Response response = json_response(201, {{"token", "secret"}});
-    response.if_unsent = [path](RegistryConnection&) { std::ofstream(path) << "undone\n"; };
+    response.if_unsent =
+        Undoing{"x", [path](RegistryConnection&) { std::ofstream(path) << "undone\n"; }};
     return response;
 }
 

@@ -78,6 +78,39 @@ subtest 'as many sessions as there may be, all newer by the clock' => sub {
     $cookies{eve} = $cookie;
 };
 
+subtest 'a client that goes at any byte' => sub {
+    my $count = sub { my ($which) = @_; return $login->sql("SELECT count(*) FROM tokens WHERE name = 'Gone' AND revoked_at $which 0")->[0] };
+    my $text = TokenAuth::Api::request_text('POST', '/api/v1/organizations/acme/tokens', body => '{"name":"Gone"}',
+        headers => { Cookie => $cookies{ann}, Origin => 'https://localhost', 'Content-Type' => 'application/json', 'X-Real-IP' => '192.0.2.1' });
+    for my $sent (0 .. length($text) - 1) {
+        my $connection = $login->api->connection;
+        syswrite $connection, substr $text, 0, $sent;
+        close $connection;
+    }
+    is $login->call('GET', '/me', cookie => $cookies{ann})->{status}, 200, 'in the request: others are served';
+    is $count->('>=') + $count->('<'), 0, 'nothing is made';
+    # it goes while the request is worked on, or when the answer is there
+    for (1 .. 40) {
+        my $connection = $login->api->connection;
+        syswrite $connection, $text;
+        sleep 0.001 * ($_ % 20);
+        close $connection;
+    }
+    my @connections = map { $login->api->connection } 1 .. 20;
+    syswrite $_, $text for @connections;
+    my @read = map { sysread $connections[$_], my $begin, 1 + 20 * $_; $begin } 0 .. $#connections;
+    is scalar(grep { "HTTP/1.1 201 Created" =~ /\A\Q@{[ substr $_, 0, 20 ]}\E/ } @read), 20, 'in the answer';
+    @connections = ();
+    ok eventually(sub {
+        my $metrics = $login->api->metrics;
+        return $metrics->{token_auth_api_connections} == 1 && !grep { $metrics->{"token_auth_api_requests_$_"} } qw(running waiting);
+    }), 'no connection and no worker is left';
+    my ($made, $revoked) = map { $count->($_) } '>=', '<>';
+    note "$made tokens were made, $revoked revoked";
+    cmp_ok $made - $revoked, '>=', 20, 'what was sent is valid';
+    is $login->sql(q{SELECT count(*) FROM tokens t WHERE name = 'Gone' AND revoked_at = 0 AND EXISTS (SELECT 1 FROM audit WHERE key = t.id AND action = 'revoke')})->[0], 0, 'the rest is not';
+};
+
 # Holds up eve's log-in where it begins its session, runs tokenctl beside it, and lets it go on; the answer.
 sub log_in_beside {
     my ($expected, @arguments) = @_;

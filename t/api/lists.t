@@ -153,6 +153,7 @@ subtest 'last use' => sub {
     $login->sql('DELETE FROM tokens');
     my %id = map { $_ => token($_) } qw(never long lately);
     token('young', created_at => $now - 5);
+    my $tag = list("/tokens/$id{long}")->{headers}{etag};
     my $usage = <<"SQL";
 INSERT INTO hosts (host, seen, version, schema, generation, position, age, held_back, left_out, problem, usage_since, usage_lost, usage_problem) VALUES ('h', $now, '1', 2, 1, '', 0, 0, 0, '', 5, 0, '');
 INSERT INTO token_usage (token, last_used, address, count) VALUES ('$id{long}', $now - 100 * 86400, '192.0.2.7', 3), ('$id{lately}', $now - 86400, '', 1);
@@ -177,6 +178,7 @@ SQL
     is_deeply [ @{ $seen{never} }{qw(last_used last_used_from)} ], [ undef, undef ], 'never';
     my $one = list("/tokens/$id{long}");
     is $one->{json}{last_used}, $seen{long}{last_used}, 'by itself, too';
+    is $one->{headers}{etag}, $tag, 'which is no change of its tag';
 };
 
 subtest 'organizations and groups' => sub {

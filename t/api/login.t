@@ -230,6 +230,7 @@ subtest 'one\'s name' => sub {
 
 subtest 'single sign-on' => sub {
     is $login->call('POST', '/session/sso', origin => $origin)->{status}, 404, 'is off by default';
+    is_deeply $login->call('GET', '/session')->{json}, { passwords => JSON::PP::true, sso => JSON::PP::false }, 'as anybody learns';
     my $secret = 'x' x 40;
     spew($api->dir . '/secret', "$secret\n");
     $login->person($_) for qw(fay gus hal);
@@ -264,6 +265,8 @@ subtest 'single sign-on' => sub {
     is $as->('ann', Origin => 'https://evil.example')->{status}, 403, 'from another page';
     is $sso->call('POST', '/session/sso', origin => 'https://localhost', json => '{"a":1}', headers => { 'X-Remote-User' => 'ann', 'X-Sso-Secret' => $secret })->{status}, 422, 'with fields';
     is $sso->log_in('ann', $password, origin => 'https://localhost')->{status}, 404, 'passwords are off there';
+    is_deeply $sso->call('GET', '/session')->{json}, { passwords => JSON::PP::false, sso => JSON::PP::true }, 'as anybody learns';
+    is $sso->call('GET', '/session?a=1')->{status}, 400, 'who asks rightly';
     is $sso->call('PUT', '/me/password', json => { old => $password, new => 'x' x 12 }, origin => 'https://localhost')->{status}, 404, 'and cannot be changed';
     my $tool = sub { return run_tool([ program('tokenapi'), '--registry', $login->url, @_, 'check' ]) };
     for (
@@ -271,6 +274,8 @@ subtest 'single sign-on' => sub {
         [ qr/cannot be read/, '--sso-header', 'X-A', '--sso-secret', '/nowhere' ], [ qr/holds no secret/, '--sso-header', 'X-A', '--sso-secret', '/dev/null' ],
         [ qr/needs passwords/, '--no-passwords', '--auth-token' ], [ qr/--origin .* is none/, '--origin', 'console.example.com' ],
         [ qr/--origin .* is none/, '--origin', 'https://a.example/' ], [ qr/holds no key/, '--key', '/dev/null' ],
+        (map { [ qr/--example-url .* is none/, '--example-url', $_ ] } 'api.example.com', q{https://a/'b}, 'https://a/ b'),
+        (map { [ qr/--organization-field .* is no name/, '--organization-field', $_ ] } 'X Org', q{X-'}),
     ) {
         my ($message, @options) = @$_;
         my $result = $tool->(@options);

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Select;
@@ -22,6 +23,13 @@ if (!$ENV{TOKEN_AUTH_TEST_FILES}) {
     exec 'sh', '-c', qq(ulimit -Sn $nginx_files && exec "\$0" "\$@"), $^X, "-I$FindBin::Bin/../lib", $0;
 }
 
+# in place of the console's files
+my $console = tempdir('token-auth-files-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+chmod 0755, $console;
+mkdir "$console/assets";
+spew("$console/index.html", 'the page');
+spew("$console/assets/main-1.js", 'x' x 1000);
+
 my $password = 'correct horse battery';
 my $secret = File::Temp->new;
 print $secret "the secret of single sign-on, 32 bytes\n";
@@ -35,7 +43,7 @@ $login->ctl(qw(member add ann acme --role maker));
 my $token = $login->token(qw(--org acme --role maker --scope * --scope auth:*));
 my $local = $login->token(qw(--org acme --role maker --scope agents:read --allow 127.0.0.1));
 # The server above must not reach this one.
-my $nginx = TokenAuth::Console->start(api => $api, connections => $nginx_files, edit => sub { s/(client_(?:header|body)_timeout +)10s/${1}60s/g }, http => <<'END');
+my $nginx = TokenAuth::Console->start(api => $api, console => $console, connections => $nginx_files, edit => sub { s/(client_(?:header|body)_timeout +)10s/${1}60s/g }, http => <<'END');
 token_auth_db off.mdb;
 token_auth "all";
 gzip on;
@@ -105,13 +113,30 @@ subtest 'a session' => sub {
 subtest 'paths' => sub {
     my $before = $api->metrics->{'token_auth_api_requests_total{operation="getMetrics",status="200"}'} // 0;
     for ('/metrics', '/metrics?x', '/%6detrics', '//metrics', '/./metrics', '/api/../metrics', '/api/v1/..%2f..%2fmetrics', '/api/v1/%2e%2e/%2e%2e/metrics',
-        '/oauth/..//metrics', '/healthz/../metrics', "http://127.0.0.1/metrics", '/metrics/', '/') {
+        '/oauth/..//metrics', '/healthz/../metrics', "http://127.0.0.1/metrics", '/metrics/', '/loginx', '/index.html', '/assets/', '/assets/..%2findex.html') {
         is call('GET', $_)->{status}, 404, "$_ is not public";
     }
     is $api->metrics->{'token_auth_api_requests_total{operation="getMetrics",status="200"}'}, $before + 1, 'nor asked for';
     is code(call('GET', $_, bearer => $token)), '404 not_found', "$_ goes on as it is"
         for '/api/v1//me', '/api/v1/me/', '/api/v1/tokens/a%2Fb', '/api/v1/../v1/me', '/api/v1/organizations/%2e%2e/me', '/oauth/../api/v1/me';
     is call('GET', '/api/v1/m%65', bearer => $token)->{status}, 200, 'encoded or not';
+};
+
+subtest 'the console' => sub {
+    for ('/', '/login', '/account/tokens', '/organizations/acme.org/groups/ops/tokens?status=active', '/admin/users') {
+        my $answer = call('GET', $_);
+        is "$answer->{status} $answer->{body}", '200 the page', $_;
+    }
+    my $page = call('GET', '/login')->{headers};
+    is $page->{'content-security-policy'}, "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        'it loads and does no more than it must';
+    is $page->{'cache-control'}, 'no-cache', 'and is asked for anew';
+    like qx{curl -s -D - -o /dev/null --compressed $origin/assets/main-1.js}, qr/^Content-Encoding: gzip/m, 'its files are compressed';
+    my $file = call('GET', '/assets/main-1.js')->{headers};
+    like $file->{'cache-control'}, qr/immutable/, 'and kept';
+    is_deeply [ map { $_->{'content-type'} } $page, $file ], [ 'text/html', 'text/javascript' ], 'they say what they are';
+    is $_->{'x-content-type-options'}, 'nosniff', 'nothing is guessed' for $page, $file;
+    is call('GET', '/assets/none.js')->{status}, 404, 'no page in place of a file';
 };
 
 subtest 'bodies' => sub {

@@ -98,6 +98,7 @@ subtest 'members' => sub {
     is_deeply detail('update', 'membership'), { role => { from => 'reader', to => 'admin' } }, 'from and to';
     is code_of(as('ann', 'PUT', $path, json => { role => 'reader' }, headers => { 'If-Match' => $made->{headers}{etag} })), '412 changed_meanwhile', 'by an old tag';
     is code_of(as('ann', 'DELETE', $path, headers => { 'If-Match' => $made->{headers}{etag} })), '412 changed_meanwhile', 'nor removed';
+    is code_of(as('ann', 'PUT', $path, json => { role => 'reader' }, headers => { 'If-None-Match' => '*' })), '412 changed_meanwhile', 'nor made anew';
     is as('ann', 'GET', $path)->{json}{role}, 'admin', 'nothing was done';
     is code_of(as('ann', 'PUT', '/organizations/acme/groups/ops/members/bob', json => { role => 'reader' }, headers => { 'If-Match' => '*' })), '412 changed_meanwhile', 'a tag of what is not there';
     is as('ann', 'PUT', '/organizations/acme/groups/ops/members/bob', json => { role => 'reader' })->{status}, 201, 'in a group';

@@ -138,6 +138,9 @@ subtest 'roles' => sub {
     is code(call('PUT', '/roles/writer', json => { scopes => ['x'] }, headers => { 'If-Match' => $made->{headers}{etag} })), '412 changed_meanwhile', 'seen by nobody';
     is code(call('PUT', '/roles/new', json => { scopes => ['x'] }, headers => { 'If-Match' => '*' })), '412 changed_meanwhile', 'nor one that is not there';
     is code(call('GET', '/roles/new')), '404 not_found', 'which is not made';
+    is code(call('PUT', '/roles/writer', json => { scopes => ['x'] }, headers => { 'If-None-Match' => '*' })), '412 changed_meanwhile', 'nor is one replaced that should be new';
+    is call('PUT', '/roles/fresh', json => { scopes => ['x'] }, headers => { 'If-None-Match' => '*' })->{status}, 201, 'as this one is';
+    is call('DELETE', '/roles/fresh')->{status}, 204, 'until it is deleted';
     is_deeply [ sort keys %{ errors(call('PUT', '/roles/x', json => { scopes => [], description => "\x07", more => 1 })) } ],
         [qw(description more scopes)], 'what is wrong';
     is_deeply ids(call('GET', '/roles')), [qw(reader system writer)], 'the list';

@@ -87,6 +87,12 @@ subtest 'where they were written by mistake' => sub {
     is $login->call('GET', '/me', bearer => $token)->{status}, 401, 'an unknown token';
 };
 
+subtest 'an export' => sub {
+    my $export = $login->ctl('export');
+    is_deeply [ sort keys %{ { map { $_ => 1 } $export =~ /^\{"type":"(\w+)"/mg } } ], [qw(membership organization role token user)], 'holds what is managed';
+    unlike $export, qr/argon2|session_|throttle|idempotency/, 'nothing that logs somebody in';
+};
+
 # A registry that does not answer is named in the log, without its password.
 subtest 'in a URL' => sub {
     my $away = TokenAuth::Api->start(url => 'postgresql://ann:' . secret('URL') . "\@127.0.0.1:1/registry");

@@ -208,6 +208,11 @@ subtest 'what may be given' => sub {
     is_deeply $grants->{scopes}, [ { scope => 'agents:read', description => 'Read agents' } ], 'scopes of the catalogue';
     is ann('GET', '/organizations/acme/groups/ops/grants')->{status}, 200, 'in a group';
     is_deeply ann('GET', '/me/grants')->{json}{roles}, [], 'personal ones have no role';
+    is_deeply $grants->{example}, { url => undef, organization_field => 'X-Org-Id' }, 'nothing to try it with but the API';
+    my $named = TokenAuth::Login->start(url => $login->url,
+        args => [ '--example-url', 'https://api.example.com/v1/agents?a=$b', '--organization-field', 'X-Anyreach-Org' ]);
+    is_deeply $named->call('GET', '/organizations/acme/grants', cookie => $cookie)->{json}{example},
+        { url => 'https://api.example.com/v1/agents?a=$b', organization_field => 'X-Anyreach-Org' }, 'what the operator names';
 };
 
 is_deeply [ $login->misfits ], [], 'all of it is as the document says';

@@ -1,4 +1,5 @@
-# What README.md says under "Use it", in a private copy of Debian's own /etc/nginx.
+# What README.md says under "Use it", where module and tools were built and installed as docs/INSTALL.md says under
+# "By hand": in a private copy of Debian's own /etc/nginx. (t/package/install.t does it with the packages.)
 use strict;
 use warnings;
 
@@ -12,14 +13,15 @@ use TokenAuth::Util qw(build_dir free_port root_dir slurp spew);
 plan skip_all => 'needs root, for the paths compiled into nginx' if $> != 0;
 
 my $readme = slurp(root_dir() . '/README.md');
+my $install = slurp(root_dir() . '/docs/INSTALL.md');
 my $dir = tempdir('token-auth-readme-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
 my ($port, $upstream, $other) = map { free_port() } 1 .. 3;
 
 # The fenced block behind a sentence, with this test's paths and ports.
 sub block {
-    my ($sentence) = @_;
-    my ($text) = $readme =~ /\Q$sentence\E.*?\n```\w+\n(.*?)^```\n/ms or die "README.md has no block behind: $sentence";
+    my ($from, $sentence) = @_;
+    my ($text) = $from =~ /\Q$sentence\E.*?\n```\w+\n(.*?)^```\n/ms or die "there is no block behind: $sentence";
     $text =~ s{/etc/nginx}{$dir/etc}g;
     $text =~ s{/var/(lib|log)}{$dir/$1}g;
     $text =~ s/\bsudo //g;
@@ -32,7 +34,7 @@ sub shell {
     my ($commands) = @_;
     local $ENV{PATH} = build_dir() . ":$ENV{PATH}";
     my $out = `set -e\nexec 2>&1\n$commands`;
-    is $?, 0, 'README.md: ' . (split /\n/, $commands)[0] or diag $out;
+    is $?, 0, (split /\n/, $commands)[0] or diag $out;
     return $out;
 }
 
@@ -61,11 +63,13 @@ spew("$dir/etc/conf.d/upstream.conf", "server { listen 127.0.0.1:$upstream; toke
 
 $ENV{TOKEN_AUTH_REGISTRY} = "sqlite:$dir/lib/token-auth/registry.db";
 $ENV{TOKEN_AUTH_DB} = "$dir/lib/tokensync/db";
-my ($token) = shell(block('Create a registry, an organization') . 'echo "TOKEN=$TOKEN"') =~ /^TOKEN=(\S+)$/m;
-my ($sync) = block('Now build the store') =~ /\A(.*\n)/;
+mkdir $_ or die "$_: $!" for "$dir/lib", "$dir/lib/token-auth", "$dir/lib/tokensync";
+my ($token) = shell(block($readme, 'Create a registry, an organization') . 'echo "TOKEN=$TOKEN"') =~ /^TOKEN=(\S+)$/m;
+my $sync = block($install, 'Without systemd') =~ s/ watch / run /r;
 shell($sync);
-shell(block('Load the'));
-spew("$dir/etc/conf.d/api.conf", block('Protect a location'));
+shell(block($install, 'Load the module'));
+spew("$dir/etc/conf.d/token-auth.conf", block($install, 'Name the store'));
+spew("$dir/etc/conf.d/api.conf", block($readme, 'Protect a location'));
 
 my @nginx = ('/usr/sbin/nginx', '-p', $dir, '-c', "$dir/etc/nginx.conf", '-e', "$dir/log/nginx/error.log");
 my $tested = `@nginx -t 2>&1`;
@@ -91,10 +95,6 @@ my ($id) = $token =~ /_(\w+)\./;
 shell("tokenctl revoke $id\n$sync");
 ($body, $status) = call('-H', "'Authorization: Bearer $token'", $url);
 like $body, qr/Token is revoked\./, 'a revoked token';
-my $log = slurp("$dir/log/nginx/api.log");
-like $log, qr{^127\.0\.0\.1 \[.*\] "GET /api/agents" 200 ok $id\n.* 401 credentials_missing \n.* 401 token_revoked $id\n\z}m,
-    'the log says who was refused and why';
-unlike $log, qr/\Q$token\E/, 'without the token';
 unlike slurp("$dir/log/nginx/error.log"), qr/token_revoked/, "Debian's error log has other things";
 ($body, $status) = call("http://127.0.0.1:$other/");
 is $status, 200, "Debian's own site is as it was";

@@ -71,6 +71,14 @@ sub round {
     return (\%uses, $end);
 }
 
+# The same, once it is as wanted: other workers note what they let in at the end of their event loop's round.
+sub round_when {
+    my ($wanted, $cursor) = @_;
+    my @round;
+    eventually(sub { @round = round($cursor); $wanted->(@round) });
+    return @round;
+}
+
 sub counts {
     my ($uses) = @_;
     return { map { $_ => $uses->{$_}{count} } keys %$uses };
@@ -154,6 +162,32 @@ subtest 'a reload and a restart' => sub {
     isnt $next->{epoch}, $end->{epoch}, 'which the epoch tells';
 };
 
+subtest 'more requests in a round of the event loop than are noted together' => sub {
+    my ($worker) = split ' ', `ps -o pid= --ppid @{[ $server->pid ]}`;
+    my @streams = map { $server->connect } 1 .. 200;
+    (exchange($_, 'GET', '/anonymous'))[0] == 200 or die 'not let in' for @streams;
+    my (undef, $end) = round();
+    my %wanted;
+    kill 'STOP', $worker;
+    for my $i (0 .. $#streams) {
+        my $token = (qw(acme acme-devs acme-admin))[ $i % 3 ];
+        ++$wanted{$token};
+        print { $streams[$i] } request('GET', '/secret', acme($token));
+    }
+    kill 'CONT', $worker;
+    (response($_))[0] == 200 or die 'not let in' for @streams;
+    my ($uses, $next) = round($end->{cursor});
+    is_deeply counts($uses), \%wanted, 'each counts';
+    is $next->{lost}, $end->{lost}, 'none is lost';
+    kill 'STOP', $worker;
+    print { $_ } request('GET', '/secret', acme()) for @streams[ 0 .. 9 ];
+    $server->reload;
+    kill 'CONT', $worker;
+    (response($_))[0] == 200 or die 'not let in' for @streams[ 0 .. 9 ];
+    ok eventually(sub { !kill 0, $worker }), 'a worker that is told to exit';
+    is_deeply counts((round($next->{cursor}))[0]), { acme => 10 }, 'has noted what it let in';
+};
+
 subtest 'where nobody asks, nothing is noted' => sub {
     $server->stop;
     $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => http(usage => 'return 204;') =~ s/token_auth_usage public;/return 204;/gr);
@@ -178,18 +212,19 @@ subtest 'more tokens than have room, over several workers' => sub {
         my ($status) = exchange($stream, 'GET', '/secret', acme($ids[$i]));
         $status == 200 or die $status;
     }
-    my ($uses, $end) = round();
+    my ($uses, $end) = round_when(sub { $_[1]{lost} + keys %{ $_[0] } >= 400 });
     cmp_ok scalar(keys %$uses), '<', 400, 'not all are kept';
     cmp_ok scalar(keys %$uses), '>', 100, 'many are';
     is $end->{lost} + keys %$uses, 400, 'the others are counted as lost';
     is metrics($server)->{token_auth_usage_lost_total}, $end->{lost}, 'by the status, too';
     my @known = keys %$uses;
     exchange($streams[ $_ % @streams ], 'GET', '/secret', acme($known[$_])) for 0 .. $#known;
-    my ($again, $next) = round($end->{cursor});
+    my ($again, $next) = round_when(sub { keys %{ $_[0] } >= @known }, $end->{cursor});
     is_deeply counts($again), { map { $_ => 1 } @known }, 'what has room is told of by any worker, once';
     my @others = (grep { !$uses->{$_} } @ids)[ 0 .. 9 ];
     exchange($streams[0], 'GET', '/secret', acme($_)) for @others;
-    is +(round($next->{cursor}))[1]{lost}, $end->{lost} + 10, 'what no cursor has confirmed is lost if it makes room';
+    my $now = sub { return $_[1]{lost} >= $end->{lost} + 10 };
+    is +(round_when($now, $next->{cursor}))[1]{lost}, $end->{lost} + 10, 'what no cursor has confirmed is lost if it makes room';
     my ($rest, $last) = round('last');
     exchange($streams[0], 'GET', '/secret', acme($_)) for (grep { !$rest->{$_} } @others, @ids)[ 0 .. 9 ];
     is +(round('last'))[1]{lost}, $last->{lost}, 'what was confirmed makes room and is not';

@@ -139,9 +139,10 @@ sub metrics {
     return { map { /\A([^#]\S*) (\S+)\z/ ? ($1 => $2) : () } split /\n/, $text };
 }
 
-# Memory of the process in KiB.
+# Memory of the process in KiB; 0 with sanitizers, whose own it would be.
 sub memory {
     my ($self) = @_;
+    return 0 if $ENV{TOKEN_AUTH_TEST_SANITIZED};
     my ($kib) = slurp("/proc/$self->{pid}/status") =~ /^VmRSS:\s+(\d+)/m;
     return $kib;
 }

@@ -40,19 +40,19 @@ sub bars {
     my $allowance = $results->{machine}{sha} ? 0 : 0.07;
     my @bars;
     for my $content (qw(static 204)) {
-        my $of = sub { find($results, $_[0], $content) };
+        my %of = map { $_->{variant} => $_ } grep { $_->{content} eq $content } @{ $results->{rows} };
         push @bars, (map { [ "$label{$_} ÷ unprotected, $content{$content}", $unprotected_bar{$content}{$_} - $allowance, 'at least',
-                $of->($_)->{unprotected}{cpu}[1] ] } qw(organization user hot)),
+                $of{$_}{unprotected}{cpu}[1] ] } grep { $of{$_} } qw(organization user hot)),
             (map { [ "organization tokens ÷ $label{$_}, $content{$content}", $other_bar{$_}, 'at least',
-                $of->($_)->{exceeded}{cpu}[1] ] } qw(auth_request lua));
-        my ($usage, $no_zone) = map { $of->($_) } qw(usage no_zone);    # figures of old have neither
+                $of{$_}{exceeded}{cpu}[1] ] } grep { $of{$_} } qw(auth_request lua));
         push @bars, [ "organization tokens, last use noted ÷ not noted, $content{$content}", $usage_bar{usage}, 'at least',
-            1 / $usage->{exceeded}{cpu}[1] ] if $usage;
+            1 / $of{usage}{exceeded}{cpu}[1] ] if $of{usage};
         push @bars, [ "organization tokens, counted ÷ not counted, $content{$content}", $usage_bar{no_zone}, 'at least',
-            $no_zone->{exceeded}{cpu}[1] ] if $no_zone;
+            $of{no_zone}{exceeded}{cpu}[1] ] if $of{no_zone};
     }
-    return (@bars, map { [ "instructions added, $_ token", $instructions_bar{$_}, 'at most', $results->{instructions}{$_} ] }
-        qw(organization user unknown));
+    my %added = %{ $results->{instructions} };
+    return (@bars, map { [ "instructions added, $_ token", $instructions_bar{$_}, 'at most', $added{$_} ] }
+        grep { defined $added{$_} } qw(organization user unknown));
 }
 
 sub number {

@@ -1,0 +1,161 @@
+// The system's administrator: organizations and their policies, people, roles, the catalogue.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { api, as, choose, done, field, gateway, look, open, ready, row, tokenctl, within, world } from "./harness.mjs";
+
+test("an organization from its beginning to its end", () => as("sam", async (page) => {
+  await open(page, "/admin/organizations");
+  await page.getByRole("button", { name: "New organization" }).click();
+  await field(page, "Id").fill("acme");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByRole("alert").waitFor();
+  await field(page, "Id").fill("umbrella");
+  await page.getByLabel("Name (optional)").fill("Umbrella Works");
+  await page.getByText("Rules for its tokens").click();
+  await page.getByRole("textbox", { name: "Longest life" }).fill("30");
+  await look(page, "new organization");
+  await page.getByRole("button", { name: "Create organization" }).click();
+  await done(page, "Umbrella Works was created.");
+  await row(page, "Umbrella Works").getByText("at most 30 days").waitFor();
+
+  await choose(page, "Umbrella Works", "Settings");
+  await page.getByRole("textbox", { name: "Usual life" }).fill("60");
+  await page.getByRole("button", { name: "Save settings" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  await look(page, "settings refused");
+  await page.getByRole("textbox", { name: "Usual life" }).fill("7");
+  await page.getByLabel("Tokens must name the addresses").check();
+  // meanwhile, somebody else
+  tokenctl("org", "set", "umbrella", "--max-tokens", "5");
+  await page.getByRole("button", { name: "Save settings" }).click();
+  await page.getByText("Most tokens is now 5").waitFor();
+  await look(page, "settings conflict");
+  assert.equal(await page.getByRole("textbox", { name: "Usual life" }).inputValue(), "7", "nothing typed is lost");
+  await page.getByRole("button", { name: "Save settings" }).click();
+  await done(page, "The settings were saved.");
+  assert.deepEqual((await api(page, "GET", "/organizations/umbrella")).body.policy,
+    { max_life: "30d", default_life: "7d", require_allow: true, max_tokens: 5 }, "what both of them changed");
+
+  const token = tokenctl("create", "--org", "umbrella", "--name", "Hand", "--scope", "agents:read", "--allow", "127.0.0.1").trim();
+  await within(2000, 200, async () => (await gateway(token)).status);
+  await page.getByRole("button", { name: "Suspend organization" }).click();
+  await look(page, "suspend organization");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Suspend organization" }).click();
+  await page.getByText("This organization is suspended").waitFor();
+  await within(1000, 403, async () => (await gateway(token)).status);
+  await open(page, "/admin/organizations");
+  await choose(page, "Umbrella Works", "Resume");
+  await page.getByRole("button", { name: "Resume organization" }).click();
+  await done(page, "umbrella is now active.");
+  await within(1000, 200, async () => (await gateway(token)).status);
+
+  await choose(page, "Umbrella Works", "Delete");
+  await page.getByLabel("Type umbrella to confirm").fill("umbrella");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Delete its tokens, too").check();
+  await page.getByRole("button", { name: "Delete organization" }).click();
+  await done(page, "umbrella was deleted.");
+  await within(1000, 401, async () => (await gateway(token)).status);
+}));
+
+test("a person is added, logs in, is disabled, deleted", () => as("sam", async (page) => {
+  await open(page, "/admin/users");
+  await page.getByRole("button", { name: "New person" }).click();
+  await field(page, "User").fill("hana");
+  await page.getByLabel("Name (optional)").fill("Hana Mori");
+  await page.getByLabel("E-mail").fill("not an address");
+  await page.getByRole("button", { name: "Add person" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  await look(page, "new person refused");
+  await page.getByLabel("E-mail").fill("hana@example.org");
+  await page.keyboard.press("Enter");
+  const password = field(page, "New password");
+  await password.fill("too short");
+  await page.keyboard.press("Enter");
+  await page.locator("[aria-invalid=true]").waitFor();
+  await look(page, "set password");
+  await password.fill(world.password);
+  await page.keyboard.press("Enter");
+  await done(page, "Hana Mori has a new password.");
+  await as("hana", async (hers) => {
+    await open(hers, "/account");
+    await choose(page, "Hana Mori", "Disable");
+    await page.getByRole("alertdialog").getByRole("button", { name: "Disable" }).click();
+    await done(page, "Hana Mori is now disabled.");
+    await hers.reload();
+    await hers.waitForURL("**/login*");
+  });
+  await choose(page, "Hana Mori", "Edit");
+  await page.getByLabel("Name (optional)").fill("Hana M.");
+  tokenctl("user", "set", "hana", "--email", "mori@example.org");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("E-mail is now mori@example.org").waitFor();
+  await look(page, "person conflict");
+  await page.getByRole("button", { name: "Discard mine" }).click();
+  await page.getByLabel("Name (optional)").fill("Hana M.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.match(tokenctl("user", "list", "--json"), /"mori@example.org"/, "what the other one did stays");
+  await ready(page);
+  await choose(page, "Hana M.", "Take password away");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Take password away" }).click();
+  await row(page, "Hana M.").getByText("sign-on only").waitFor();
+  await choose(page, "Hana M.", "Delete");
+  await page.getByLabel("Type hana to confirm").fill("hana");
+  await page.keyboard.press("Enter");
+  await done(page, "was deleted.");
+}));
+
+test("a role is added, changed, not deleted while it is used", () => as("sam", async (page) => {
+  await open(page, "/admin/roles");
+  await page.getByRole("button", { name: "New role" }).click();
+  await field(page, "Name").fill("reader");
+  await field(page, "Scopes").fill("agents:read\ncalls:read");
+  await page.getByRole("button", { name: "Add role" }).click();
+  await page.getByText("There is a role of this name already").waitFor();
+  await field(page, "Name").fill("listener");
+  await look(page, "new role");
+  await page.getByRole("button", { name: "Add role" }).click();
+  await done(page, "The role listener was added.");
+  await choose(page, "listener", "Edit");
+  tokenctl("role", "set", "listener", "calls:read");
+  await field(page, "Description (optional)").fill("Listens");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Scopes is now calls:read").waitFor();
+  await look(page, "role conflict");
+  await page.getByRole("button", { name: "Save" }).click();
+  await done(page, "The role listener was changed.");
+  await row(page, "listener").getByText("Listens").waitFor();
+  assert.equal(await row(page, "listener").getByText("agents:read").count(), 0, "what the other one did stays");
+  await choose(page, "reader", "Delete");
+  await page.getByRole("button", { name: "Delete role" }).click();
+  await page.getByRole("alertdialog").getByRole("alert").waitFor();
+  await look(page, "role in use");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await choose(page, "listener", "Delete");
+  await page.getByRole("button", { name: "Delete role" }).click();
+  await done(page, "The role listener was deleted.");
+}));
+
+test("the catalogue, which somebody else changes at the same time", () => as("sam", async (page) => {
+  await open(page, "/admin/scopes");
+  await page.getByRole("button", { name: "New scope" }).click();
+  await field(page, "Scope").fill("calls read");
+  await page.getByRole("button", { name: "Add scope" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  await field(page, "Scope").fill("calls:read");
+  await field(page, "Description (optional)").fill("Listen to calls");
+  await look(page, "new scope");
+  tokenctl("scope", "set", "calls:write", "Make calls");
+  await page.getByRole("button", { name: "Add scope" }).click();
+  await page.getByText("Somebody else changed the catalogue meanwhile").waitFor();
+  await page.getByRole("button", { name: "Add scope" }).click();
+  await done(page, "calls:read is in the catalogue.");
+  await row(page, "Make calls").waitFor();
+  await choose(page, "calls:read", "Remove");
+  await page.getByRole("button", { name: "Remove scope" }).click();
+  await done(page, "calls:read was removed");
+  const left = tokenctl("scope", "list");
+  assert.match(left, /calls:write/);
+  assert.doesNotMatch(left, /calls:read/);
+}));
