@@ -1,4 +1,5 @@
-// The project's version, said here alone: CMakeLists.txt reads it, and debian/changelog agrees (t/package/version.t).
+// The project's version, said here alone: CMakeLists.txt reads it, and debian/changelog agrees
+// (t/package/version.t).
 #pragma once
 
 namespace token_auth {

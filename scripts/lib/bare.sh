@@ -20,6 +20,8 @@ bare() {
     # no service starts in a directory
     printf '#!/bin/sh\nexit 101\n' >"$2.new/usr/sbin/policy-rc.d"
     chmod 755 "$2.new/usr/sbin/policy-rc.d"
+    # it is made again after a power cut
+    echo force-unsafe-io >"$2.new/etc/dpkg/dpkg.cfg.d/unsafe-io"
     mv "$2.new" "$2"
 }
 

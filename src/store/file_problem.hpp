@@ -22,28 +22,27 @@ inline const char* shown_path(const char* path) noexcept {
 // "cannot <doing>: <error>; <remedy>"
 inline void explain_file(char (&out)[problem_size], const char* doing, int error,
                          const char* directory) noexcept {
+    char remedy[problem_size - 64];
+    const char* const path = shown_path(directory);
     if (error == ENOENT) {
-        std::snprintf(out, sizeof(out),
-                      "cannot %s: %s; correct the path, or run \"tokensync run --db %s\" to build "
-                      "the store",
-                      doing, std::strerror(error), shown_path(directory));
+        std::snprintf(remedy, sizeof(remedy),
+                      "correct the path, or run \"tokensync run --db %s\" to build the store",
+                      path);
     } else if (error == EACCES || error == EPERM) {
         const unsigned group = getegid();
-        std::snprintf(out, sizeof(out),
-                      "cannot %s: %s; this process is user %u with group %u: let that group read "
-                      "the store (\"tokensync run --group %u --db %s\" does) and enter the "
-                      "directories above it",
-                      doing, std::strerror(error), static_cast<unsigned>(geteuid()), group, group,
-                      shown_path(directory));
+        std::snprintf(
+            remedy, sizeof(remedy),
+            "this process is user %u with group %u: let that group read the store "
+            "(\"tokensync run --group %u --db %s\" does) and enter the directories above it",
+            static_cast<unsigned>(geteuid()), group, group, path);
     } else if (error == ELOOP || error == EINVAL) {
-        std::snprintf(out, sizeof(out),
-                      "cannot %s: %s; name a directory in which it is a file; the directory may be "
-                      "a link",
-                      doing, std::strerror(error));
+        std::snprintf(remedy, sizeof(remedy),
+                      "name a directory in which it is a file; the directory may be a link");
     } else {
-        std::snprintf(out, sizeof(out), "cannot %s: %s; %s", doing, std::strerror(error),
+        std::snprintf(remedy, sizeof(remedy), "%s",
                       file_remedy(error, "check the file system of the store"));
     }
+    std::snprintf(out, sizeof(out), "cannot %s: %s; %s", doing, std::strerror(error), remedy);
 }
 
 }  // namespace token_auth

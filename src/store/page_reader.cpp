@@ -77,35 +77,37 @@ Tree PageReader::tree_at(const char* at) noexcept {
     return tree;
 }
 
-PageReader::Problem PageReader::open(const char* map, std::size_t size) noexcept {
+const char* PageReader::open(const char* map, std::size_t size) noexcept {
+    constexpr const char* truncated = "data.mdb is truncated";
+    constexpr const char* not_lmdb = "data.mdb is no LMDB file";
     page_count_ = 0;
     token_share_ = 1;
     if (size < meta_end) {
-        return Problem::truncated;
+        return truncated;
     }
     if (load_once<std::uint32_t>(map + meta_magic_at) != meta_magic ||
         (load_once<std::uint16_t>(map + page_flags_at) & meta_page) == 0) {
-        return Problem::not_lmdb;
+        return not_lmdb;
     }
     if (load_once<std::uint32_t>(map + meta_version_at) != data_version) {
-        return Problem::other_version;
+        return "data.mdb was written by another version of LMDB than 0.9";
     }
     const std::size_t page_size = load_once<std::uint32_t>(map + meta_page_size_at);
     if (page_size < page_size_min || page_size > page_size_max ||
         (page_size & (page_size - 1)) != 0) {
-        return Problem::not_lmdb;
+        return not_lmdb;
     }
     if (size / page_size < 2) {
-        return Problem::truncated;
+        return truncated;
     }
     if (load_once<std::uint32_t>(map + page_size + meta_magic_at) != meta_magic ||
         load_once<std::uint32_t>(map + page_size + meta_version_at) != data_version) {
-        return Problem::not_lmdb;
+        return not_lmdb;
     }
     map_ = map;
     page_size_ = page_size;
     page_count_ = size / page_size;
-    return Problem::none;
+    return nullptr;
 }
 
 Commit PageReader::newest() const noexcept {
@@ -135,28 +137,21 @@ inline bool PageReader::page(std::uint64_t number, unsigned kind, Page& out) con
            out.room <= page_size_ - node_min - (page_header + 2);  // one node at least
 }
 
-// Where a key would be if all were spread evenly, as digests are.
-class PageReader::Guess {
-  public:
-    Guess(const Range& range, std::uint64_t key) noexcept
-        : part_(half(key - range.low) / (half(range.high - range.low) + 1)) {}
+// Signed numbers are quicker to convert, both ways.
+inline double number(std::uint64_t of) noexcept {
+    return static_cast<double>(static_cast<std::int64_t>(of));
+}
 
-    // In the root, only a share of the entries are of the key's sort.
-    void narrow(double first, double last) noexcept { part_ = first + part_ * (last - first); }
-    std::size_t index(std::size_t count) const noexcept {
-        const auto guess = static_cast<std::int64_t>(part_ * number(count));
-        return std::min(static_cast<std::size_t>(guess), count - 1);
-    }
+// At what part of a page, 0 to 1, a key would be if all were spread evenly, as digests are.
+inline double PageReader::guess(const Range& range, std::uint64_t key) noexcept {
+    return number((key - range.low) >> 1) / (number((range.high - range.low) >> 1) + 1);
+}
 
-  private:
-    // Signed numbers are quicker to convert, both ways.
-    static double number(std::uint64_t of) noexcept {
-        return static_cast<double>(static_cast<std::int64_t>(of));
-    }
-    static double half(std::uint64_t of) noexcept { return number(of >> 1); }
-
-    double part_;
-};
+// The node there.
+inline std::size_t PageReader::index_of(double part, std::size_t count) noexcept {
+    const auto index = static_cast<std::int64_t>(part * number(count));
+    return std::min(static_cast<std::size_t>(index), count - 1);
+}
 
 // Finds the last node whose key is at or below the key, and the range of the keys around it. It
 // steps from the guess, and bisects after some steps, as keys may be spread unevenly. The first
@@ -207,22 +202,23 @@ Found PageReader::find(const Tree& tree, std::uint64_t key,
     }
     const bool is_token = key < first_other_key;
     Range range = is_token ? Range{0, first_other_key} : Range{first_other_key, UINT64_MAX};
-    Guess guess(range, key);
-    is_token ? guess.narrow(0, token_share_) : guess.narrow(token_share_, 1);
+    // In the root, only a share of the entries are of the key's sort.
+    double part = guess(range, key);
+    part = is_token ? part * token_share_ : token_share_ + part * (1 - token_share_);
     std::uint64_t number = tree.root;
     Page page;
     std::size_t above = 0;
     const char* node = nullptr;
     for (unsigned left = tree.depth - 1U; left != 0; --left) {
         if (!this->page(number, branch_page, page) ||
-            !search<false>(page, guess.index(page.count()), key, range, above, node)) {
+            !search<false>(page, index_of(part, page.count()), key, range, above, node)) {
             return Found::torn;
         }
         number = load_once<std::uint64_t>(node) & child_bits;
-        guess = Guess(range, key);
+        part = guess(range, key);
     }
     if (!this->page(number, leaf_page, page) ||
-        !search<true>(page, guess.index(page.count()), key, range, above, node)) {
+        !search<true>(page, index_of(part, page.count()), key, range, above, node)) {
         return Found::torn;
     }
     return node == nullptr || range.low != key ? Found::absent : value_of(page, node, value);
@@ -257,25 +253,23 @@ inline Found PageReader::value_of(const Page& page, const char* node,
 }
 
 struct PageReader::Walk {
-    std::uint64_t from;
-    Visit visit;
-    void* context;
+    std::uint64_t from;  // keys that follow are at or above it
+    Visitor call;
+    void* visitor;
     unsigned depth;             // of the tree
     std::uint64_t visited = 0;  // pages: a damaged tree may lead around in circles
-    std::uint64_t last = 0;     // key
-    bool any = false;
     bool ended = false;
 };
 
-Found PageReader::scan(const Tree& tree, std::uint64_t from, Visit visit,
-                       void* context) const noexcept {
+Found PageReader::scan_with(const Tree& tree, std::uint64_t from, Visitor call,
+                            void* visitor) const noexcept {
     if (tree.root == no_page) {
         return Found::found;
     }
     if (tree.depth == 0 || tree.depth > depth_max) {
         return Found::torn;
     }
-    Walk state{from, visit, context, tree.depth};
+    Walk state{from, call, visitor, tree.depth};
     return walk(tree.root, 0, state);
 }
 
@@ -313,13 +307,12 @@ Found PageReader::walk(std::uint64_t number, unsigned depth, Walk& walk) const n
         }
         const auto key = load_once<std::uint64_t>(node + node_header);
         std::string_view value;
-        if (load_once<std::uint16_t>(node + node_key_size_at) != key_size ||
-            (walk.any && key <= walk.last) || value_of(page, node, value) != Found::found) {
+        if (load_once<std::uint16_t>(node + node_key_size_at) != key_size || key < walk.from ||
+            value_of(page, node, value) != Found::found) {
             return Found::torn;
         }
-        walk.any = true;
-        walk.last = key;
-        walk.ended = !walk.visit(walk.context, key, value);
+        walk.ended = !walk.call(walk.visitor, key, value) || key == UINT64_MAX;
+        walk.from = key + 1;
     }
     return Found::found;
 }

@@ -54,10 +54,9 @@ struct Commit {
 
 class PageReader {
   public:
-    enum class Problem : std::uint8_t { none, truncated, not_lmdb, other_version };
-
-    // Takes a mapped file. The map must be there for as long as anything is asked.
-    Problem open(const char* map, std::size_t size) noexcept;
+    // Takes a mapped file, which must be there for as long as anything is asked. Returns what is
+    // wrong with it; null: nothing.
+    const char* open(const char* map, std::size_t size) noexcept;
 
     std::size_t page_size() const noexcept { return page_size_; }
     // Whether a page of this number is in the map.
@@ -80,15 +79,22 @@ class PageReader {
     // found: `value` is a view of the map.
     Found find(const Tree& tree, std::uint64_t key, std::string_view& value) const noexcept;
 
-    // Visits entries in the order of their keys, from `from` on, until the visitor says false.
-    // found: it did, or all were visited.
-    using Visit = bool (*)(void* context, std::uint64_t key, std::string_view value);
-    Found scan(const Tree& tree, std::uint64_t from, Visit visit, void* context) const noexcept;
+    // Visits entries in the order of their keys, from `from` on, until the visitor (`bool
+    // (std::uint64_t key, std::string_view value)`) says false. found: it did, or all were visited.
+    template <typename Visit>
+    Found scan(const Tree& tree, std::uint64_t from, Visit visit) const noexcept {
+        return scan_with(
+            tree, from,
+            [](void* visitor, std::uint64_t key, std::string_view value) noexcept {
+                return (*static_cast<Visit*>(visitor))(key, value);
+            },
+            &visit);
+    }
 
   private:
     struct Page;
     struct Walk;
-    class Guess;
+    using Visitor = bool (*)(void* visitor, std::uint64_t key, std::string_view value);
     // Between which keys a page's keys are.
     struct Range {
         std::uint64_t low;
@@ -105,6 +111,8 @@ class PageReader {
         return __atomic_load_n(reinterpret_cast<const std::uint64_t*>(at), __ATOMIC_RELAXED);
     }
     static Tree tree_at(const char* at) noexcept;
+    static double guess(const Range& range, std::uint64_t key) noexcept;
+    static std::size_t index_of(double part, std::size_t count) noexcept;
 
     // The meta page that a commit was written to.
     const char* meta_of(const Commit& commit) const noexcept {
@@ -115,6 +123,8 @@ class PageReader {
     bool search(const Page& page, std::size_t probe, std::uint64_t key, Range& range,
                 std::size_t& above, const char*& node) const noexcept;
     Found value_of(const Page& page, const char* node, std::string_view& value) const noexcept;
+    Found scan_with(const Tree& tree, std::uint64_t from, Visitor call,
+                    void* visitor) const noexcept;
     Found walk(std::uint64_t number, unsigned depth, Walk& walk) const noexcept;
 
     const char* map_ = nullptr;

@@ -51,25 +51,27 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
     return Found::found;
 }
 
-Identify::Has Identify::digest_under(KeyId id, std::size_t index) noexcept {
+const Digest* Identify::digest_under(KeyId id, std::size_t index) noexcept {
     const unsigned bit = 1U << index;
+    Digest& digest = digests_[index];
     if ((made_ & bit) != 0 && ids_[index] == id) {
-        return Has::digest;
+        return &digest;
     }
     std::size_t key = 0;
     while (id != no_key && key < digester_.key_count() && digester_.key_id(key) != id) {
         ++key;
     }
     if (id != no_key && key == digester_.key_count()) {
-        return Has::nothing;
+        missing_key = id;
+        return nullptr;
     }
-    Digest& digest = digests_[index];
     if (!(id == no_key ? digester_.plain(token_, digest) : digester_.keyed(key, token_, digest))) {
-        return Has::failed;
+        no_digest = true;
+        return nullptr;
     }
     ids_[index] = id;
     made_ |= bit;
-    return Has::digest;
+    return &digest;
 }
 
 Found Identify::operator()(Snapshot& snapshot) noexcept {
@@ -79,20 +81,12 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
     missing_key = no_key;
     no_digest = false;
     for (std::size_t i = 0; i < meta.keys_end; ++i) {
-        if (meta.keys[i].tokens == 0) {
+        const Digest* const digest =
+            meta.keys[i].tokens == 0 ? nullptr : digest_under(meta.keys[i].id, i);
+        if (digest == nullptr) {
             continue;
         }
-        switch (digest_under(meta.keys[i].id, i)) {
-            case Has::digest:
-                break;
-            case Has::nothing:
-                missing_key = meta.keys[i].id;
-                continue;
-            case Has::failed:
-                no_digest = true;
-                continue;
-        }
-        const Found found = resolve(snapshot, digests_[i], mode_, organization_, claims);
+        const Found found = resolve(snapshot, *digest, mode_, organization_, claims);
         // An entry that was stored for another key's digest is not this token's.
         if (found == Found::torn || (found == Found::found && claims.token.key_index() == i)) {
             return found;

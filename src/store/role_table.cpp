@@ -2,81 +2,60 @@
 
 #include <cstring>
 #include <new>
-#include <utility>
 
 namespace token_auth {
 
-// The first scan counts, the second one copies into the room that was taken.
-struct RoleTable::Reading {
-    RoleTable& table;
-    std::size_t roles = 0;
-    std::size_t bytes = 0;
-    bool copies = false;
-    bool ok = true;
-};
-
-void RoleTable::clear() noexcept {
-    delete[] roles_;
-    delete[] bytes_;
-    roles_ = nullptr;
-    bytes_ = nullptr;
-    count_ = used_ = 0;
-}
-
-void RoleTable::swap(RoleTable& other) noexcept {
-    std::swap(roles_, other.roles_);
-    std::swap(count_, other.count_);
-    std::swap(bytes_, other.bytes_);
-    std::swap(used_, other.used_);
-}
-
 Found RoleTable::read(const PageReader& reader, const Tree& tree) noexcept {
-    clear();
-    Reading reading{*this};
-    const auto visit = [](void* context, std::uint64_t key, std::string_view value) {
-        auto& state = *static_cast<Reading*>(context);
+    std::size_t bytes = 0;
+    bool ok = true;
+    count_ = 0;
+    Found found = reader.scan(tree, first_role_key, [&](std::uint64_t key, std::string_view value) {
+        if (key == meta_record_key) {
+            return false;
+        }
+        count_ = static_cast<std::uint16_t>(key - first_role_key) + std::size_t{1};
+        bytes += value.size();
+        ok = value.size() <= role_record_max;
+        return ok;
+    });
+    if (found != Found::found || !ok) {
+        return give_up();
+    }
+    if (count_ == 0) {
+        return Found::found;
+    }
+    roles_.reset(new (std::nothrow) Role[count_]);
+    bytes_.reset(new (std::nothrow) char[bytes]);
+    if (roles_ == nullptr || bytes_ == nullptr) {
+        return give_up();
+    }
+    char* room = bytes_.get();
+    found = reader.scan(tree, first_role_key, [&](std::uint64_t key, std::string_view value) {
         if (key == meta_record_key) {
             return false;
         }
         const auto number = static_cast<std::uint16_t>(key - first_role_key);
-        if (state.copies) {
-            state.ok = number < state.roles && value.size() <= state.bytes - state.table.used_ &&
-                       state.table.add(number, value);
-        } else {
-            state.roles = number + std::size_t{1};
-            state.bytes += value.size();
-            state.ok = value.size() <= role_record_max;
-        }
-        return state.ok;
-    };
-    Found found = reader.scan(tree, first_role_key, visit, &reading);
-    if (found == Found::found && reading.ok && reading.roles != 0) {
-        roles_ = new (std::nothrow) Role[reading.roles];
-        bytes_ = new (std::nothrow) char[reading.bytes];
-        count_ = roles_ == nullptr ? 0 : reading.roles;
-        reading.copies = true;
-        reading.ok = roles_ != nullptr && bytes_ != nullptr;
-        if (reading.ok) {
-            found = reader.scan(tree, first_role_key, visit, &reading);
-        }
-    }
-    if (found != Found::found || !reading.ok) {
-        clear();
-        return Found::torn;
-    }
-    return Found::found;
+        // The writer may have changed what was counted.
+        ok = number < count_ && value.size() <= bytes && decode_into(room, value, roles_[number]);
+        room += value.size();
+        bytes -= value.size();
+        return ok;
+    });
+    return found == Found::found && ok ? found : give_up();
 }
 
-bool RoleTable::add(std::uint16_t number, std::string_view value) noexcept {
-    char* const copy = bytes_ + used_;
-    std::memcpy(copy, value.data(), value.size());
-    used_ += value.size();
-    RoleEntry& role = roles_[number];
-    if (!decode({copy, value.size()}, role)) {
+Found RoleTable::give_up() noexcept {
+    count_ = 0;
+    return Found::torn;
+}
+
+bool RoleTable::decode_into(char* room, std::string_view value, Role& role) noexcept {
+    std::memcpy(room, value.data(), value.size());
+    if (!decode({room, value.size()}, role)) {
         return false;
     }
     // So that whoever copies them needs to copy once.
-    char* const behind = copy + (role.name.data() + role.name.size() - copy);
+    char* const behind = room + (role.name.data() + role.name.size() - room);
     std::memmove(behind, role.scopes.data(), role.scopes.size());
     role.scopes = {behind, role.scopes.size()};
     return true;

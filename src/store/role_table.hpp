@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string_view>
 
 #include "store/page_reader.hpp"
 #include "token_auth/record.hpp"
@@ -11,14 +13,8 @@ namespace token_auth {
 
 class RoleTable {
   public:
-    RoleTable() noexcept = default;
-    ~RoleTable() { clear(); }
-    RoleTable(const RoleTable&) = delete;
-    RoleTable& operator=(const RoleTable&) = delete;
-
     // Reads them anew. torn: also if memory is short; the table is empty then.
     Found read(const PageReader& reader, const Tree& tree) noexcept;
-    void swap(RoleTable& other) noexcept;
 
     // Null if there is none.
     const Role* at(std::uint16_t number) const noexcept {
@@ -26,15 +22,12 @@ class RoleTable {
     }
 
   private:
-    struct Reading;
+    Found give_up() noexcept;
+    static bool decode_into(char* room, std::string_view value, Role& role) noexcept;
 
-    void clear() noexcept;
-    bool add(std::uint16_t number, std::string_view value) noexcept;
-
-    Role* roles_ = nullptr;
+    std::unique_ptr<Role[]> roles_;
+    std::unique_ptr<char[]> bytes_;
     std::size_t count_ = 0;
-    char* bytes_ = nullptr;
-    std::size_t used_ = 0;
 };
 
 }  // namespace token_auth

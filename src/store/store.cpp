@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "store/file_map.hpp"
 #include "store/file_problem.hpp"
@@ -142,20 +143,11 @@ bool Store::refresh() noexcept {
 }
 
 bool StoreParts::open_reader() noexcept {
-    switch (reader.open(map.data(), map.size())) {
-        case PageReader::Problem::none:
-            return true;
-        case PageReader::Problem::truncated:
-            advise("data.mdb is truncated", rebuild);
-            break;
-        case PageReader::Problem::not_lmdb:
-            advise("data.mdb is no LMDB file", rebuild);
-            break;
-        case PageReader::Problem::other_version:
-            advise("data.mdb was written by another version of LMDB than 0.9", rebuild);
-            break;
+    const char* const wrong = reader.open(map.data(), map.size());
+    if (wrong != nullptr) {
+        advise(wrong, rebuild);
     }
-    return false;
+    return wrong == nullptr;
 }
 
 bool StoreParts::measure() noexcept {
@@ -274,7 +266,7 @@ bool StoreParts::take_up(const Commit& next, unsigned& attempts) noexcept {
         return misfit("its last commit is not tokensync's", attempts);
     }
     if (roles_changed) {
-        roles.swap(next_roles);
+        roles = std::move(next_roles);
     }
     std::memcpy(meta_copy, copy, size);
     decode({meta_copy, size}, meta);
@@ -400,31 +392,25 @@ Found Snapshot::suspended(std::uint32_t organization_number,
 }
 
 Found Snapshot::run(std::uint64_t from, char* buffer, std::size_t size, Run& out) noexcept {
-    struct Copying {
-        char* buffer;
-        std::size_t room;
-        Run& run;
-    } copying{buffer, size, out};
     out = Run{};
     out.at_end = true;
-    const auto visit = [](void* context, std::uint64_t key, std::string_view value) {
-        auto& state = *static_cast<Copying*>(context);
-        const std::size_t whole = 2 * sizeof(std::uint64_t) + value.size();
-        if (whole > state.room) {
-            state.run.missing = state.run.count == 0 ? whole : 0;
-            state.run.next = key;
-            state.run.at_end = false;
-            return false;
-        }
-        store(state.buffer, key);
-        store(state.buffer + sizeof(key), std::uint64_t{value.size()});
-        std::memcpy(state.buffer + 2 * sizeof(key), value.data(), value.size());
-        state.buffer += whole;
-        state.room -= whole;
-        ++state.run.count;
-        return true;
-    };
-    return parts_.reader.scan(parts_.commit.main, from, visit, &copying);
+    return parts_.reader.scan(parts_.commit.main, from,
+                              [&](std::uint64_t key, std::string_view value) {
+                                  const std::size_t whole = 2 * sizeof(key) + value.size();
+                                  if (whole > size) {
+                                      out.missing = out.count == 0 ? whole : 0;
+                                      out.next = key;
+                                      out.at_end = false;
+                                      return false;
+                                  }
+                                  store(buffer, key);
+                                  store(buffer + sizeof(key), std::uint64_t{value.size()});
+                                  std::memcpy(buffer + 2 * sizeof(key), value.data(), value.size());
+                                  buffer += whole;
+                                  size -= whole;
+                                  ++out.count;
+                                  return true;
+                              });
 }
 
 bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& value) noexcept {
@@ -444,14 +430,13 @@ bool next_record(std::string_view& run, std::uint64_t& key, std::string_view& va
 
 Found Snapshot::size(StoreSize& out) noexcept {
     std::uint64_t free_pages = 0;
-    const auto visit = [](void* context, std::uint64_t, std::string_view value) {
-        if (value.size() >= sizeof(std::uint64_t)) {
-            *static_cast<std::uint64_t*>(context) += load_once<std::uint64_t>(value.data());
+    const Tree tree = parts_.reader.free_pages(parts_.commit);
+    const Found found = parts_.reader.scan(tree, 0, [&](std::uint64_t, std::string_view value) {
+        if (value.size() >= sizeof(free_pages)) {
+            free_pages += load_once<std::uint64_t>(value.data());
         }
         return true;
-    };
-    const Found found =
-        parts_.reader.scan(parts_.reader.free_pages(parts_.commit), 0, visit, &free_pages);
+    });
     out.file = parts_.map.size();
     out.used = (parts_.commit.last_page + 1) * parts_.reader.page_size();
     out.unused = free_pages * parts_.reader.page_size();

@@ -15,8 +15,8 @@ namespace token_auth::tokenapi {
 // whenever that does.
 std::string entity_tag(std::string_view content);
 
-// Throws Problem (changed_meanwhile) if the request has an If-Match that does not name the tag, or an
-// If-None-Match that does. One that is malformed names none.
+// Throws Problem (changed_meanwhile) if the request has an If-Match that does not name the tag, or
+// an If-None-Match that does. One that is malformed names none.
 void require_match(const Request& request, std::string_view tag);
 
 // The request's Idempotency-Key, 1 to 64 printable bytes; none if it has none. Problem

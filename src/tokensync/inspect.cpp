@@ -33,7 +33,7 @@ State state_of(const std::string& file) {
     if (!map.open(file.c_str())) {
         return errno == 0 || errno == ENOENT ? State::none : State::damaged;  // also if not ours
     }
-    if (reader.open(map.data(), map.size()) != PageReader::Problem::none) {
+    if (reader.open(map.data(), map.size()) != nullptr) {
         return State::damaged;
     }
     const Commit commit = reader.newest();

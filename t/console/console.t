@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -11,7 +12,7 @@ use TokenAuth::Api;
 use TokenAuth::Console;
 use TokenAuth::Registry qw(new_registry on_postgresql);
 use TokenAuth::Server;
-use TokenAuth::Util qw(build_dir eventually free_port json_lines root_dir run_tool slurp spew token);
+use TokenAuth::Util qw(build_dir eventually free_port root_dir run_tool slurp spew);
 
 my $dir = tempdir('token-auth-browser-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
@@ -29,7 +30,8 @@ my %tokens = $made->{out} =~ /^(\w+)=(\S+)$/mg;
 # TOKEN_AUTH_TEST_TOKENS=1000000 adds so many to acme: t/console/usable.mjs tells how long its page takes then.
 if (my $count = $ENV{TOKEN_AUTH_TEST_TOKENS}) {
     open my $lines, '>', "$dir/tokens.jsonl" or die $!;
-    print {$lines} json_lines(token(sprintf('many%07d', $_), role => 'reader', created => '2026-01-01T00:00:00Z')) for 1 .. $count;
+    printf {$lines} qq({"type":"token","id":"many%07d","kind":"organization","organization":"acme","role":"reader","name":"Token %d",)
+        . qq("digest":"sha256:%s","created":"2026-01-01T00:00:00Z","expires":"2100-01-01T00:00:00Z"}\n), $_, $_, sha256_hex($_) for 1 .. $count;
     close $lines or die $!;
     my $imported = run_tool([ 'tokenctl', 'import', "$dir/tokens.jsonl" ]);
     die $imported->{err} if $imported->{status} ne '0';
@@ -75,7 +77,9 @@ my $world = {
     password => $password, tokens => \%tokens, postgresql => on_postgresql() ? JSON::PP::true : JSON::PP::false,
 };
 $ENV{TOKEN_AUTH_WORLD} = JSON::PP->new->utf8->encode($world);
-my $status = system 'node', '--test-reporter=tap', "$FindBin::Bin/stories.mjs", @ARGV;
+# Arguments: files of stories, and options of node's, such as --test-name-pattern=keyboard.
+my @options = grep { /\A--/ } @ARGV;
+my $status = system 'node', '--test-reporter=tap', @options, "$FindBin::Bin/stories.mjs", grep { !/\A--/ } @ARGV;
 for my $value ($password, map { s/\A[^.]*\.//r } values %tokens) {
     die "a log holds a secret\n" if index($api->log . $nginx->errors, $value) >= 0;
 }

@@ -57,14 +57,9 @@ void require_within(std::string_view value, std::string_view all) {
             "a value is of the map");
 }
 
-bool visit(void* context, std::uint64_t /*key*/, std::string_view value) {
-    require_within(value, *static_cast<const std::string_view*>(context));
-    return true;
-}
-
 void read(std::string_view all, std::uint64_t drawn) {
     PageReader reader;
-    if (reader.open(all.data(), all.size()) != PageReader::Problem::none) {
+    if (reader.open(all.data(), all.size()) != nullptr) {
         return;
     }
     const Commit commit = reader.newest();
@@ -88,8 +83,12 @@ void read(std::string_view all, std::uint64_t drawn) {
             }
         }
     }
-    reader.scan(commit.main, drawn, visit, &all);
-    reader.scan(reader.free_pages(commit), 0, visit, &all);
+    const auto visit = [&](std::uint64_t /*key*/, std::string_view value) {
+        require_within(value, all);
+        return true;
+    };
+    reader.scan(commit.main, drawn, visit);
+    reader.scan(reader.free_pages(commit), 0, visit);
 }
 
 }  // namespace

@@ -75,17 +75,18 @@ struct Visited {
     std::vector<std::pair<std::uint64_t, std::string>> entries;
 };
 
-bool visit(void* context, std::uint64_t key, std::string_view value) {
-    static_cast<Visited*>(context)->entries.emplace_back(key, value);
-    return true;
+auto visitor(Visited& visited) {
+    return [&](std::uint64_t key, std::string_view value) {
+        visited.entries.emplace_back(key, value);
+        return true;
+    };
 }
 
 void compare(LmdbFile& file, const std::set<std::uint64_t>& keys, std::mt19937_64& random,
              const Shape& shape) {
     const Mapped map(file.data());
     PageReader reader;
-    const PageReader::Problem problem = reader.open(map.data(), map.size());
-    RC_ASSERT(problem == PageReader::Problem::none);
+    RC_ASSERT(reader.open(map.data(), map.size()) == nullptr);
     RC_ASSERT(reader.page_size() == static_cast<std::size_t>(shape.page_size));
     if (random() % 2 == 0) {
         reader.set_token_share(static_cast<double>(random() % 101) / 100);
@@ -120,8 +121,8 @@ void compare(LmdbFile& file, const std::set<std::uint64_t>& keys, std::mt19937_6
     const std::uint64_t from = keys.empty() ? 0 : drawn_key(random, shape.keys);
     Visited all;
     Visited some;
-    const Found scanned_all = reader.scan(commit.main, 0, visit, &all);
-    const Found scanned_some = reader.scan(commit.main, from, visit, &some);
+    const Found scanned_all = reader.scan(commit.main, 0, visitor(all));
+    const Found scanned_some = reader.scan(commit.main, from, visitor(some));
     RC_ASSERT(scanned_all == Found::found);
     RC_ASSERT(scanned_some == Found::found);
     RC_ASSERT(all.entries.size() == keys.size());
