@@ -40,8 +40,8 @@ class Identify {
     bool no_digest = false;
 
   private:
-    // Null, and one of the reasons above, if there is none.
-    const Digest* digest_under(KeyId id, std::size_t index) noexcept;
+    // False, and one of the reasons above, if there can be none.
+    bool make_digest(KeyId id, std::size_t index) noexcept;
 
     Digester& digester_;
     std::string_view token_;

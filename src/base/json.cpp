@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <utf8.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/text.hpp"
@@ -25,9 +26,16 @@ std::string json_text(const Json& value) {
     const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
     std::string out;
     out.reserve(text.size());
-    // dump() escapes ASCII's controls.
-    for (const char* at = text.data(); at < text.data() + text.size();) {
+    // dump() escapes ASCII's controls, but DEL.
+    const auto is_plain = [](char c) { return c >= ' ' && c < 0x7F; };
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); at < end;) {
         const char* const begin = at;
+        at = std::find_if_not(at, end, is_plain);
+        if (at != begin) {
+            out.append(begin, at);
+            continue;
+        }
         const char32_t c = utf8::unchecked::next(at);
         if (is_invisible(c)) {
             out += escaped(c);
@@ -36,6 +44,15 @@ std::string json_text(const Json& value) {
         }
     }
     return out;
+}
+
+void append_json(std::string& out, std::string_view text) {
+    const auto is_plain = [](char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; };
+    if (std::all_of(text.begin(), text.end(), is_plain)) {
+        out.append(1, '"').append(text).append(1, '"');
+    } else {
+        out += json_text(Json(text));
+    }
 }
 
 std::string json_line(const Json& value) {

@@ -155,9 +155,25 @@ std::string format_time(std::int64_t seconds) {
     const auto midnight = std::chrono::floor<std::chrono::days>(at);
     const year_month_day date(midnight);
     const std::chrono::hh_mm_ss time(at - midnight);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                       time.hours().count(), time.minutes().count(), time.seconds().count());
+    if (seconds < 0 || seconds > time_max) {
+        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                           static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                           time.hours().count(), time.minutes().count(), time.seconds().count());
+    }
+    // A page of tokens has hundreds of them.
+    std::string text = "0000-00-00T00:00:00Z";
+    const auto put = [&](std::size_t end, auto number) {
+        for (auto rest = static_cast<unsigned>(number); rest != 0; rest /= 10) {
+            text[end--] = static_cast<char>('0' + rest % 10);
+        }
+    };
+    put(3, static_cast<int>(date.year()));
+    put(6, static_cast<unsigned>(date.month()));
+    put(9, static_cast<unsigned>(date.day()));
+    put(12, time.hours().count());
+    put(15, time.minutes().count());
+    put(18, time.seconds().count());
+    return text;
 }
 
 std::string format_duration(std::int64_t seconds) {

@@ -17,10 +17,10 @@ class Wildcards {
             const std::string_view prefix = word.substr(0, word.size() - 1);
             if (word.back() == '*' && (prefix.empty() || prefix.back() == ':') &&
                 count_ < prefixes_.size()) {
-                prefixes_[count_++] = prefix;
+                prefixes_[count_++] = {prefix.data(), prefix.size()};
             }
         }
-        std::sort(prefixes_.begin(), prefixes_.begin() + count_);
+        std::sort(prefixes_.begin(), prefixes_.begin() + count_, is_less);
     }
 
     bool cover(std::string_view word) const noexcept {
@@ -32,11 +32,21 @@ class Wildcards {
     }
 
   private:
+    // Not a string_view: 64 KiB of those would be zeroed first.
+    struct Prefix {
+        const char* text;
+        std::size_t size;
+    };
+
+    static bool is_less(const Prefix& one, const Prefix& other) noexcept {
+        return std::string_view(one.text, one.size) < std::string_view(other.text, other.size);
+    }
     bool holds(std::string_view prefix) const noexcept {
-        return std::binary_search(prefixes_.begin(), prefixes_.begin() + count_, prefix);
+        return std::binary_search(prefixes_.begin(), prefixes_.begin() + count_,
+                                  Prefix{prefix.data(), prefix.size()}, is_less);
     }
 
-    std::array<std::string_view, scopes_max / 2> prefixes_;
+    std::array<Prefix, scopes_max / 2> prefixes_;  // not initialized
     std::size_t count_ = 0;
 };
 

@@ -56,8 +56,7 @@ void add_place(Reader& reader, const Token& token, Identity& identity) {
 std::optional<TokenView> find_token(Reader& reader, TokenDigester& digester,
                                     std::string_view text) {
     for (const TokenDigest& digest : digester.digests(text)) {
-        const auto id = reader.token_of_digest(digest.bytes);
-        auto view = id ? reader.token(*id) : std::nullopt;
+        auto view = reader.token_by_digest(digest.bytes);
         if (view && view->token.digest == digest) {
             return view;
         }
@@ -88,7 +87,7 @@ Code decide_on(const TokenView& view, std::int64_t now, const Address& client) {
     entry.subject = token.user;
     entry.allow = allow;
     entry.user_key = token.kind == kind_user ? user_key(token.user) : 0;
-    std::array<char, token_entry_max> record{};
+    std::array<char, token_entry_max> record;
     const std::size_t size = encode(entry, false, record.data(), record.size());
     Claims claims;
     if (size == 0 || !claims.token.parse({record.data(), size})) {
@@ -120,6 +119,12 @@ TokenIdentity identity_of_token(Reader& reader, TokenDigester& digester, std::st
         return {Code::token_unknown, std::nullopt};
     }
     const Code code = decide_on(*view, now, client);
+    if (view->token.kind != kind_user) {
+        reader.expect_organization(view->token.organization);
+        if (!view->token.role.empty()) {
+            reader.expect_role(view->token.role);
+        }
+    }
     const auto user = reader.user(view->token.user);
     if (code != Code::ok || !user) {
         return {code != Code::ok ? code : Code::token_unknown, std::nullopt};

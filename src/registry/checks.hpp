@@ -27,4 +27,8 @@ const std::vector<Check>& checks(Engine engine);
 // The expression for a column that is an identifier.
 std::string identifier_check(Engine engine, std::string_view column);
 
+// The same for PostgreSQL's tables, by functions, and these.
+std::vector<Check> postgresql_table_checks();
+std::vector<std::string> postgresql_check_functions();
+
 }  // namespace token_auth::registry

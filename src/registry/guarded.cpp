@@ -286,6 +286,15 @@ Page<Member> GuardedReader::member_page(const MemberListing& listing, const Page
     return registry::member_page(reader_, listing, range);
 }
 
+void GuardedReader::expect_effective_scopes(const std::vector<TokenView>& tokens) {
+    for (const TokenView& each : tokens) {
+        const std::string& role = each.token.role;
+        if (!role.empty() && role_scopes_.count(role) == 0) {
+            reader_.expect_role(role);
+        }
+    }
+}
+
 std::vector<std::string> GuardedReader::effective_scopes(const Token& token) {
     if (token.kind == kind_user) {
         return {};
@@ -387,9 +396,11 @@ NewToken GuardedWriter::make(Token token, const TokenFields& fields, TokenDigest
     token.expires = fields.expires.value_or(default_expiry(policy_for(writer_, token), now_));
     require_fit(token, {});
     require_room(token, 0);
+    const auto organization =
+        token.organization.empty() ? std::nullopt : writer_.organization(token.organization);
     NewToken made;
     made.text = put_new_token(writer_, digester, token);
-    made.view = token_of(token.id);
+    made.view = {token, organization && organization->suspended};
     return made;
 }
 

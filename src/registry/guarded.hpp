@@ -68,6 +68,8 @@ class GuardedReader {
     Page<Member> member_page(const MemberListing& listing, const PageRange& range);
     // A token's, sorted: what role and list grant together. None for a personal one.
     std::vector<std::string> effective_scopes(const Token& token);
+    // That they will be asked for.
+    void expect_effective_scopes(const std::vector<TokenView>& tokens);
     // Whom it asks when tokens were used last; nobody, if this is not called.
     void ask_for_uses(UsesOf uses_of) { uses_of_ = std::move(uses_of); }
     TokenUses uses(const std::vector<std::string>& ids) const {

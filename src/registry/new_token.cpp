@@ -1,7 +1,5 @@
 #include "registry/new_token.hpp"
 
-#include "base/error.hpp"
-
 namespace token_auth::registry {
 
 std::unique_ptr<TokenText> put_new_token(Writer& writer, TokenDigester& digester, Token& token) {
@@ -10,11 +8,7 @@ std::unique_ptr<TokenText> put_new_token(Writer& writer, TokenDigester& digester
     token.created_by = writer.author().name;
     token.created_via = writer.author().via;
     token.digest = digester.digest(text->view());
-    if (writer.token(token.id)) {
-        throw base::Error("the random id is in use already; try again");
-    }
-    writer.put(token, "create");
-    token = writer.token(token.id)->token;
+    writer.add(token, "create");
     return text;
 }
 

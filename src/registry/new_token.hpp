@@ -9,8 +9,8 @@
 
 namespace token_auth::registry {
 
-// Gives the token an id and a digest, and says who made it; puts it into the registry and reads it
-// back. The result is its text, to be shown once the transaction is committed.
+// Gives the token an id and a digest, and says who made it; puts it into the registry, and is what
+// that holds. The result is its text, to be shown once the transaction is committed.
 std::unique_ptr<TokenText> put_new_token(Writer& writer, TokenDigester& digester, Token& token);
 
 }  // namespace token_auth::registry

@@ -79,6 +79,8 @@ std::string sql(std::string_view select, std::string_view rest) {
     return fmt::format("{}{}", select, rest);
 }
 
+constexpr std::string_view by_id = " WHERE id = $1";
+
 }  // namespace
 
 Status status_of(const TokenView& view, std::int64_t now) {
@@ -103,11 +105,11 @@ std::string status_name(Status status) {
 }
 
 std::optional<Role> Reader::role(const std::string& id) {
-    return only(session_.query(sql(select_roles, " WHERE id = $1"), {id}), role_of);
+    return only(session_.query(sql(select_roles, by_id), {id}), role_of);
 }
 
 std::optional<Organization> Reader::organization(const std::string& id) {
-    return only(session_.query(sql(select_organizations, " WHERE id = $1"), {id}), organization_of);
+    return only(session_.query(sql(select_organizations, by_id), {id}), organization_of);
 }
 
 std::optional<Group> Reader::group(const std::string& organization, const std::string& id) {
@@ -117,7 +119,7 @@ std::optional<Group> Reader::group(const std::string& organization, const std::s
 }
 
 std::optional<User> Reader::user(const std::string& id) {
-    return only(session_.query(sql(select_users, " WHERE id = $1"), {id}), user_of);
+    return only(session_.query(sql(select_users, by_id), {id}), user_of);
 }
 
 std::optional<Membership> Reader::membership(const std::string& user,
@@ -153,6 +155,11 @@ std::optional<TokenView> Reader::token(const std::string& id) {
                 [&](const Rows& row) { return view_of(row, session_.location()); });
 }
 
+std::optional<TokenView> Reader::token_by_digest(const Digest& digest) {
+    return only(session_.query(sql(select_tokens(), " WHERE t.digest = $1"), {to_hex(digest)}),
+                [&](const Rows& row) { return view_of(row, session_.location()); });
+}
+
 std::optional<std::string> Reader::token_of_digest(const Digest& digest) {
     return only(session_.query("SELECT id FROM tokens WHERE digest = $1", {to_hex(digest)}),
                 [](const Rows& row) { return std::string(row.text(0)); });
@@ -164,6 +171,18 @@ bool Reader::was_rotated(const std::string& token) {
         "entity = 'token' AND key = $1 AND action IN ('rotate', 'unrotate')",
         {token});
     return row->next() && row->integer(0) > 0;
+}
+
+void Reader::expect_role(const std::string& id) {
+    session_.expect(sql(select_roles, by_id), {id});
+}
+
+void Reader::expect_organization(const std::string& id) {
+    session_.expect(sql(select_organizations, by_id), {id});
+}
+
+void Reader::expect_user(const std::string& id) {
+    session_.expect(sql(select_users, by_id), {id});
 }
 
 void Reader::roles(const std::function<void(const Role&)>& each) {

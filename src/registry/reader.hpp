@@ -100,10 +100,17 @@ class Reader {
     // Whom single sign-on calls so.
     std::optional<User> user_of_sso_name(const std::string& name);
     std::optional<TokenView> token(const std::string& id);
+    // Whatever its key.
+    std::optional<TokenView> token_by_digest(const Digest& digest);
     // The id of the token with that digest, whatever its key.
     std::optional<std::string> token_of_digest(const Digest& digest);
     // By the audit trail, which outlives the successor.
     bool was_rotated(const std::string& token);
+
+    // What will be asked for soon, with others (Session::expect).
+    void expect_role(const std::string& id);
+    void expect_organization(const std::string& id);
+    void expect_user(const std::string& id);
 
     void roles(const std::function<void(const Role&)>& each);
     void organizations(const std::function<void(const Organization&)>& each);

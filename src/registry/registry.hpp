@@ -34,6 +34,8 @@ class Registry {
     void announce_wait(std::int64_t seconds);
 
     const Location& location() const { return session_->location(); }
+    // Session::is_answered().
+    bool is_answered() const { return session_->is_answered(); }
 
   private:
     void write_in(const Author& author, const std::function<void(Writer&)>& body);

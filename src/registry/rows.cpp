@@ -7,15 +7,11 @@
 
 namespace token_auth::registry {
 
-std::string select_tokens(const std::string& from) {
-    return fmt::format(
-        "SELECT {}, {}, o.suspended FROM {} t LEFT JOIN users u ON u.id = t.user_id "
-        "LEFT JOIN organizations o ON o.id = t.organization",
-        select_list(TokenPart::whole), user_disabled_column, from);
-}
-
 const std::string& select_tokens() {
-    static const std::string sql = select_tokens("tokens");
+    static const std::string sql = fmt::format(
+        "SELECT {}, {}, o.suspended FROM tokens t LEFT JOIN users u ON u.id = t.user_id "
+        "LEFT JOIN organizations o ON o.id = t.organization",
+        select_list(TokenPart::whole), user_disabled_column);
     return sql;
 }
 

@@ -25,9 +25,8 @@ inline constexpr std::string_view select_group_memberships =
 inline constexpr std::string_view audit_columns =
     "seq, at, \"session_user\", actor, via, token, address, action, entity, key, organization, "
     "group_id, detail";
-// Of tokens t, their users u and organizations o; with other tokens than the table's.
+// Of tokens t, their users u and organizations o.
 const std::string& select_tokens();
-std::string select_tokens(const std::string& from);
 
 Role role_of(const Rows& row);
 ScopeEntry scope_of(const Rows& row);

@@ -106,8 +106,22 @@ class Session {
     virtual std::unique_ptr<Rows> stream(std::string_view sql, const Values& values = {}) = 0;
     // The same as quick as the engine can; no other statement may run before its last row.
     virtual std::unique_ptr<Rows> copy(std::string_view sql) = 0;
-    // Runs one statement for what it does.
-    void execute(std::string_view sql, const Values& values = {}) { query(sql, values)->next(); }
+    // The same for a page that is read in the order of an index, whatever the values: PostgreSQL
+    // plans it once.
+    virtual std::unique_ptr<Rows> query_in_order(std::string_view sql, const Values& values = {}) {
+        return query(sql, values);
+    }
+    // Runs one statement for what it does. In a transaction, PostgreSQL may say with the next query
+    // or the commit that it failed.
+    virtual void execute(std::string_view sql, const Values& values = {}) {
+        query(sql, values)->next();
+    }
+    // In a transaction, the same query() will soon be asked, with others: PostgreSQL answers them
+    // together.
+    virtual void expect(std::string_view /*sql*/, const Values& /*values*/) {}
+    // Whether something in the latest transaction was answered. If not, it may be tried again over
+    // another connection.
+    virtual bool is_answered() const { return true; }
     // Runs statements without parameters, separated by semicolons.
     virtual void run(const std::string& statements) = 0;
 

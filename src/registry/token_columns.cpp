@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "registry/validate.hpp"
 #include "token_auth/text.hpp"
@@ -24,45 +26,47 @@ bool has_type(const Rows& row, int at, const TokenColumn& column) {
 
 // Reads one column of a row; what is wrong with it, or null.
 const char* read_column(const Rows& row, int at, const TokenColumn& column, Token& token) {
-    return std::visit(Overloaded{[&](std::string Token::*member) -> const char* {
-                                     token.*member = row.text(at);
-                                     return nullptr;
-                                 },
-                                 [&](std::int64_t Token::*member) -> const char* {
-                                     token.*member = row.integer(at);
-                                     return nullptr;
-                                 },
-                                 [&](std::vector<std::string> Token::*member) -> const char* {
-                                     token.*member = split_words(row.text(at));
-                                     if (column.is(TokenColumn::sorted)) {
-                                         token.*member = canonical(std::move(token.*member));
-                                     }
-                                     return nullptr;
-                                 },
-                                 [&](DigestColumn) -> const char* {
-                                     const std::string_view text = row.text(at);
-                                     const auto bytes = from_hex(text);
-                                     if (!bytes || to_hex(*bytes) != text) {
-                                         token.digest.bytes = {};
-                                         return "has a digest that is not 64 lower-case hex digits";
-                                     }
-                                     token.digest.bytes = *bytes;
-                                     return nullptr;
-                                 },
-                                 [&](KeyIdColumn) -> const char* {
-                                     const std::int64_t integer = row.integer(at);
-                                     if (integer < 0 || integer > std::int64_t{UINT32_MAX}) {
-                                         return "has a key_id that is out of range";
-                                     }
-                                     token.digest.key_id = static_cast<KeyId>(integer);
-                                     return nullptr;
-                                 },
-                                 [&](KindColumn) -> const char* {
-                                     return kind_of_name(row.text(at), token.kind)
-                                                ? nullptr
-                                                : "has an unknown kind";
-                                 }},
-                      column.member);
+    return std::visit(
+        Overloaded{[&](std::string Token::*member) -> const char* {
+                       token.*member = row.text(at);
+                       return nullptr;
+                   },
+                   [&](std::int64_t Token::*member) -> const char* {
+                       token.*member = row.integer(at);
+                       return nullptr;
+                   },
+                   [&](std::vector<std::string> Token::*member) -> const char* {
+                       token.*member = split_words(row.text(at));
+                       if (column.is(TokenColumn::sorted)) {
+                           token.*member = canonical(std::move(token.*member));
+                       }
+                       return nullptr;
+                   },
+                   [&](DigestColumn) -> const char* {
+                       const std::string_view text = row.text(at);
+                       const auto bytes = from_hex(text);
+                       const bool is_lower = std::none_of(
+                           text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'F'; });
+                       if (!bytes || !is_lower) {
+                           token.digest.bytes = {};
+                           return "has a digest that is not 64 lower-case hex digits";
+                       }
+                       token.digest.bytes = *bytes;
+                       return nullptr;
+                   },
+                   [&](KeyIdColumn) -> const char* {
+                       const std::int64_t integer = row.integer(at);
+                       if (integer < 0 || integer > std::int64_t{UINT32_MAX}) {
+                           return "has a key_id that is out of range";
+                       }
+                       token.digest.key_id = static_cast<KeyId>(integer);
+                       return nullptr;
+                   },
+                   [&](KindColumn) -> const char* {
+                       return kind_of_name(row.text(at), token.kind) ? nullptr
+                                                                     : "has an unknown kind";
+                   }},
+        column.member);
 }
 
 // Kept in `texts`: what the token does not hold as a text.
@@ -83,18 +87,19 @@ Value value_of(const Token& token, const TokenColumn& column, std::deque<std::st
     return is_null ? Value() : value;
 }
 
-std::string make_upsert() {
+// The statements that add and update one; the id is the first column.
+std::pair<std::string, std::string> make_statements() {
     std::vector<std::string> names;
     std::vector<std::string> parameters;
     std::vector<std::string> updates;
     for (const TokenColumn& column : token_columns) {
         names.emplace_back(column.name);
         parameters.push_back(fmt::format("${}", names.size()));
-        updates.push_back(fmt::format("{0} = excluded.{0}", column.name));
+        updates.push_back(fmt::format("{} = {}", column.name, parameters.back()));
     }
-    return fmt::format("INSERT INTO tokens ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}",
-                       fmt::join(names, ", "), fmt::join(parameters, ", "),
-                       fmt::join(updates, ", "));
+    return {fmt::format("INSERT INTO tokens ({}) VALUES ({})", fmt::join(names, ", "),
+                        fmt::join(parameters, ", ")),
+            fmt::format("UPDATE tokens SET {} WHERE id = $1", fmt::join(updates, ", "))};
 }
 
 }  // namespace
@@ -147,14 +152,14 @@ void read_token(const Rows& row, TokenPart part, const Location& location, Token
     }
 }
 
-void put_token(Session& session, const Token& token) {
-    static const std::string upsert = make_upsert();
+void put_token(Session& session, const Token& token, bool is_there) {
+    static const auto statements = make_statements();
     std::deque<std::string> texts;
     Values values;
     for (const TokenColumn& column : token_columns) {
         values.push_back(value_of(token, column, texts));
     }
-    session.execute(upsert, values);
+    session.execute(is_there ? statements.second : statements.first, values);
 }
 
 void keep_stored(Token& token) {

@@ -89,8 +89,8 @@ std::string read_columns(const Rows& row, TokenPart part, Token& into);
 // The same; base::Error if anything is wrong.
 void read_token(const Rows& row, TokenPart part, const Location& location, Token& into);
 
-// Adds the token, or updates the one of its id.
-void put_token(Session& session, const Token& token);
+// Adds the token, or updates the one of its id, if there is one.
+void put_token(Session& session, const Token& token, bool is_there);
 
 // Empties what the store's records do not need.
 void keep_stored(Token& token);

@@ -295,18 +295,19 @@ Outcome Writer::put(User value, std::string_view action) {
     }
     require_own_sso_name(value);
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
-    put_row(value);
+    put_row(value, before.has_value());
     log(word(action, outcome), "user", value.id, change(before, value, "user"));
     return outcome;
 }
 
-void Writer::put_row(const User& user) {
+// Not as one statement for both: in PostgreSQL that fires the triggers of both.
+void Writer::put_row(const User& user, bool is_there) {
     session_.execute(
-        "INSERT INTO users (id, technical, disabled, created_at, display_name, email, sso_name) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET "
-        "disabled = excluded.disabled, created_at = excluded.created_at, "
-        "display_name = excluded.display_name, email = excluded.email, "
-        "sso_name = excluded.sso_name",
+        is_there
+            ? "UPDATE users SET technical = $2, disabled = $3, created_at = $4, display_name = $5, "
+              "email = $6, sso_name = $7 WHERE id = $1"
+            : "INSERT INTO users (id, technical, disabled, created_at, display_name, email, "
+              "sso_name) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         {user.id, user.technical ? 1 : 0, user.disabled ? 1 : 0, user.created, user.display_name,
          user.email, user.sso_name});
 }
@@ -453,20 +454,22 @@ void Writer::remove_group_memberships(const MemberFilter& filter) {
     }
 }
 
-std::string Writer::technical_user(const Token& token, const std::optional<TokenView>& before) {
+User Writer::technical_user(const Token& token, const std::optional<TokenView>& before,
+                            bool is_random) {
     const std::string id = before && before->token.kind != kind_user ? before->token.user
                                                                      : technical_user_id(token.id);
     if (!is_identifier(id)) {
         throw base::Error(technical_user_too_long);
     }
-    if (!user(id)) {
-        put_row(User{id, true, false, token.created});
+    if (auto found = is_random ? std::nullopt : user(id)) {
+        return std::move(*found);
     }
-    return id;
+    User made{id, true, false, token.created};
+    put_row(made, false);
+    return made;
 }
 
-User Writer::require_subject(const Token& token) {
-    User subject = require_user(token.user);
+void Writer::require_subject(const Token& token, const User& subject) {
     if (token.kind == kind_user && subject.technical) {
         throw base::Error(
             fmt::format("user {} is a technical user, which has no personal tokens; name a person",
@@ -478,7 +481,6 @@ User Writer::require_subject(const Token& token) {
             "the user out, and one is made",
             base::quoted(token.user)));
     }
-    return subject;
 }
 
 void Writer::check_references(const Token& token) {
@@ -491,12 +493,35 @@ void Writer::check_references(const Token& token) {
     if (!token.role.empty()) {
         require_role(token.role);
     }
+}
+
+void Writer::require_own_digest(const Token& token) {
     const auto holder = token_of_digest(token.digest.bytes);
     if (holder && *holder != token.id) {
         throw base::Error(fmt::format(
             "digest is that of token {} already; delete that one first, or leave this one out",
             base::quoted(*holder)));
     }
+}
+
+void Writer::find_subject(Token& token, const std::optional<TokenView>& before, bool is_random) {
+    const User subject =
+        token.user.empty() ? technical_user(token, before, is_random) : require_user(token.user);
+    token.user = subject.id;
+    token.user_disabled = subject.disabled;
+    require_subject(token, subject);
+}
+
+void Writer::add(Token& value, std::string_view action) {
+    value.scopes = canonical(std::move(value.scopes));
+    require_sound(value);
+    if (value.created == 0) {
+        value.created = now();
+    }
+    check_references(value);
+    find_subject(value, std::nullopt, true);
+    put_token(session_, value, false);
+    log(action, "token", value.id, audit_detail(to_json(value), "token"), place_of(value));
 }
 
 Outcome Writer::put(Token value, std::string_view action) {
@@ -507,14 +532,12 @@ Outcome Writer::put(Token value, std::string_view action) {
         value.created = before ? before->token.created : now();
     }
     check_references(value);
-    if (value.user.empty()) {
-        value.user = technical_user(value, before);
-    }
-    value.user_disabled = require_subject(value).disabled;
+    require_own_digest(value);
+    find_subject(value, before, false);
     if (before && before->token == value) {
         return Outcome::unchanged;
     }
-    put_token(session_, value);
+    put_token(session_, value, before.has_value());
     const Outcome outcome = before ? Outcome::updated : Outcome::added;
     log(word(action, outcome), "token", value.id,
         before ? token_difference(before->token, value) : audit_detail(to_json(value), "token"),

@@ -51,6 +51,9 @@ class Writer : public Reader {
     // If an organization's or group's token names no user, it gets the technical user of the
     // token there is, or a new one, "tu-<id>".
     Outcome put(Token token, std::string_view action = {});
+    // One whose id and digest are random, and so nobody's: the tables refuse it if they are not. It
+    // becomes what the registry holds.
+    void add(Token& token, std::string_view action);
 
     // Lock one out, or take that back; nullopt if there is no such one. Nothing else of its row is
     // read or checked, so that these work on rows that no put() would take.
@@ -94,10 +97,12 @@ class Writer : public Reader {
     User require_user(const std::string& id);
     void require_role(const std::string& id);
     // The one that an organization's or group's token acts for, made if it is not there.
-    std::string technical_user(const Token& token, const std::optional<TokenView>& before);
-    User require_subject(const Token& token);
+    User technical_user(const Token& token, const std::optional<TokenView>& before, bool is_random);
+    void find_subject(Token& token, const std::optional<TokenView>& before, bool is_random);
+    void require_own_digest(const Token& token);
+    void require_subject(const Token& token, const User& subject);
     void check_references(const Token& token);
-    void put_row(const User& user);
+    void put_row(const User& user, bool is_there);
     void put_row(const Membership& membership);
     struct Lock;
     std::optional<Outcome> set_lock(const Lock& lock, const std::string& id, bool locked);

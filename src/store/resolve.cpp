@@ -51,11 +51,10 @@ Found resolve(Snapshot& snapshot, const Digest& digest, OrganizationMode mode,
     return Found::found;
 }
 
-const Digest* Identify::digest_under(KeyId id, std::size_t index) noexcept {
+bool Identify::make_digest(KeyId id, std::size_t index) noexcept {
     const unsigned bit = 1U << index;
-    Digest& digest = digests_[index];
     if ((made_ & bit) != 0 && ids_[index] == id) {
-        return &digest;
+        return true;
     }
     std::size_t key = 0;
     while (id != no_key && key < digester_.key_count() && digester_.key_id(key) != id) {
@@ -63,15 +62,16 @@ const Digest* Identify::digest_under(KeyId id, std::size_t index) noexcept {
     }
     if (id != no_key && key == digester_.key_count()) {
         missing_key = id;
-        return nullptr;
+        return false;
     }
+    Digest& digest = digests_[index];
     if (!(id == no_key ? digester_.plain(token_, digest) : digester_.keyed(key, token_, digest))) {
         no_digest = true;
-        return nullptr;
+        return false;
     }
     ids_[index] = id;
     made_ |= bit;
-    return &digest;
+    return true;
 }
 
 Found Identify::operator()(Snapshot& snapshot) noexcept {
@@ -81,12 +81,10 @@ Found Identify::operator()(Snapshot& snapshot) noexcept {
     missing_key = no_key;
     no_digest = false;
     for (std::size_t i = 0; i < meta.keys_end; ++i) {
-        const Digest* const digest =
-            meta.keys[i].tokens == 0 ? nullptr : digest_under(meta.keys[i].id, i);
-        if (digest == nullptr) {
+        if (meta.keys[i].tokens == 0 || !make_digest(meta.keys[i].id, i)) {
             continue;
         }
-        const Found found = resolve(snapshot, *digest, mode_, organization_, claims);
+        const Found found = resolve(snapshot, digests_[i], mode_, organization_, claims);
         // An entry that was stored for another key's digest is not this token's.
         if (found == Found::torn || (found == Found::found && claims.token.key_index() == i)) {
             return found;

@@ -94,7 +94,7 @@ Step list_audit(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 }  // namespace token_auth::tokenapi

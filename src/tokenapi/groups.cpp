@@ -28,7 +28,7 @@ Step list_groups(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 Step create_group(Call& call) {

@@ -47,7 +47,7 @@ Step list_members(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 Step get_member(Call& call) {

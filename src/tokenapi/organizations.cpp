@@ -83,7 +83,7 @@ Step list_organizations(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 Step create_organization(Call& call) {

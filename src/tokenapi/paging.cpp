@@ -36,10 +36,20 @@ registry::PageRange Paging::range(std::string_view kinds) const {
     return range;
 }
 
-Response Paging::response(base::Json items, const std::optional<registry::PageKey>& next) const {
-    return json_response(
-        200, {{"items", std::move(items)},
-              {"next_cursor", next ? base::Json(encode_cursor(list_, *next)) : base::Json()}});
+Response Paging::response(const base::Json& items,
+                          const std::optional<registry::PageKey>& next) const {
+    return text_response(base::json_text(items), next);
+}
+
+Response Paging::text_response(const std::string& items,
+                               const std::optional<registry::PageKey>& next) const {
+    std::string text = R"({"items":)" + items + R"(,"next_cursor":)";
+    if (next) {
+        base::append_json(text, encode_cursor(list_, *next));
+    } else {
+        text += "null";
+    }
+    return json_text_response(200, text + "}");
 }
 
 }  // namespace token_auth::tokenapi

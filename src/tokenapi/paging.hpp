@@ -24,7 +24,10 @@ class Paging {
     // Where the page begins, for keys of these kinds (cursor.hpp). Problem (cursor_invalid).
     registry::PageRange range(std::string_view kinds) const;
     // {"items":[…],"next_cursor":…}
-    Response response(base::Json items, const std::optional<registry::PageKey>& next) const;
+    Response response(const base::Json& items, const std::optional<registry::PageKey>& next) const;
+    // The same of an array as JSON.
+    Response text_response(const std::string& items,
+                           const std::optional<registry::PageKey>& next) const;
 
   private:
     std::string list_;

@@ -129,9 +129,11 @@ void RegistryConnection::attempt(
             if (began && dynamic_cast<const registry::SqlError*>(&error) == nullptr) {
                 throw;
             }
+            // Nothing of it was done, and the body has seen nothing.
+            const bool lost = reused && (!began || !registry_->is_answered());
             // After an error it may be in any state.
             close();
-            if (reused && !began) {
+            if (lost) {
                 continue;
             }
             health_.failed(error.what());

@@ -1,11 +1,17 @@
 #include "tokenapi/response.hpp"
 
+#include <utility>
+
 #include "base/json.hpp"
 
 namespace token_auth::tokenapi {
 
 Response json_response(unsigned status, const base::Json& value) {
-    return {status, {{"Content-Type", "application/json"}}, base::json_text(value), {}};
+    return json_text_response(status, base::json_text(value));
+}
+
+Response json_text_response(unsigned status, std::string text) {
+    return {status, {{"Content-Type", "application/json"}}, std::move(text), {}};
 }
 
 Response no_content() {

@@ -31,6 +31,7 @@ struct Response {
 
 // An answer in JSON.
 Response json_response(unsigned status, const base::Json& value);
+Response json_text_response(unsigned status, std::string json);
 // One without a body: 204.
 Response no_content();
 

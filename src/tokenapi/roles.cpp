@@ -90,7 +90,7 @@ Step list_roles(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 Step get_role(Call& call) {

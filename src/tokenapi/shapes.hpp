@@ -10,11 +10,14 @@
 
 namespace token_auth::tokenapi {
 
-base::Json token_json(registry::GuardedReader& reader, const registry::TokenView& view,
-                      const registry::TokenUses& uses);
+// Adds the token, as JSON.
+void append_token(std::string& out, registry::GuardedReader& reader,
+                  const registry::TokenView& view, const registry::TokenUses& uses);
 // Of what a change may name: neither status nor use is in it.
 std::string token_tag(const registry::Token& token);
 Response token_response(registry::GuardedReader& reader, const registry::TokenView& view);
+Response token_response(registry::GuardedReader& reader, const registry::TokenView& view,
+                        const registry::TokenUses& uses);
 // 201, with the token itself, which stands nowhere else.
 Response new_token_response(registry::GuardedReader& reader, const registry::TokenView& view,
                             const registry::TokenText& text);

@@ -64,6 +64,21 @@ registry::TokenListing read_listing(const Call& call, ParameterReader& parameter
     return listing;
 }
 
+std::string token_array(GuardedReader& reader, const std::vector<registry::TokenView>& tokens) {
+    std::vector<std::string> ids;
+    for (const registry::TokenView& each : tokens) {
+        ids.push_back(each.token.id);
+    }
+    reader.expect_effective_scopes(tokens);
+    const registry::TokenUses uses = reader.uses(ids);
+    std::string text;
+    for (const registry::TokenView& each : tokens) {
+        text += text.empty() ? '[' : ',';
+        append_token(text, reader, each, uses);
+    }
+    return text.empty() ? "[]" : text + "]";
+}
+
 // Kinds of the keys of an order (cursor.hpp).
 std::string_view key_kinds(TokenOrder order) {
     return order == TokenOrder::name ? "tt" : "it";
@@ -107,24 +122,17 @@ Step list_tokens(Call& call) {
     const registry::TokenListing listing = read_listing(call, parameters, base::now());
     parameters.finish();
     const registry::PageRange range = paging.range(key_kinds(listing.order));
-    base::Json items = base::Json::array();
+    std::string items;
     std::optional<registry::PageKey> next;
     read_guarded(call, [&](GuardedReader& reader) {
         auto page = reader.token_page(listing, range);
-        std::vector<std::string> ids;
-        for (const registry::TokenView& each : page.items) {
-            ids.push_back(each.token.id);
-        }
-        const registry::TokenUses uses = reader.uses(ids);
-        for (const registry::TokenView& each : page.items) {
-            items.push_back(token_json(reader, each, uses));
-        }
+        items = token_array(reader, page.items);
         next = std::move(page.next);
     });
     if (listing.unused_since != 0) {
         require_uses(call);
     }
-    return paging.response(std::move(items), next);
+    return paging.text_response(items, next);
 }
 
 Step get_token(Call& call) {

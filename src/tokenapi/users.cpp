@@ -101,7 +101,7 @@ Step list_users(Call& call) {
         }
         next = std::move(page.next);
     });
-    return paging.response(std::move(items), next);
+    return paging.response(items, next);
 }
 
 Step create_user(Call& call) {

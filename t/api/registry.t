@@ -153,6 +153,8 @@ subtest 'an answer that nobody gets, and a registry that is gone' => sub {
         # Nothing is revoked as long as this is locked; then the server goes.
         print $to "COMMIT; BEGIN; LOCK TABLE tokens IN SHARE MODE; SELECT count(*) FROM tokens WHERE name = 'Lost';\n";
         is scalar <$from>, "1\n", 'it is made';
+        # tokenapi knows that, too: else it could not know that there is something to revoke.
+        ok eventually(sub { $server->sql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted')->[0] > 0 }), 'its revocation waits';
         $server->down('immediate');
         close $to;
         waitpid $client, 0;

@@ -55,7 +55,7 @@ export async function as(user, story, options = {}) {
     baseURL: world.origin, viewport: { width: 1280, height: 900 }, reducedMotion: "reduce",
     permissions: ["clipboard-read", "clipboard-write"], ...options,
   });
-  context.setDefaultTimeout(20000);
+  context.setDefaultTimeout(30000);
   const wrong = [];
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {

@@ -8,6 +8,7 @@ import { notify } from "../components/Toasts";
 import { useSubmit } from "../components/useSubmit";
 import { useLoad } from "../api/useLoad";
 import { tellTabs, useSession } from "../session";
+import { Memberships } from "./Memberships";
 
 export function AccountPage() {
     const methods = useLoad("methods", async (signal) => {
@@ -17,6 +18,7 @@ export function AccountPage() {
         <>
             <PageHead title="Account" />
             <Profile />
+            <Memberships />
             {methods.value?.passwords !== false && <Password />}
             <Sessions />
         </>

@@ -1,9 +1,10 @@
 #include "registry/postgresql/pg_connection.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +25,26 @@ constexpr std::chrono::seconds connect_patience{15};
 // A copy of millions of rows is sorted before its first row comes.
 constexpr std::chrono::minutes copy_patience{30};
 constexpr int rows_per_fetch = 1000;
+// Each shortens the log by more rows than so many transactions add, but large ones, whose rows wait
+// for the next ones.
+constexpr unsigned writes_per_prune = 32;
+// More than a program has: then they are of no use any more.
+constexpr std::size_t prepared_max = 200;
+// So many statements wait to be sent, or answers to be asked for again.
+constexpr std::size_t ahead_max = 100;
+constexpr int remembered_rows_max = 16;
+
+// A kept session announces its changes itself, as soon as they are committed. (NOTIFY within the
+// transaction would keep all other commits of the server waiting for this one's disk.) Whether
+// there are any is said by the change log's trigger; what is rolled back, was not said.
+constexpr const char* announce_later = "SET SESSION token_auth.announce = 'later'";
+constexpr const char* announce =
+    "SELECT pg_notify('token_auth', ''), set_config('token_auth.announce', 'later', false) "
+    "WHERE current_setting('token_auth.announce') = 'due'";
+// Whatever the values: no other plan of such a SELECT reads no more rows than it gives.
+constexpr const char* plan_by_order =
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)";
 // PostgreSQL's oldest version with 64-bit transaction numbers in SQL.
 constexpr int server_version_min = 130000;
 
@@ -51,12 +72,36 @@ class Parameters {
     std::vector<const char*> pointers_;
 };
 
+// Planned each time for its values: what is best for a small organization is not for a large one.
+bool is_page(const std::string& sql) {
+    return sql.find(" LIMIT ") != sql.npos;
+}
+
+bool is_select(std::string_view sql) {
+    return sql.substr(0, 7) == "SELECT ";
+}
+
+// The statement and its values, as one text.
+std::string question_of(std::string_view sql, const Values& values) {
+    std::string text(sql);
+    for (const Value& value : values) {
+        if (const auto* const integer = std::get_if<std::int64_t>(&value)) {
+            text += fmt::format("\x01{}", *integer);
+        } else if (const auto* const other = std::get_if<std::string_view>(&value)) {
+            text += fmt::format("\x02{}:{}", other->size(), *other);
+        } else {
+            text += '\x03';
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 // A result; with a cursor, one batch after the other.
 class PgConnection::ResultRows : public Rows {
   public:
-    explicit ResultRows(Result result) : result_(std::move(result)) {}
+    explicit ResultRows(Answer result) : result_(std::move(result)) {}
 
     bool next() override { return ++row_ < PQntuples(result_.get()); }
     std::string_view text(int column) const override {
@@ -71,17 +116,19 @@ class PgConnection::ResultRows : public Rows {
     }
 
   protected:
-    Result result_;
+    Answer result_;
     int row_ = -1;
 };
 
 class PgConnection::CursorRows final : public ResultRows {
   public:
     CursorRows(PgConnection& connection, const std::string& name)
-        : ResultRows(Result()), connection_(connection), name_(name) {
+        : ResultRows(Answer()), connection_(connection), name_(name) {
         fetch();
+        ++connection_.cursors_;
     }
     ~CursorRows() override {
+        --connection_.cursors_;
         try {
             connection_.run("CLOSE " + name_);
         } catch (...) {
@@ -224,11 +271,15 @@ void PgConnection::fail(const PGresult* result) const {
     throw explain(location(), state == nullptr ? "" : state, message);
 }
 
-// Until all of it is on its way. The server may have something to say first.
-void PgConnection::send(int accepted) {
+void PgConnection::require(int accepted) const {
     if (accepted != 1) {
         fail(nullptr);
     }
+}
+
+// Until all of it is on its way. The server may have something to say first.
+void PgConnection::send(int accepted) {
+    require(accepted);
     for (;;) {
         const int left = PQflush(connection_.get());
         if (left == 0) {
@@ -243,47 +294,209 @@ void PgConnection::send(int accepted) {
 }
 
 PgConnection::Result PgConnection::answer(const std::string& statements) {
+    leave_pipeline();
     send(PQsendQuery(connection_.get(), statements.c_str()));
     return result(patience_);
 }
 
 void PgConnection::run(const std::string& statements) {
+    answers_.clear();
     answer(statements);
 }
 
 // The name of the prepared statement, empty for the first use of it: most run once. Only within a
-// transaction: a pooler may give the next one another connection.
+// transaction, and unless the session is kept for that one alone: a pooler may give the next one
+// another connection.
 const std::string& PgConnection::prepared(const std::string& sql) {
     static const std::string none;
-    if (PQtransactionStatus(connection_.get()) != PQTRANS_INTRANS) {
+    if (!kept_ && PQtransactionStatus(connection_.get()) != PQTRANS_INTRANS) {
         return none;
     }
     const auto [found, first] = prepared_.try_emplace(sql);
     if (!first && found->second.empty()) {
         const std::string name = fmt::format("token_auth_{}", ++names_);
-        send(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
-        result(patience_);
+        require(PQsendPrepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
+        if (is_piped()) {
+            ahead_.push_back({Ahead::Kind::preparation, sql});
+        } else {
+            send(1);
+            result(patience_);
+        }
         found->second = name;
         deallocate_ = true;
     }
     return found->second;
 }
 
-PgConnection::Result PgConnection::ask(const std::string& sql, const Values& values) {
+void PgConnection::forget_prepared() {
+    if (std::exchange(deallocate_, false)) {
+        run("DEALLOCATE ALL");
+    }
+    prepared_.clear();
+}
+
+void PgConnection::put(const std::string& sql, const Values& values, bool prepare) {
+    static const std::string none;
     const Parameters parameters(values);
-    const std::string& name = prepared(sql);
-    send(name.empty() ? PQsendQueryParams(connection_.get(), sql.c_str(), parameters.size(),
-                                          nullptr, parameters.get(), nullptr, nullptr, 0)
-                      : PQsendQueryPrepared(connection_.get(), name.c_str(), parameters.size(),
-                                            parameters.get(), nullptr, nullptr, 0));
+    const std::string& name = prepare ? prepared(sql) : none;
+    require(name.empty() ? PQsendQueryParams(connection_.get(), sql.c_str(), parameters.size(),
+                                             nullptr, parameters.get(), nullptr, nullptr, 0)
+                         : PQsendQueryPrepared(connection_.get(), name.c_str(), parameters.size(),
+                                               parameters.get(), nullptr, nullptr, 0));
+}
+
+PgConnection::Result PgConnection::ask(const std::string& sql, const Values& values) {
+    leave_pipeline();
+    put(sql, values, !is_page(sql));
+    send(1);
     return result(patience_);
 }
 
+// A kept session's transactions send what needs no answer yet along with what does (libpq's
+// pipeline mode).
+
+void PgConnection::put_ahead(const std::string& sql, const Values& values, bool prepare,
+                             Ahead ahead) {
+    if (PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF) {
+        require(PQenterPipelineMode(connection_.get()));
+    }
+    put(sql, values, prepare);
+    ahead_.push_back(std::move(ahead));
+}
+
+// The server leaves out, after an error, what comes before the next one of these.
+void PgConnection::put_end() {
+    send(PQpipelineSync(connection_.get()));
+    ahead_.push_back({Ahead::Kind::end, {}});
+}
+
+PgConnection::Answer PgConnection::take(std::size_t count) {
+    Answer last;
+    Result failed;
+    for (; count > 0; --count) {
+        const Ahead each = std::move(ahead_.front());
+        ahead_.pop_front();
+        Result next = next_result(patience_);
+        const ExecStatusType status = PQresultStatus(next.get());
+        if (!next || (each.kind == Ahead::Kind::end && status != PGRES_PIPELINE_SYNC)) {
+            fail(next.get());  // the connection is lost
+        }
+        if (each.kind == Ahead::Kind::end) {
+            continue;
+        }
+        while (next_result(patience_)) {
+            // Behind the result comes its end.
+        }
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+            last = Answer(std::move(next));
+            if (each.kind == Ahead::Kind::question &&
+                PQntuples(last.get()) <= remembered_rows_max) {
+                answers_[each.text] = last;
+            }
+            continue;
+        }
+        if (each.kind == Ahead::Kind::preparation) {
+            prepared_.erase(each.text);
+        }
+        if (status != PGRES_PIPELINE_ABORTED && each.kind != Ahead::Kind::announcement && !failed) {
+            failed = std::move(next);
+        }
+    }
+    if (failed) {
+        fail(failed.get());
+    }
+    return last;
+}
+
+PgConnection::Answer PgConnection::take_all() {
+    put_end();
+    Answer last = take(ahead_.size());
+    answered_ = true;
+    return last;
+}
+
+void PgConnection::leave_pipeline() {
+    if (PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF) {
+        return;
+    }
+    if (!ahead_.empty()) {
+        take_all();
+    }
+    require(PQexitPipelineMode(connection_.get()));
+}
+
+// The same question has the same answer in a snapshot, until something is written.
+void PgConnection::forget_answers() {
+    answers_.clear();
+    for (Ahead& each : ahead_) {
+        if (each.kind == Ahead::Kind::question) {
+            each.kind = Ahead::Kind::statement;
+        }
+    }
+}
+
+bool PgConnection::is_asked(const std::string& question) const {
+    return std::any_of(ahead_.begin(), ahead_.end(), [&](const Ahead& each) {
+        return each.kind == Ahead::Kind::question && each.text == question;
+    });
+}
+
+PgConnection::Answer PgConnection::ask_in_pipeline(const std::string& sql, const Values& values,
+                                                   bool prepare) {
+    if (!is_select(sql)) {
+        forget_answers();
+        put_ahead(sql, values, prepare, {});
+        return take_all();
+    }
+    const std::string question = question_of(sql, values);
+    if (is_asked(question)) {
+        take_all();
+    }
+    if (const auto found = answers_.find(question); found != answers_.end()) {
+        return found->second;
+    }
+    if (answers_.size() > ahead_max) {
+        answers_.clear();
+    }
+    put_ahead(sql, values, prepare, {Ahead::Kind::question, question});
+    return take_all();
+}
+
 std::unique_ptr<Rows> PgConnection::query(std::string_view sql, const Values& values) {
-    return std::make_unique<ResultRows>(ask(std::string(sql), values));
+    const std::string text(sql);
+    return std::make_unique<ResultRows>(is_piped() ? ask_in_pipeline(text, values, !is_page(text))
+                                                   : Answer(ask(text, values)));
+}
+
+std::unique_ptr<Rows> PgConnection::query_in_order(std::string_view sql, const Values& values) {
+    if (!is_piped()) {
+        return query(sql, values);
+    }
+    put_ahead(plan_by_order, {}, true, {});
+    return std::make_unique<ResultRows>(ask_in_pipeline(std::string(sql), values, true));
+}
+
+void PgConnection::execute(std::string_view sql, const Values& values) {
+    if (!is_piped() || cursors_ > 0) {
+        query(sql, values);
+        return;
+    }
+    forget_answers();
+    put_ahead(std::string(sql), values, true, {});
+    if (ahead_.size() > ahead_max) {
+        take_all();
+    }
+}
+
+void PgConnection::expect(std::string_view sql, const Values& values) {
+    std::string question = question_of(sql, values);
+    if (is_piped() && answers_.count(question) == 0 && !is_asked(question)) {
+        put_ahead(std::string(sql), values, true, {Ahead::Kind::question, std::move(question)});
+    }
 }
 
 std::unique_ptr<Rows> PgConnection::stream(std::string_view sql, const Values& values) {
+    leave_pipeline();
     const std::string name = fmt::format("rows_{}", ++names_);
     const Parameters parameters(values);
     const std::string declare = fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", name, sql);
@@ -294,6 +507,7 @@ std::unique_ptr<Rows> PgConnection::stream(std::string_view sql, const Values& v
 }
 
 std::unique_ptr<Rows> PgConnection::copy(std::string_view sql) {
+    leave_pipeline();
     send(PQsendQuery(connection_.get(), fmt::format("COPY ({}) TO STDOUT", sql).c_str()));
     result(copy_patience);
     return std::make_unique<CopyRows>(*this);
@@ -316,17 +530,21 @@ PgConnection::CopyText PgConnection::copied(std::size_t& size) {
     }
 }
 
+PgConnection::Result PgConnection::next_result(std::chrono::milliseconds patience) {
+    while (PQisBusy(connection_.get()) != 0) {
+        await(POLLIN, patience);
+        consume();
+    }
+    return Result(PQgetResult(connection_.get()));
+}
+
 // The last result; one that failed before it counts more. All are taken off, so that the connection
 // can go on.
 PgConnection::Result PgConnection::result(std::chrono::milliseconds patience) {
     Result last;
     Result failed;
     for (;;) {
-        while (PQisBusy(connection_.get()) != 0) {
-            await(POLLIN, patience);
-            consume();
-        }
-        Result next(PQgetResult(connection_.get()));
+        Result next = next_result(patience);
         if (!next && failed) {
             fail(failed.get());
         }
@@ -388,37 +606,90 @@ void PgConnection::begin_snapshot(const std::string& statements) {
 }
 
 void PgConnection::begin(Access access) {
-    // Within the transaction: a pooler may give the next one another connection.
-    run(
-        fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}; {}; "
-                    "SET LOCAL search_path = token_auth, pg_temp",
-                    access == Access::read ? "READ ONLY" : "READ WRITE", no_timeouts("LOCAL")));
     writes_ = access != Access::read;
+    std::vector<std::string> statements{fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ, {}",
+                                                    writes_ ? "READ WRITE" : "READ ONLY")};
+    if (!kept_) {
+        // Within the transaction: a pooler may give the next one another connection.
+        statements.push_back(
+            fmt::format("{}; SET LOCAL search_path = token_auth, pg_temp", no_timeouts("LOCAL")));
+    }
     if (writes_) {
         // Before the first query, which is when the snapshot is taken. ROW SHARE goes beside others
         // of its kind, but not beside EXCLUSIVE.
-        run(fmt::format("SET LOCAL lock_timeout = '{}s'; LOCK TABLE write_lock IN {} MODE",
-                        lock_seconds, access == Access::write ? "ROW SHARE" : "EXCLUSIVE"));
+        statements.push_back(fmt::format("SET LOCAL lock_timeout = '{}s'", lock_seconds));
+        statements.push_back(fmt::format("LOCK TABLE write_lock IN {} MODE",
+                                         access == Access::write ? "ROW SHARE" : "EXCLUSIVE"));
+    }
+    if (prepared_.size() > prepared_max) {
+        forget_prepared();
+    }
+    answers_.clear();
+    answered_ = false;
+    if (!kept_) {
+        run(fmt::format("{}", fmt::join(statements, "; ")));
+        answered_ = true;
+        return;
+    }
+    in_transaction_ = true;
+    for (const std::string& statement : statements) {
+        put_ahead(statement, {}, true, {});
     }
 }
 
 void PgConnection::commit() {
-    // Behind a pooler, whoever gets this connection next would meet the names of our statements.
-    run(std::exchange(deallocate_, false) ? "DEALLOCATE ALL; COMMIT" : "COMMIT");
-    prepared_.clear();
-    if (std::exchange(writes_, false)) {
+    if (kept_) {
+        commit_kept();
+    } else {
+        // Behind a pooler, whoever gets this connection next would meet the names of our
+        // statements.
+        run(std::exchange(deallocate_, false) ? "DEALLOCATE ALL; COMMIT" : "COMMIT");
+        prepared_.clear();
+    }
+    if (std::exchange(writes_, false) && written_++ % writes_per_prune == 0) {
         prune();
     }
 }
 
+void PgConnection::commit_kept() {
+    put_ahead("COMMIT", {}, true, {});
+    put_end();
+    if (writes_) {
+        const std::size_t committed = ahead_.size();
+        put_ahead(announce, {}, true, {Ahead::Kind::announcement, {}});
+        put_end();
+        take(committed);
+    }
+    // That something was read needs no answer.
+    in_transaction_ = false;
+    answers_.clear();
+}
+
 void PgConnection::roll_back() noexcept {
     try {
-        prepared_.clear();
         writes_ = false;
+        if (kept_) {
+            roll_back_kept();
+            return;
+        }
+        prepared_.clear();
         run(std::exchange(deallocate_, false) ? "ROLLBACK; DEALLOCATE ALL" : "ROLLBACK");
     } catch (...) {
         // The first error counts; without a connection nothing is left to roll back.
     }
+}
+
+void PgConnection::roll_back_kept() {
+    if (!std::exchange(in_transaction_, false)) {
+        return;
+    }
+    try {
+        leave_pipeline();
+    } catch (const SqlError&) {
+        // Of what was sent ahead.
+        leave_pipeline();
+    }
+    run("ROLLBACK");
 }
 
 bool PgConnection::roll_back_to_idle() noexcept {
@@ -443,6 +714,13 @@ bool PgConnection::claim_session() {
     }
     run(no_timeouts("SESSION"));
     return true;
+}
+
+void PgConnection::keep_session() {
+    if (claim_session()) {
+        run(fmt::format("SET SESSION search_path = token_auth, pg_temp; {}", announce_later));
+        kept_ = true;
+    }
 }
 
 std::string PgConnection::no_timeouts(std::string_view scope) const {
@@ -484,6 +762,7 @@ std::unique_ptr<PgConnection> open(const Location& location, int oldest,
     auto connection = std::make_unique<PgConnection>(location, -1, patience);
     connection->require_server();
     require_version(location, connection->version(), oldest);
+    connection->keep_session();
     return connection;
 }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +29,10 @@ class PgConnection final : public Session {
                           std::chrono::milliseconds patience = long_patience);
 
     std::unique_ptr<Rows> query(std::string_view sql, const Values& values = {}) override;
+    std::unique_ptr<Rows> query_in_order(std::string_view sql, const Values& values = {}) override;
+    void execute(std::string_view sql, const Values& values = {}) override;
+    void expect(std::string_view sql, const Values& values) override;
+    bool is_answered() const override { return answered_; }
     std::unique_ptr<Rows> stream(std::string_view sql, const Values& values = {}) override;
     std::unique_ptr<Rows> copy(std::string_view sql) override;
     void run(const std::string& statements) override;
@@ -52,6 +58,9 @@ class PgConnection final : public Session {
     // else as soon as it is idle. If so, ends what the server, the database or the account set to
     // end idle or slow sessions by.
     bool claim_session();
+    // For many transactions: if it can be claimed, what each of them would set is set once, and
+    // statements stay prepared.
+    void keep_session();
 
     // base::Error unless this program can work with the server.
     void require_server() const;
@@ -63,7 +72,20 @@ class PgConnection final : public Session {
         void operator()(char* text) const noexcept;
     };
     using Result = std::unique_ptr<pg_result, Freer>;
+    using Answer = std::shared_ptr<pg_result>;
     using CopyText = std::unique_ptr<char, Freer>;
+    // What was sent ahead, and is still to be answered.
+    struct Ahead {
+        enum class Kind {
+            statement,
+            question,      // text: of which the answer is remembered
+            preparation,   // text: of that statement
+            announcement,  // what went before it is done, whether or not this goes well
+            end,
+        };
+        Kind kind = Kind::statement;
+        std::string text{};
+    };
     class ResultRows;
     class CursorRows;
     class CopyRows;
@@ -76,11 +98,28 @@ class PgConnection final : public Session {
     // The same; no answer is an error.
     void await(short events, std::chrono::milliseconds timeout) const;
     void consume();
+    void require(int accepted) const;
     void send(int accepted);
+    Result next_result(std::chrono::milliseconds patience);
     Result result(std::chrono::milliseconds patience);
     Result answer(const std::string& statements);
     Result ask(const std::string& sql, const Values& values);
     const std::string& prepared(const std::string& sql);
+    void forget_prepared();
+    void put(const std::string& sql, const Values& values, bool prepare);
+
+    bool is_piped() const { return kept_ && in_transaction_; }
+    void put_ahead(const std::string& sql, const Values& values, bool prepare, Ahead ahead);
+    void put_end();
+    // Takes the answers to the first so many; the last one of a statement.
+    Answer take(std::size_t count);
+    Answer take_all();
+    Answer ask_in_pipeline(const std::string& sql, const Values& values, bool prepare);
+    bool is_asked(const std::string& question) const;
+    void forget_answers();
+    void leave_pipeline();
+    void commit_kept();
+    void roll_back_kept();
     // The next line of a COPY and its size; null at the end.
     CopyText copied(std::size_t& size);
     // Shortens the change log, if there is something to shorten.
@@ -90,10 +129,18 @@ class PgConnection final : public Session {
     int stop_fd_;
     std::chrono::milliseconds patience_;
     std::unique_ptr<pg_conn, Freer> connection_;
-    std::map<std::string, std::string> prepared_;  // in this transaction: names by text
-    bool deallocate_ = false;                      // some have a name
-    bool writes_ = false;                          // this transaction does
-    unsigned names_ = 0;                           // given to statements and cursors
+    bool kept_ = false;            // by keep_session()
+    bool in_transaction_ = false;  // of a kept session
+    bool answered_ = false;        // a statement of the transaction was
+    int cursors_ = 0;              // open ones
+    std::deque<Ahead> ahead_;
+    std::map<std::string, Answer> answers_;  // of this transaction, by question_of()
+    // Names by text; of this transaction alone, if the session is not kept.
+    std::map<std::string, std::string> prepared_;
+    bool deallocate_ = false;  // some have a name
+    bool writes_ = false;      // this transaction does
+    unsigned written_ = 0;     // transactions that did
+    unsigned names_ = 0;       // given to statements and cursors
 };
 
 // As open_session().

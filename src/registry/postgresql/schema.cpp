@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "registry/checks.hpp"
@@ -172,8 +173,16 @@ $$)",
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows) THEN
-        PERFORM prune_changes(2 * (SELECT count(*) FROM new_rows));
-        PERFORM pg_notify('token_auth', '');
+        IF current_setting('transaction_isolation') = 'read committed' THEN
+            PERFORM prune_changes(2 * (SELECT count(*) FROM new_rows));
+        END IF;
+        -- tokenctl and tokenapi announce what they have committed, so that no commit waits for
+        -- another one's
+        IF current_setting('token_auth.announce', true) IN ('later', 'due') THEN
+            PERFORM set_config('token_auth.announce', 'due', false);
+        ELSE
+            PERFORM pg_notify('token_auth', '');
+        END IF;
     END IF;
     RETURN NULL;
 END
@@ -226,8 +235,10 @@ $$)",
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = token_auth, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO changes (entity, key)
-            SELECT 'user', id FROM new_rows WHERE technical = 0;
+        IF EXISTS (SELECT 1 FROM new_rows WHERE technical = 0) THEN
+            INSERT INTO changes (entity, key)
+                SELECT 'user', id FROM new_rows WHERE technical = 0;
+        END IF;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO changes (entity, key)
             SELECT 'user', id FROM old_rows WHERE technical = 0;
@@ -376,6 +387,11 @@ constexpr std::string_view version_2_managing[] = {
     // for lists in pages, in byte order and by the beginning of a name
     R"(ALTER TABLE token_auth.tokens ALTER COLUMN name TYPE TEXT COLLATE "C")",
     R"(CREATE INDEX tokens_listed_created ON token_auth.tokens (organization, created_at, id))",
+    R"(DROP INDEX token_auth.tokens_organization)",
+    R"(CREATE INDEX tokens_listed_own ON token_auth.tokens (organization, created_at, id)
+    WHERE group_id IS NULL)",
+    R"(CREATE INDEX tokens_listed_group ON token_auth.tokens (organization, group_id, created_at, id)
+    WHERE group_id IS NOT NULL)",
     R"(CREATE INDEX tokens_listed_revoked ON token_auth.tokens (organization, created_at, id)
     WHERE revoked_at <> 0)",
     R"(CREATE INDEX tokens_listed_pending ON token_auth.tokens (organization, created_at, id)
@@ -588,8 +604,11 @@ void append(Statements& to, const std::string_view (&more)[Size]) {
 
 // One statement a table, so that each is read once.
 void add_checks(Statements& statements) {
+    for (std::string& function : postgresql_check_functions()) {
+        statements.push_back(std::move(function));
+    }
     std::string_view table;
-    for (const Check& check : checks(Engine::postgresql)) {
+    for (const Check& check : postgresql_table_checks()) {
         if (check.table != table) {
             table = check.table;
             statements.push_back(fmt::format("ALTER TABLE token_auth.{}", table));
@@ -613,8 +632,8 @@ Statements postgresql_schema() {
     append(statements, version_1);
     append(statements, version_2);
     append(statements, version_2_managing);
-    add_checks(statements);
     add_functions(statements);
+    add_checks(statements);
     append(statements, triggers);
     return statements;
 }
@@ -628,8 +647,8 @@ Statements postgresql_upgrade_before() {
 
 Statements postgresql_upgrade_behind() {
     Statements statements{std::string(drop_checks)};
-    add_checks(statements);
     add_functions(statements);
+    add_checks(statements);
     for (const RoleGrants& grants : role_grants()) {
         statements.push_back(regrant(grants));
     }
