@@ -13,23 +13,23 @@ install_npm() {
 
 # install_modules DIRECTORY [OPTION...]: installs into its node_modules what its lock file names, by
 # "npm ci" with the options, unless it is there. npm's own configuration says from where.
-install_modules() {
-    local directory=$1 locked found
+install_modules() (
+    directory=$1
     shift
     mkdir -p "$build"
-    # one at a time
+    # One at a time. The subshell's end unlocks: what the caller starts later must not hold it.
     exec 9>"$root/console/.lock"
     flock 9
     locked=$(cksum <"$directory/package-lock.json")
     found=$(cat "$directory/node_modules/.locked" 2>/dev/null) || true
     # without options, it is all there
-    [ "$found" != "$* $locked" ] && [ "$found" != " $locked" ] || return 0
+    [ "$found" != "$* $locked" ] && [ "$found" != " $locked" ] || exit 0
     install_npm
     stage "installing packages from npm into ${directory#"$root/"}"
     npm --prefix "$directory" ci --no-audit "$@" >"$build/npm.log" 2>&1 ||
         { tail -n 20 "$build/npm.log" >&2; die "npm ci failed (above)"; }
     printf '%s\n' "$* $locked" >"$directory/node_modules/.locked"
-}
+)
 
 install_console_tests() {
     install_packages "${packages_console_tests[@]}"
