@@ -7,6 +7,7 @@ use JSON::PP;
 use TokenAuth::Gateway;
 use TokenAuth::Metrics;
 use TokenAuth::Server;
+use TokenAuth::Sync;
 use TokenAuth::Util qw(eventually root_dir slurp);
 use TokenAuth::Wire;
 use Test::More;
@@ -22,7 +23,10 @@ my $server = TokenAuth::Server->start(dir => $dir, user => 'root', http => <<"EN
     gzip on; gzip_min_length 1; gzip_types *;
     server {
         listen 127.0.0.1:%PORT%;
+        listen unix:$dir/nginx.sock;
         location = /metrics { token_auth_status prometheus; }
+        location = /tokensync { alias $dir/tokensync.prom; default_type 'text/plain; version=0.0.4'; }
+        location = /usage { token_auth_usage; }
         location = /json { token_auth_status json; }
         location = /guarded { token_auth api; token_auth_status json; }
         location = /secret { alias $dir/secret; token_auth api; }
@@ -105,13 +109,17 @@ subtest 'a store that is lost, and mended' => sub {
     ok eventually(sub { $up->() == 1 }), 'up again';
 };
 
-# A real Prometheus, on the real page: it takes all of it, and knows what rules and dashboard ask for.
+# A real Prometheus, on the real page and tokensync's file: it takes all of it, and knows what rules and dashboard ask for.
 subtest 'Prometheus, alerts and Grafana' => sub {
     my $port = free_port();
+    my $world = TokenAuth::Sync->new;
+    local $ENV{TOKEN_AUTH_USAGE_DB} = $world->dir . '/usage.db';
+    my $watch = $world->watch('--usage', "unix:$dir/nginx.sock:/usage", '--metrics', "$dir/tokensync.prom");
     spew("$dir/prometheus.yml", JSON::PP->new->encode({
         global         => { scrape_interval => '1s' },
         rule_files     => [ root_dir() . '/conf/alerts.yml' ],
-        scrape_configs => [ { job_name => 'nginx', static_configs => [ { targets => [ '127.0.0.1:' . $server->port ] } ] } ],
+        scrape_configs => [
+            map { { job_name => $_, metrics_path => "/$_", static_configs => [ { targets => [ '127.0.0.1:' . $server->port ] } ] } } qw(metrics tokensync) ],
     }));
     my $pid = TokenAuth::Server::spawn("$dir/prometheus.log", 'prometheus', "--config.file=$dir/prometheus.yml",
         "--storage.tsdb.path=$dir/prometheus", "--web.listen-address=127.0.0.1:$port");
@@ -125,7 +133,7 @@ subtest 'Prometheus, alerts and Grafana' => sub {
         return ($answer->{status} // '') eq 'success' ? $answer->{data}{result} : die "$_[0]: " . ($answer->{error} // 'no answer');
     };
     # Rates need two scrapes.
-    my $scrapes = 'count_over_time(token_auth_build_info[1m]) > 2';
+    my $scrapes = 'count_over_time(token_auth_build_info[1m]) > 2 and on () count_over_time(tokensync_usage_up[1m]) > 2';
     ok eventually(sub { my $found = eval { $query->($scrapes) }; return $found && @$found }), 'scraped' or diag slurp("$dir/prometheus.log");
     my $sample = $query->('token_auth_requests_total{label="default",result="ok"}')->[0];
     is $sample->{value}[1], 3 + 1, 'the counter as it is';
@@ -142,20 +150,22 @@ subtest 'Prometheus, alerts and Grafana' => sub {
         ok $whole && $panel->{id} && $panel->{type} =~ /\A(?:stat|timeseries|table)\z/, "$panel->{title}: a panel";
         ok $panel->{gridPos}{x} + $panel->{gridPos}{w} <= 24, "$panel->{title}: within the grid";
         for my $target (@{ $panel->{targets} }) {
-            my $expression = $target->{expr} =~ s/\$__rate_interval/1m/gr =~ s/"\$(?:instance|label)"/".+"/gr;
-            $drawn{$_} = 1 for $expression =~ /\b(token_auth_\w+)/g;
+            my $expression = $target->{expr} =~ s/\$__rate_interval/1m/gr =~ s/"\$(?:instance|label|sync)"/".+"/gr;
+            $drawn{$_} = 1 for $expression =~ /\b(token(?:_auth|sync)_\w+)/g;
             # Rechecks come about by streams only: without the comparison, they are zero.
             $expression =~ s/ > 0\z//;
             cmp_ok scalar(@{ $query->($expression) }), '>', 0, "$panel->{title}: draws something";
         }
     }
     my %there = map { /\A(\w+)/ ? ($1 => 1) : () } keys %{ metrics($server) };
+    $there{$_} = 1 for slurp("$dir/tokensync.prom") =~ /^(\w+)/mg;
     is_deeply [ sort grep { $_ ne 'token_auth_store_up' } keys %drawn ],
         [ sort grep { $_ ne 'token_auth_store_up' } keys %there ], 'all that there is';
-    my @asked = slurp(root_dir() . '/conf/alerts.yml') =~ s/^ *(?:#|summary|description).*//gmr =~ /\b(token_auth_\w+)/g;
+    my @asked = slurp(root_dir() . '/conf/alerts.yml') =~ s/^ *(?:#|summary|description).*//gmr =~ /\b(token(?:_auth|sync)_\w+)/g;
     is_deeply [ grep { !$there{$_} } @asked ], [], 'alerts ask for what there is';
     kill 'TERM', $pid;
     waitpid $pid, 0;
+    is $world->stop($watch), 0, 'tokensync ends well';
 };
 
 subtest 'nginx -t' => sub {
