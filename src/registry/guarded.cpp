@@ -17,10 +17,6 @@ using rights::Code;
 
 constexpr std::int64_t grace_max = 30 * 86400;
 
-Refusal not_found() {
-    return Refusal("not_found", "there is no such thing, or you do not see it");
-}
-
 Refusal refusal_of(const rights::Decision& decision) {
     const std::string code(code_name(decision.code));
     switch (decision.code) {
@@ -55,16 +51,6 @@ Refusal refusal_of(const rights::Decision& decision) {
             break;
     }
     return Refusal("not_found", "refused");
-}
-
-void require_valid(std::vector<Problem> errors) {
-    if (errors.empty()) {
-        return;
-    }
-    Refusal refusal("fields_invalid",
-                    fmt::format("{} {}", errors.front().field, errors.front().text));
-    refusal.errors = std::move(errors);
-    throw refusal;
 }
 
 Refusal limit_reached(Problem problem) {

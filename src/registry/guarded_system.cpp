@@ -12,18 +12,6 @@ namespace {
 
 using rights::Action;
 
-void require_valid(std::vector<Problem> errors) {
-    if (!errors.empty()) {
-        Refusal refusal("fields_invalid", "fields are wrong");
-        refusal.errors = std::move(errors);
-        throw refusal;
-    }
-}
-
-Refusal not_found() {
-    return {"not_found", "there is no such thing, or you do not see it"};
-}
-
 void apply(const PersonChange& change, User& user) {
     user.display_name = change.display_name.value_or(user.display_name);
     user.email = change.email.value_or(user.email);

@@ -23,4 +23,9 @@ class Refusal : public base::Error {
     bool lacks_key = false;           // not_rotatable: the digest is keyed, and there is no key
 };
 
+Refusal not_found();
+
+// Throws fields_invalid, with all of the errors, if there are any.
+void require_valid(std::vector<Problem> errors);
+
 }  // namespace token_auth::registry

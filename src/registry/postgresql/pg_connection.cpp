@@ -49,9 +49,9 @@ constexpr const char* plan_by_order =
 constexpr int server_version_min = 130000;
 
 // Values as libpq takes them, in text.
-class Parameters {
+class BoundValues {
   public:
-    explicit Parameters(const Values& values) {
+    explicit BoundValues(const Values& values) {
         texts_.reserve(values.size());  // so that they stay where they are
         for (const Value& value : values) {
             if (std::holds_alternative<std::monostate>(value)) {
@@ -337,7 +337,7 @@ void PgConnection::forget_prepared() {
 
 void PgConnection::put(const std::string& sql, const Values& values, bool prepare) {
     static const std::string none;
-    const Parameters parameters(values);
+    const BoundValues parameters(values);
     const std::string& name = prepare ? prepared(sql) : none;
     require(name.empty() ? PQsendQueryParams(connection_.get(), sql.c_str(), parameters.size(),
                                              nullptr, parameters.get(), nullptr, nullptr, 0)
@@ -498,7 +498,7 @@ void PgConnection::expect(std::string_view sql, const Values& values) {
 std::unique_ptr<Rows> PgConnection::stream(std::string_view sql, const Values& values) {
     leave_pipeline();
     const std::string name = fmt::format("rows_{}", ++names_);
-    const Parameters parameters(values);
+    const BoundValues parameters(values);
     const std::string declare = fmt::format("DECLARE {} NO SCROLL CURSOR FOR {}", name, sql);
     send(PQsendQueryParams(connection_.get(), declare.c_str(), parameters.size(), nullptr,
                            parameters.get(), nullptr, nullptr, 0));
