@@ -127,7 +127,8 @@ subtest 'PostgreSQL, as if it crashed under load' => sub {
     my %told = map { $_->{json}{id} => 1 } grep { $_->{status} == 201 } @answers;
     my %kept = map { $_ => 1 } @{ $login->sql("SELECT id FROM tokens WHERE name = 'load'") };
     is_deeply [ grep { !$kept{$_} } keys %told ], [], 'what was told is kept';
-    is $login->call('GET', '/me', bearer => $token)->{status}, 200, 'and it goes on';
+    # each worker may find its own connection broken once
+    ok eventually(sub { $login->call('GET', '/me', bearer => $token)->{status} == 200 }), 'and it goes on';
     is $login->api->metrics->{token_auth_api_requests_running}, 0, 'no thread is stuck';
     is $login->api->stop, 0, 'it ends well';
 };
