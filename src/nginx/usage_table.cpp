@@ -141,7 +141,7 @@ bool UsageTable::write(UsageEntry& entry, const Use& use, std::uint64_t period) 
         entry.time = 0;
         entry.id_size = use.id_size;
         std::memcpy(entry.id, use.id, sizeof(entry.id));
-    } else if (before != period) {
+    } else if (before < period) {  // later: a round has begun, and another writer knows of it
         if (entry.pending_period <= confirmed) {
             entry.pending = 0;
         }
